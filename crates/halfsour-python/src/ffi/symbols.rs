@@ -1,0 +1,58 @@
+//! Declarations of exported C functions that `pyo3-ffi` does not have.
+
+use pyo3_ffi::{Py_hash_t, Py_ssize_t, PyObject, PyTypeObject};
+use std::ffi::{c_char, c_int};
+
+unsafe extern "C" {
+    pub(super) static mut PyPickleBuffer_Type: PyTypeObject;
+
+    /// Objects/setobject.c: a borrowed reference to the next entry, 0 at the end.
+    pub(super) fn _PySet_NextEntry(
+        set: *mut PyObject,
+        pos: *mut Py_ssize_t,
+        key: *mut *mut PyObject,
+        hash: *mut Py_hash_t,
+    ) -> c_int;
+
+    /// Python/sysmodule.c: raises an audit event.
+    pub(super) fn PySys_Audit(event: *const c_char, format: *const c_char, ...) -> c_int;
+
+    /// Objects/longobject.c: two's complement bytes.
+    #[cfg(not(Py_3_13))]
+    pub(super) fn _PyLong_AsByteArray(
+        v: *mut PyObject,
+        bytes: *mut u8,
+        n: usize,
+        little_endian: c_int,
+        is_signed: c_int,
+    ) -> c_int;
+    #[cfg(not(Py_3_13))]
+    pub(super) fn _PyLong_NumBits(v: *mut PyObject) -> usize;
+    pub(super) fn _PyLong_FromByteArray(
+        bytes: *const u8,
+        n: usize,
+        little_endian: c_int,
+        is_signed: c_int,
+    ) -> *mut PyObject;
+
+    /// Objects/object.c: attribute lookup that turns AttributeError into NULL.
+    #[cfg(not(Py_3_13))]
+    pub(super) fn _PyObject_LookupAttr(
+        obj: *mut PyObject,
+        name: *mut PyObject,
+        result: *mut *mut PyObject,
+    ) -> c_int;
+
+    /// Objects/setobject.c: `set.update` for one iterable.
+    pub(super) fn _PySet_Update(set: *mut PyObject, iterable: *mut PyObject) -> c_int;
+
+    // Objects/classobject.c: bound methods of Python functions.
+    #[cfg(not(Py_3_13))]
+    pub(super) static mut PyMethod_Type: PyTypeObject;
+    #[cfg(not(Py_3_13))]
+    pub(super) fn PyMethod_New(function: *mut PyObject, this: *mut PyObject) -> *mut PyObject;
+    #[cfg(not(Py_3_13))]
+    pub(super) fn PyMethod_Function(method: *mut PyObject) -> *mut PyObject;
+    #[cfg(not(Py_3_13))]
+    pub(super) fn PyMethod_Self(method: *mut PyObject) -> *mut PyObject;
+}

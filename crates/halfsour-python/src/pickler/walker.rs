@@ -1,0 +1,1526 @@
+//! One dump: walks the objects and drives the emitter, with a stack of its own.
+//!
+//! Modules/_pickle.c: `save` and the `save_*` functions. The rule here: whatever may run Python
+//! happens while no frame is borrowed and no cell of the pickler is either; children are owned while
+//! they are written.
+
+use super::Pickler;
+use super::frame::{
+    DictFrame, Frame, GlobalAt, GlobalFrame, ItemsAt, ItemsFrame, ListAt, ListFrame, ReduceAt,
+    ReduceFrame, SetFrame,
+};
+use super::global::{self, Global};
+use super::reduce::{Construct, Reduction};
+use crate::ffi::buffer::Buffer;
+use crate::ffi::builtins::CodePoints;
+use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
+use crate::ffi::{
+    ByteArray, Bytes, Dict, Float, Int, Kind, List, Obj, Object, Own, PyResult, Raised, Set, Str,
+    Tuple, types,
+};
+use crate::state::State;
+use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, TooLarge};
+
+/// How many items one APPENDS, SETITEMS or ADDITEMS takes.
+const BATCH_SIZE: u16 = 1000;
+
+/// How many objects are written between two looks at pending signals.
+const TICKS: u32 = 1 << 12;
+
+pub(super) struct Walker<'a> {
+    state: &'a State,
+    pickler: &'a Pickler,
+    /// The Python object around `pickler`, if there is one.
+    this: Option<&'a Object>,
+    out: Emitter,
+    write: Option<Obj>,
+    buffer_callback: Option<Obj>,
+    #[cfg(Py_3_13)]
+    persistent_id: Option<Obj>,
+    reducer_override: Option<Obj>,
+    frames: Vec<Frame>,
+    /// How many reductions and persistent ids are among the frames.
+    depth: usize,
+    ticks: u32,
+}
+
+/// Where a step failed: in the frame's own work, or while it had a child written.
+enum Failed {
+    Here,
+    InChild,
+}
+
+impl From<Raised> for Failed {
+    fn from(Raised: Raised) -> Failed {
+        Failed::Here
+    }
+}
+
+type Step = Result<(), Failed>;
+
+impl<'a> Walker<'a> {
+    pub(super) fn new(
+        state: &'a State,
+        pickler: &'a Pickler,
+        this: Option<&'a Object>,
+        write: Option<Obj>,
+    ) -> PyResult<Walker<'a>> {
+        let mut out = Emitter::new(pickler.protocol.get());
+        out.set_binary(pickler.bin.get() != 0);
+        let buffer_callback = pickler.buffer_callback.borrow().clone();
+        Ok(Walker {
+            state,
+            pickler,
+            this,
+            out,
+            write,
+            buffer_callback,
+            #[cfg(Py_3_13)]
+            persistent_id: None,
+            reducer_override: None,
+            frames: Vec::new(),
+            depth: 0,
+            ticks: TICKS,
+        })
+    }
+
+    /// Writes one pickle. Gives the bytes if there is no file.
+    pub(super) fn dump(mut self, obj: &Object) -> PyResult<Vec<u8>> {
+        self.find_hooks()?;
+        self.out.begin();
+        let mut result = self.save(obj.own(), false).map_err(|Raised| Failed::InChild);
+        while result.is_ok() && !self.frames.is_empty() {
+            result = self.step();
+        }
+        if let Err(failed) = result {
+            return Err(self.unwind(failed));
+        }
+        self.out.finish();
+        if self.write.is_some() {
+            self.flush()?;
+        }
+        Ok(self.out.take())
+    }
+
+    /// Looks up the hooks that a subclass or an instance may have.
+    fn find_hooks(&mut self) -> PyResult<()> {
+        let Some(this) = self.this else { return Ok(()) };
+        #[cfg(Py_3_13)]
+        {
+            let method = this.attr(&self.state.names.persistent_id)?;
+            if !crate::ffi::module::is_base_persistent_id(&method, this) {
+                self.persistent_id = Some(method);
+            }
+        }
+        self.reducer_override = this.opt_attr(&self.state.names.reducer_override)?;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> PyResult<()> {
+        let Some(write) = self.write.clone() else { return Ok(()) };
+        let chunk = Bytes::new(&self.out.take())?;
+        write.call1(&chunk).map(drop)
+    }
+
+    // ---- objects -------------------------------------------------------------------------------
+
+    /// Writes an object, or what can be written at once, and leaves a frame for the rest. The frame
+    /// is the last thing that is done here: what fails before it fails in the parent's child.
+    fn save(&mut self, obj: Obj, is_persistent_id: bool) -> PyResult<()> {
+        self.ticks -= 1;
+        if self.ticks == 0 {
+            self.ticks = TICKS;
+            error::check_signals()?;
+        }
+        if self.out.boundary() && self.write.is_some() {
+            self.flush()?;
+        }
+        if !is_persistent_id && self.save_persistent(&obj)? {
+            return Ok(());
+        }
+        let kind = obj.kind();
+        match kind {
+            Kind::None => {
+                self.out.none();
+                return Ok(());
+            }
+            Kind::Bool(value) => {
+                self.out.bool(value);
+                return Ok(());
+            }
+            Kind::Int => return self.save_int(&obj),
+            Kind::Float => return self.save_float(&obj),
+            _ => {}
+        }
+        if self.is_memoized(&obj) {
+            return self.get(&obj);
+        }
+        match kind {
+            Kind::Str => self.save_str(obj),
+            Kind::Bytes => self.save_bytes(obj),
+            Kind::Dict => self.save_dict(obj),
+            Kind::Set => self.save_set(obj),
+            Kind::FrozenSet => self.save_frozenset(obj),
+            Kind::List => self.save_list(obj),
+            Kind::Tuple => self.save_tuple(obj),
+            Kind::ByteArray => self.save_bytearray(obj),
+            Kind::PickleBuffer => self.save_picklebuffer(obj),
+            _ => self.save_other(obj, kind),
+        }
+    }
+
+    /// Has the parent's frame, which is on top, wait for a child.
+    fn child(&mut self, obj: Obj) -> Step {
+        self.save(obj, false).map_err(|Raised| Failed::InChild)
+    }
+
+    fn persistent_id(&self) -> PyResult<Option<Obj>> {
+        #[cfg(Py_3_13)]
+        {
+            Ok(self.persistent_id.clone())
+        }
+        #[cfg(not(Py_3_13))]
+        {
+            // It may be set while the pickler runs.
+            let hook = &self.pickler.persistent_id;
+            let function = hook.attribute.borrow().clone();
+            match (function, self.this) {
+                (Some(function), Some(this)) if hook.unbound.get() => {
+                    crate::ffi::module::bind(&function, this).map(Some)
+                }
+                (function, _) => Ok(function),
+            }
+        }
+    }
+
+    /// Modules/_pickle.c: `save_pers`. True if the object has a persistent id.
+    #[inline]
+    fn save_persistent(&mut self, obj: &Object) -> PyResult<bool> {
+        if self.this.is_none() {
+            return Ok(false);
+        }
+        let Some(hook) = self.persistent_id()? else { return Ok(false) };
+        let pid = hook.call1(obj)?;
+        if pid.is_none() {
+            return Ok(false);
+        }
+        if self.out.is_binary() {
+            self.deepen()?;
+            self.frames.push(Frame::PersistentId);
+            // The frame has nothing to say about failures, so it may stand before its child.
+            self.save(pid, true)?;
+        } else {
+            let text = pid.to_str()?;
+            if !text.is_ascii() {
+                return Err(raise(
+                    &self.state.pickling_error,
+                    "persistent IDs in protocol 0 must be ASCII strings",
+                ));
+            }
+            self.out.line(Opcode::Persid, text.utf8().unwrap_or_default());
+        }
+        Ok(true)
+    }
+
+    fn save_int(&mut self, obj: &Object) -> PyResult<()> {
+        let Some(int) = obj.cast::<Int>() else { return Ok(()) };
+        if let Some(value) = int.as_i64().and_then(|value| i32::try_from(value).ok()) {
+            self.out.int(value);
+        } else if self.out.long_is_binary() {
+            let bytes = int.to_le_bytes()?;
+            self.out.long(&bytes).map_err(|e| self.too_large(e))?;
+        } else {
+            let digits = int.repr()?;
+            let digits = digits.cast::<Str>().and_then(Str::utf8).unwrap_or_default();
+            self.out.long_digits(digits);
+        }
+        Ok(())
+    }
+
+    fn save_float(&mut self, obj: &Object) -> PyResult<()> {
+        let Some(float) = obj.cast::<Float>() else { return Ok(()) };
+        if self.out.is_binary() {
+            self.out.float(float.value());
+        } else {
+            self.out.float_digits(&float.digits()?);
+        }
+        Ok(())
+    }
+
+    fn save_str(&mut self, obj: Obj) -> PyResult<()> {
+        let Some(text) = obj.cast::<Str>() else { return Ok(()) };
+        if !self.out.is_binary() {
+            match text.code_points() {
+                CodePoints::One(points) => {
+                    self.out.unicode_line(points.iter().map(|&point| u32::from(point)));
+                }
+                CodePoints::Two(points) => {
+                    self.out.unicode_line(points.iter().map(|&point| u32::from(point)));
+                }
+                CodePoints::Four(points) => self.out.unicode_line(points.iter().copied()),
+            }
+        } else if let Some(utf8) = text.utf8() {
+            if utf8.len() >= FRAME_TARGET && self.write.is_some() {
+                let payload = Bytes::new(utf8)?;
+                self.write_apart(Payload::Text, utf8.len(), &payload)?;
+            } else {
+                self.out.payload(Payload::Text, utf8).map_err(|e| self.too_large(e))?;
+            }
+        } else {
+            let encoded = text.utf8_surrogatepass()?;
+            self.save_payload(Payload::Text, &encoded, encoded.as_slice())?;
+        }
+        self.memoize(obj)
+    }
+
+    /// Writes the content of `obj`, which is given beside it.
+    fn save_payload(&mut self, kind: Payload, obj: &Object, data: &[u8]) -> PyResult<()> {
+        if data.len() >= FRAME_TARGET && self.write.is_some() {
+            return self.write_apart(kind, data.len(), obj);
+        }
+        self.out.payload(kind, data).map_err(|e| self.too_large(e))
+    }
+
+    /// Writes a large payload straight to the file, in one piece.
+    fn write_apart(&mut self, kind: Payload, length: usize, payload: &Object) -> PyResult<()> {
+        self.out.payload_apart(kind, length).map_err(|e| self.too_large(e))?;
+        self.flush()?;
+        match self.write.clone() {
+            Some(write) => write.call1(payload).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn save_bytes(&mut self, obj: Obj) -> PyResult<()> {
+        let Some(bytes) = obj.cast::<Bytes>() else { return Ok(()) };
+        if self.out.protocol() >= 3 {
+            self.save_payload(Payload::Bytes, bytes, bytes.as_slice())?;
+            return self.memoize(obj);
+        }
+        // Protocols of Python 2: a str there, and by way of an encoding bytes here.
+        let reduced = if bytes.as_slice().is_empty() {
+            [types::bytes().own(), empty_tuple()?]
+        } else {
+            let text = Str::from_latin1(bytes.as_slice())?.into_obj();
+            let args = Tuple::from_items([text, self.state.names.latin1.clone()])?;
+            [self.state.codecs_encode.clone(), args.into_obj()]
+        };
+        self.reduce_as(obj, reduced)
+    }
+
+    fn save_bytearray(&mut self, obj: Obj) -> PyResult<()> {
+        let Some(bytes) = obj.cast::<ByteArray>() else { return Ok(()) };
+        if self.out.protocol() >= 5 {
+            let length = bytes.as_slice().len();
+            if length >= FRAME_TARGET && self.write.is_some() {
+                self.write_apart(Payload::ByteArray, length, bytes)?;
+            } else {
+                self.out
+                    .payload(Payload::ByteArray, bytes.as_slice())
+                    .map_err(|e| self.too_large(e))?;
+            }
+            return self.memoize(obj);
+        }
+        let args = if bytes.as_slice().is_empty() {
+            empty_tuple()?
+        } else {
+            Tuple::from_items([Bytes::new(bytes.as_slice())?.into_obj()])?.into_obj()
+        };
+        self.reduce_as(obj, [types::bytearray().own(), args])
+    }
+
+    fn save_picklebuffer(&mut self, obj: Obj) -> PyResult<()> {
+        if self.out.protocol() < 5 {
+            return Err(raise(
+                &self.state.pickling_error,
+                if self.state.version.can_be_pickled {
+                    "PickleBuffer can only be pickled with protocol >= 5"
+                } else {
+                    "PickleBuffer can only pickled with protocol >= 5"
+                },
+            ));
+        }
+        // The view is held, so that the callback cannot release the buffer under us.
+        let view = Buffer::full(&obj)?;
+        if !view.is_plain() {
+            return Err(raise(
+                &self.state.pickling_error,
+                "PickleBuffer can not be pickled when pointing to a non-contiguous buffer",
+            ));
+        }
+        let in_band = match &self.buffer_callback {
+            Some(callback) => callback.clone().call1(&obj)?.is_true()?,
+            None => true,
+        };
+        if !in_band {
+            self.out.op(Opcode::NextBuffer);
+            if view.is_readonly() {
+                self.out.op(Opcode::ReadonlyBuffer);
+            }
+            return Ok(());
+        }
+        let kind = if view.is_readonly() { Payload::Bytes } else { Payload::ByteArray };
+        if view.len() >= FRAME_TARGET && self.write.is_some() {
+            self.write_apart(kind, view.len(), &obj)?;
+        } else {
+            self.out.payload(kind, view.as_slice()).map_err(|e| self.too_large(e))?;
+        }
+        drop(view);
+        self.memoize(obj)
+    }
+
+    fn save_tuple(&mut self, obj: Obj) -> PyResult<()> {
+        let Some(tuple) = obj.cast::<Tuple>() else { return Ok(()) };
+        if tuple.len() == 0 {
+            self.out.empty_tuple();
+            return Ok(());
+        }
+        let marked = tuple.len() > 3 || self.out.protocol() < 2;
+        if marked {
+            self.out.op(Opcode::Mark);
+        }
+        let tuple = tuple.own_view();
+        self.frames.push(Frame::Tuple { tuple, next: 0, marked });
+        Ok(())
+    }
+
+    fn save_list(&mut self, obj: Obj) -> PyResult<()> {
+        let Some(list) = obj.cast::<List>() else { return Ok(()) };
+        let entered = self.enter_fast(&obj)?;
+        self.out.empty_list();
+        let size = list.len();
+        self.memoize(obj.clone())?;
+        if size == 0 {
+            return if entered { self.pickler.cycles.leave(&obj) } else { Ok(()) };
+        }
+        self.frames.push(if self.out.protocol() > 0 {
+            Frame::List(ListFrame {
+                list: list.own_view(),
+                done: 0,
+                batch: 0,
+                at: ListAt::Batch,
+                entered,
+                size,
+            })
+        } else {
+            Frame::ListItems(Box::new(ItemsFrame::new(obj, None, entered)))
+        });
+        Ok(())
+    }
+
+    fn save_dict(&mut self, obj: Obj) -> PyResult<()> {
+        let Some(dict) = obj.cast::<Dict>() else { return Ok(()) };
+        let entered = self.enter_fast(&obj)?;
+        self.out.empty_dict();
+        self.memoize(obj.clone())?;
+        let size = dict.len();
+        if size == 0 {
+            return if entered { self.pickler.cycles.leave(&obj) } else { Ok(()) };
+        }
+        self.frames.push(if self.out.protocol() > 0 {
+            Frame::Dict(Box::new(DictFrame {
+                dict: dict.own_view(),
+                position: 0,
+                size,
+                done: 0,
+                batch: 0,
+                at: ItemsAt::Batch,
+                key: None,
+                value: None,
+                entered,
+            }))
+        } else {
+            Frame::DictItems(Box::new(ItemsFrame::new(obj, None, entered)))
+        });
+        Ok(())
+    }
+
+    fn save_set(&mut self, obj: Obj) -> PyResult<()> {
+        let Some(set) = obj.cast::<Set>() else { return Ok(()) };
+        if self.out.protocol() < 4 {
+            let items = obj.to_list()?.into_obj();
+            let args = Tuple::from_items([items])?.into_obj();
+            return self.reduce_as(obj, [types::set().own(), args]);
+        }
+        self.out.op(Opcode::EmptySet);
+        self.memoize(obj.clone())?;
+        let size = set.len();
+        if size > 0 {
+            self.frames.push(Frame::Set(Box::new(SetFrame {
+                set: set.own_view(),
+                position: 0,
+                size,
+                done: 0,
+                batch: 0,
+                open: false,
+            })));
+        }
+        Ok(())
+    }
+
+    fn save_frozenset(&mut self, obj: Obj) -> PyResult<()> {
+        let entered = self.enter_fast(&obj)? && self.state.version.frozenset_leaves_fast;
+        if self.out.protocol() < 4 {
+            let items = obj.to_list()?.into_obj();
+            let args = Tuple::from_items([items])?.into_obj();
+            self.reduce_as(obj, [types::frozenset().own(), args])?;
+            if let Some(Frame::Reduce(frame)) = self.frames.last_mut() {
+                frame.entered = entered;
+            }
+            return Ok(());
+        }
+        self.out.op(Opcode::Mark);
+        self.frames.push(Frame::FrozenSet { set: obj, items: None, entered });
+        Ok(())
+    }
+
+    /// Remembers an object that is being written, in fast mode only.
+    fn enter_fast(&mut self, obj: &Object) -> PyResult<bool> {
+        if self.pickler.fast.get() == 0 {
+            return Ok(false);
+        }
+        self.pickler.cycles.enter(obj)?;
+        Ok(true)
+    }
+
+    /// Everything that is not built in: classes, functions, and whatever can reduce itself.
+    fn save_other(&mut self, obj: Obj, kind: Kind) -> PyResult<()> {
+        if let Some(reducer_override) = self.reducer_override.clone() {
+            let reduced = reducer_override.call1(&obj)?;
+            if !reduced.is(Object::not_implemented()) {
+                return self.save_reduced(obj, reduced);
+            }
+        }
+        match kind {
+            Kind::Type => return self.save_type(obj),
+            Kind::Function => return self.save_global(obj, None),
+            _ => {}
+        }
+        let ty = obj.type_of().own();
+        let reducer = match self.pickler.dispatch_table.get() {
+            None => self.state.dispatch_table.get(&ty)?,
+            Some(table) => lookup(&table, &ty)?,
+        };
+        let reduced = if let Some(reducer) = reducer {
+            reducer.call1(&obj)?
+        } else if obj.type_of().is_metaclass() {
+            return self.save_global(obj, None);
+        } else if let Some(reduce_ex) = obj.opt_attr(&self.state.names.reduce_ex)? {
+            reduce_ex.call1(&*Int::new(i64::from(self.out.protocol()))?)?
+        } else if let Some(reduce) = obj.opt_attr(&self.state.names.reduce)? {
+            reduce.call0()?
+        } else if self.state.version.explains {
+            return Err(raise_parts(
+                &self.state.pickling_error,
+                "Can't pickle {} object",
+                &[Part::TypeOf(&obj)],
+            ));
+        } else {
+            return Err(raise_parts(
+                &self.state.pickling_error,
+                "can't pickle '{}' object: {}",
+                &[Part::TypeName(&obj), Part::Repr(&obj)],
+            ));
+        };
+        self.save_reduced(obj, reduced)
+    }
+
+    /// Writes an object by what its reducer returned.
+    fn save_reduced(&mut self, obj: Obj, reduced: Obj) -> PyResult<()> {
+        if reduced.cast::<Str>().is_some() {
+            return self.save_global(obj, Some(&reduced));
+        }
+        match reduced.cast::<Tuple>() {
+            Some(tuple) => self.push_reduce(Some(obj), tuple.own_view(), true),
+            None => {
+                let class = &self.state.pickling_error;
+                if self.state.version.explains {
+                    raise_parts(
+                        class,
+                        "__reduce__ must return a string or tuple, not {}",
+                        &[Part::TypeOf(&reduced)],
+                    );
+                    error::add_note("when serializing {} object", &[Part::TypeOf(&obj)]);
+                    return Err(Raised);
+                }
+                Err(raise(class, "__reduce__ must return a string or tuple"))
+            }
+        }
+    }
+
+    /// Writes an object as `callable(*args)`, on the pickler's own account.
+    fn reduce_as(&mut self, obj: Obj, reduced: [Obj; 2]) -> PyResult<()> {
+        let value = Tuple::from_items(reduced)?;
+        self.push_reduce(Some(obj), value, false)
+    }
+
+    fn push_reduce(&mut self, obj: Option<Obj>, value: Own<Tuple>, noted: bool) -> PyResult<()> {
+        self.deepen()?;
+        self.frames.push(Frame::Reduce(Box::new(ReduceFrame {
+            obj,
+            value,
+            reduction: None,
+            noted,
+            at: ReduceAt::Check,
+            made: None,
+            entered: false,
+        })));
+        Ok(())
+    }
+
+    /// Reductions and persistent ids can make objects without end; lists and dicts exist already.
+    fn deepen(&mut self) -> PyResult<()> {
+        if self.depth >= self.state.max_depth.get() {
+            return Err(raise(
+                &Exc::RecursionError,
+                "maximum recursion depth exceeded while pickling an object",
+            ));
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn save_type(&mut self, obj: Obj) -> PyResult<()> {
+        let singletons = [Object::none(), Object::ellipsis(), Object::not_implemented()];
+        for singleton in singletons {
+            if obj.is(singleton.type_of()) {
+                let args = Tuple::from_items([singleton.own()])?.into_obj();
+                return self.reduce_as(obj, [types::type_().own(), args]);
+            }
+        }
+        self.save_global(obj, None)
+    }
+
+    fn save_global(&mut self, obj: Obj, name: Option<&Object>) -> PyResult<()> {
+        let mut global = Global::find(self.state, &obj, name)?;
+        let protocol = self.out.protocol();
+        if protocol >= 2
+            && let Some(code) = global.extension_code(self.state, &obj)?
+        {
+            self.out.extension(code);
+            return Ok(());
+        }
+        let at = if protocol >= 4 {
+            // Up to 3.12 a name without dots is written as PyUnicode_Split gives it back.
+            if !self.state.version.chained_getattr && global.path.len() == 1 {
+                global.name = global.path[0].own();
+            }
+            GlobalAt::Module
+        } else if self.state.version.chained_getattr {
+            if global.path.len() == 1 {
+                let name = global.path[0].own();
+                self.emit_global(global, name)?;
+                return self.memoize(obj);
+            }
+            GlobalAt::Getattr(1)
+        } else if let (Some(parent), Some(last)) = (&global.parent, global.path.last()) {
+            let args = Tuple::from_items([parent.clone(), last.own()])?.into_obj();
+            let value = Tuple::from_items([self.state.getattr.clone(), args])?;
+            self.deepen()?;
+            self.frames.push(Frame::Memoize(obj));
+            self.frames.push(Frame::Reduce(Box::new(ReduceFrame {
+                obj: None,
+                value,
+                reduction: None,
+                noted: false,
+                at: ReduceAt::Check,
+                made: None,
+                entered: false,
+            })));
+            return Ok(());
+        } else {
+            let name = global.path.last().map_or_else(|| global.name.clone(), |last| last.own());
+            self.emit_global(global, name)?;
+            return self.memoize(obj);
+        };
+        self.frames.push(Frame::Global(Box::new(GlobalFrame { obj, global, at })));
+        Ok(())
+    }
+
+    /// GLOBAL
+    fn emit_global(&mut self, mut global: Global, mut name: Obj) -> PyResult<()> {
+        let protocol = self.out.protocol();
+        if self.pickler.fix_imports.get() {
+            global.fix_imports(self.state, &mut name)?;
+        }
+        let module = global::encode(self.state, protocol, "module", &global.module_name)?;
+        let name = global::encode(self.state, protocol, "global", &name)?;
+        self.out.global(module.as_slice(), name.as_slice());
+        Ok(())
+    }
+
+    // ---- the memo ------------------------------------------------------------------------------
+
+    #[inline]
+    fn is_memoized(&self, obj: &Object) -> bool {
+        self.pickler.memo.borrow().get(obj).is_some()
+    }
+
+    fn get(&mut self, obj: &Object) -> PyResult<()> {
+        let index = self.pickler.memo.borrow().get(obj);
+        match index {
+            Some(index) => self.out.get(index).map_err(|e| self.too_large(e)),
+            None => Err(error::raise_object(&Exc::KeyError, obj)),
+        }
+    }
+
+    #[inline]
+    fn memoize(&mut self, obj: Obj) -> PyResult<()> {
+        if self.pickler.fast.get() != 0 {
+            return Ok(());
+        }
+        let (index, duplicate) = {
+            let mut memo = self.pickler.memo.borrow_mut();
+            let index = memo.len() as i64;
+            (index, memo.insert(obj, index))
+        };
+        drop(duplicate);
+        self.out.memoize(index).map_err(|e| self.too_large(e))
+    }
+
+    #[cold]
+    fn too_large(&self, what: TooLarge) -> Raised {
+        let class: &Object = match what {
+            TooLarge::MemoGet | TooLarge::MemoPut => &self.state.pickling_error,
+            _ => &Exc::OverflowError,
+        };
+        raise(class, &what.to_string())
+    }
+
+    // ---- frames --------------------------------------------------------------------------------
+
+    /// Goes on with the topmost frame: until it waits for a child, or is done.
+    fn step(&mut self) -> Step {
+        match self.frames.last_mut() {
+            Some(Frame::Tuple { .. }) => self.step_tuple(),
+            Some(Frame::List(_)) => self.step_list(),
+            Some(Frame::ListItems(_)) => self.step_list_items(),
+            Some(Frame::Dict(_)) => self.step_dict(),
+            Some(Frame::DictItems(_)) => self.step_dict_items(),
+            Some(Frame::Set(_)) => self.step_set(),
+            Some(Frame::FrozenSet { .. }) => self.step_frozenset(),
+            Some(Frame::Reduce(_)) => self.step_reduce(),
+            Some(Frame::Global(_)) => self.step_global(),
+            Some(Frame::PersistentId) => {
+                self.out.op(Opcode::BinPersid);
+                self.depth -= 1;
+                self.frames.pop();
+                Ok(())
+            }
+            Some(Frame::Memoize(obj)) => {
+                let obj = obj.clone();
+                self.memoize(obj)?;
+                self.frames.pop();
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn step_tuple(&mut self) -> Step {
+        let depth = self.frames.len();
+        loop {
+            let Some(Frame::Tuple { tuple, next, marked }) = self.frames.last_mut() else {
+                return Ok(());
+            };
+            if let Some(item) = tuple.get(*next) {
+                let item = item.own();
+                *next += 1;
+                self.child(item)?;
+                if self.frames.len() > depth {
+                    return Ok(());
+                }
+                continue;
+            }
+            let (tuple, marked) = (tuple.clone(), *marked);
+            return self.finish_tuple(tuple, marked);
+        }
+    }
+
+    fn finish_tuple(&mut self, tuple: Own<Tuple>, marked: bool) -> Step {
+        let length = tuple.len();
+        if self.is_memoized(&tuple) {
+            // It is part of itself, and was written while its items were: drop them, fetch it.
+            if marked && self.out.is_binary() {
+                self.out.op(Opcode::PopMark);
+            } else {
+                for _ in 0..length + usize::from(marked) {
+                    self.out.op(Opcode::Pop);
+                }
+            }
+            self.get(&tuple)?;
+        } else {
+            self.out.op(match (marked, length) {
+                (false, 1) => Opcode::Tuple1,
+                (false, 2) => Opcode::Tuple2,
+                (false, 3) => Opcode::Tuple3,
+                _ => Opcode::Tuple,
+            });
+            self.memoize(tuple.into_obj())?;
+        }
+        self.frames.pop();
+        Ok(())
+    }
+
+    fn step_list(&mut self) -> Step {
+        let depth = self.frames.len();
+        loop {
+            let Some(Frame::List(frame)) = self.frames.last_mut() else { return Ok(()) };
+            let length = frame.list.len();
+            let next = match frame.at {
+                ListAt::Batch => {
+                    let left = length.saturating_sub(frame.done);
+                    let trims = self.state.version.trims_batches;
+                    if left == 1 && (trims || frame.done == 0) {
+                        frame.at = ListAt::Single;
+                    } else {
+                        self.out.op(Opcode::Mark);
+                        frame.at = ListAt::Item;
+                        frame.batch = 0;
+                    }
+                    frame.list.get(frame.done)
+                }
+                ListAt::Single => {
+                    self.out.op(Opcode::Append);
+                    return self.finish_list();
+                }
+                ListAt::Item => {
+                    frame.done += 1;
+                    frame.batch += 1;
+                    if frame.batch == BATCH_SIZE { None } else { frame.list.get(frame.done) }
+                }
+            };
+            let Some(item) = next else {
+                self.out.op(Opcode::Appends);
+                if self.state.version.list_size_checked && length != frame.size {
+                    let message = "list changed size during iteration";
+                    return Err(raise(&Exc::RuntimeError, message).into());
+                }
+                if frame.done < length {
+                    frame.at = ListAt::Batch;
+                    continue;
+                }
+                return self.finish_list();
+            };
+            self.child(item)?;
+            if self.frames.len() > depth {
+                return Ok(());
+            }
+        }
+    }
+
+    fn finish_list(&mut self) -> Step {
+        let frame = self.frames.pop();
+        if let Some(Frame::List(ListFrame { list, entered: true, .. })) = frame {
+            self.pickler.cycles.leave(&list)?;
+        }
+        Ok(())
+    }
+
+    fn step_list_items(&mut self) -> Step {
+        let depth = self.frames.len();
+        let text = self.out.protocol() == 0;
+        loop {
+            let Some(Frame::ListItems(frame)) = self.frames.last_mut() else { return Ok(()) };
+            match frame.at {
+                ItemsAt::Start => {
+                    let owner = frame.owner.clone();
+                    let items = match &frame.items {
+                        Some(items) => items.clone(),
+                        None => owner.iter()?,
+                    };
+                    if let Some(Frame::ListItems(frame)) = self.frames.last_mut() {
+                        frame.items = Some(items);
+                        frame.at = ItemsAt::Batch;
+                    }
+                    continue;
+                }
+                ItemsAt::Batch => {}
+                ItemsAt::Item { batched: false } | ItemsAt::Key { .. } => {
+                    self.out.op(Opcode::Append);
+                    if !text {
+                        return self.finish_items();
+                    }
+                    frame.done += 1;
+                    frame.at = ItemsAt::Batch;
+                }
+                ItemsAt::Item { batched: true } => {
+                    frame.done += 1;
+                    frame.batch += 1;
+                }
+            }
+            let Some(item) = self.next_item(text)? else { return self.finish_items() };
+            let Some(item) = item else { continue };
+            self.child(item)?;
+            if self.frames.len() > depth {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Decides what an items frame on top does next: `None` when it is done, `Some(None)` when a
+    /// batch ended, else the next item, which is in `current` too.
+    fn next_item(&mut self, text: bool) -> PyResult<Option<Option<Obj>>> {
+        let (is_list, items, at, batch, ahead) = match self.frames.last_mut() {
+            Some(Frame::ListItems(frame)) => {
+                (true, frame.items.clone(), frame.at, frame.batch, frame.ahead.take())
+            }
+            Some(Frame::DictItems(frame)) => {
+                (false, frame.items.clone(), frame.at, frame.batch, frame.ahead.take())
+            }
+            _ => return Ok(None),
+        };
+        let Some(items) = items else { return Ok(None) };
+        let check_pair = |item: &Obj| {
+            if is_list || item.cast::<Tuple>().is_some_and(|pair| pair.len() == 2) {
+                Ok(())
+            } else {
+                let message = "dict items iterator must return 2-tuples";
+                Err(raise(&Exc::TypeError, message))
+            }
+        };
+        let (item, ahead, batch, batched) = match at {
+            ItemsAt::Item { batched: true } => {
+                // The batch's second item was fetched to see whether there is one.
+                let item = match ahead {
+                    Some(item) => Some(item),
+                    None if batch == BATCH_SIZE => None,
+                    None => items.next()?,
+                };
+                match item {
+                    Some(item) => {
+                        check_pair(&item)?;
+                        (item, None, batch, true)
+                    }
+                    None => {
+                        self.out.op(if is_list { Opcode::Appends } else { Opcode::SetItems });
+                        if batch != BATCH_SIZE {
+                            return Ok(None);
+                        }
+                        self.set_items_at(ItemsAt::Batch, 0, None, None);
+                        return Ok(Some(None));
+                    }
+                }
+            }
+            _ => {
+                let Some(first) = items.next()? else { return Ok(None) };
+                check_pair(&first)?;
+                if text {
+                    (first, None, 0, false)
+                } else {
+                    match items.next()? {
+                        Some(second) => {
+                            self.out.op(Opcode::Mark);
+                            (first, Some(second), 0, true)
+                        }
+                        None => (first, None, 0, false),
+                    }
+                }
+            }
+        };
+        let at = if is_list { ItemsAt::Item { batched } } else { ItemsAt::Key { batched } };
+        self.set_items_at(at, batch, Some(item.clone()), ahead);
+        Ok(Some(Some(item)))
+    }
+
+    fn set_items_at(&mut self, at: ItemsAt, batch: u16, current: Option<Obj>, ahead: Option<Obj>) {
+        if let Some(Frame::ListItems(frame) | Frame::DictItems(frame)) = self.frames.last_mut() {
+            let old = (frame.current.take(), frame.ahead.take());
+            frame.at = at;
+            frame.batch = batch;
+            frame.current = current;
+            frame.ahead = ahead;
+            drop(old);
+        }
+    }
+
+    fn finish_items(&mut self) -> Step {
+        let frame = self.frames.pop();
+        if let Some(Frame::ListItems(frame) | Frame::DictItems(frame)) = frame
+            && frame.entered
+        {
+            self.pickler.cycles.leave(&frame.owner)?;
+        }
+        Ok(())
+    }
+
+    fn step_dict_items(&mut self) -> Step {
+        let depth = self.frames.len();
+        let text = self.out.protocol() == 0;
+        loop {
+            let Some(Frame::DictItems(frame)) = self.frames.last_mut() else { return Ok(()) };
+            let value = match frame.at {
+                ItemsAt::Start => {
+                    let owner = frame.owner.clone();
+                    let items = match &frame.items {
+                        Some(items) => items.clone(),
+                        None => owner.call_method0(&self.state.names.items)?.iter()?,
+                    };
+                    if let Some(Frame::DictItems(frame)) = self.frames.last_mut() {
+                        frame.items = Some(items);
+                        frame.at = ItemsAt::Batch;
+                    }
+                    continue;
+                }
+                ItemsAt::Batch => None,
+                ItemsAt::Key { batched } => {
+                    frame.at = ItemsAt::Item { batched };
+                    let pair = frame.current.as_ref().and_then(|pair| pair.cast::<Tuple>());
+                    pair.and_then(|pair| pair.get(1)).map(Object::own)
+                }
+                ItemsAt::Item { batched: false } => {
+                    self.out.op(Opcode::SetItem);
+                    if !text {
+                        return self.finish_items();
+                    }
+                    frame.done += 1;
+                    frame.at = ItemsAt::Batch;
+                    None
+                }
+                ItemsAt::Item { batched: true } => {
+                    frame.done += 1;
+                    frame.batch += 1;
+                    None
+                }
+            };
+            let child = match value {
+                Some(value) => value,
+                None => {
+                    let Some(pair) = self.next_item(text)? else { return self.finish_items() };
+                    let Some(pair) = pair else { continue };
+                    match pair.cast::<Tuple>().and_then(|pair| pair.get(0)) {
+                        Some(key) => key.own(),
+                        None => continue,
+                    }
+                }
+            };
+            self.child(child)?;
+            if self.frames.len() > depth {
+                return Ok(());
+            }
+        }
+    }
+
+    fn step_dict(&mut self) -> Step {
+        let depth = self.frames.len();
+        loop {
+            let Some(Frame::Dict(frame)) = self.frames.last_mut() else { return Ok(()) };
+            let child = match frame.at {
+                ItemsAt::Key { batched } => {
+                    frame.at = ItemsAt::Item { batched };
+                    frame.value.clone()
+                }
+                ItemsAt::Item { batched: false } => {
+                    self.out.op(Opcode::SetItem);
+                    return self.finish_dict();
+                }
+                ItemsAt::Item { batched: true } => {
+                    frame.done += 1;
+                    frame.batch += 1;
+                    let item = if frame.batch == BATCH_SIZE {
+                        None
+                    } else {
+                        frame.dict.next_item(&mut frame.position)
+                    };
+                    self.next_dict_item(item, true)
+                }
+                ItemsAt::Start | ItemsAt::Batch => {
+                    let left = frame.size.saturating_sub(frame.done);
+                    let trims = self.state.version.trims_batches;
+                    let single = left == 1 && (trims || frame.done == 0);
+                    if !single {
+                        self.out.op(Opcode::Mark);
+                        frame.batch = 0;
+                    }
+                    let item = frame.dict.next_item(&mut frame.position);
+                    self.next_dict_item(item, !single)
+                }
+            };
+            if let Some(child) = child {
+                self.child(child)?;
+                if self.frames.len() > depth {
+                    return Ok(());
+                }
+                continue;
+            }
+            // The batch is over.
+            self.out.op(Opcode::SetItems);
+            let Some(Frame::Dict(frame)) = self.frames.last_mut() else { return Ok(()) };
+            // Where entries were moved under the position, items may run out at the same size.
+            let ran_out = self.state.version.trims_batches && frame.batch == 0;
+            if frame.dict.len() != frame.size || ran_out {
+                let message = "dictionary changed size during iteration";
+                return Err(raise(&Exc::RuntimeError, message).into());
+            }
+            let more = if self.state.version.trims_batches {
+                frame.done < frame.size
+            } else {
+                frame.batch == BATCH_SIZE
+            };
+            if !more {
+                return self.finish_dict();
+            }
+            frame.at = ItemsAt::Batch;
+        }
+    }
+
+    /// Puts an item into the dict frame on top and gives its key, the next child.
+    fn next_dict_item(&mut self, item: Option<(Obj, Obj)>, batched: bool) -> Option<Obj> {
+        let (key, value) = item.unzip();
+        let Some(Frame::Dict(frame)) = self.frames.last_mut() else { return None };
+        frame.at = ItemsAt::Key { batched };
+        let next = key.clone();
+        let old =
+            (std::mem::replace(&mut frame.key, key), std::mem::replace(&mut frame.value, value));
+        drop(old);
+        next
+    }
+
+    fn finish_dict(&mut self) -> Step {
+        let frame = self.frames.pop();
+        if let Some(Frame::Dict(frame)) = frame
+            && frame.entered
+        {
+            self.pickler.cycles.leave(&frame.dict)?;
+        }
+        Ok(())
+    }
+
+    fn step_set(&mut self) -> Step {
+        let depth = self.frames.len();
+        loop {
+            let Some(Frame::Set(frame)) = self.frames.last_mut() else { return Ok(()) };
+            if frame.open {
+                frame.done += 1;
+                frame.batch += 1;
+            } else {
+                self.out.op(Opcode::Mark);
+                frame.open = true;
+                frame.batch = 0;
+            }
+            let item = if frame.batch == BATCH_SIZE {
+                None
+            } else {
+                frame.set.next_item(&mut frame.position)
+            };
+            if let Some(item) = item {
+                self.child(item)?;
+                if self.frames.len() > depth {
+                    return Ok(());
+                }
+                continue;
+            }
+            self.out.op(Opcode::AddItems);
+            let ran_out = self.state.version.trims_batches && frame.batch == 0;
+            if frame.set.len() != frame.size || ran_out {
+                let message = "set changed size during iteration";
+                return Err(raise(&Exc::RuntimeError, message).into());
+            }
+            let more = if self.state.version.trims_batches {
+                frame.done < frame.size
+            } else {
+                frame.batch == BATCH_SIZE
+            };
+            if !more {
+                self.frames.pop();
+                return Ok(());
+            }
+            frame.open = false;
+        }
+    }
+
+    fn step_frozenset(&mut self) -> Step {
+        let depth = self.frames.len();
+        loop {
+            let Some(Frame::FrozenSet { set, items, entered }) = self.frames.last_mut() else {
+                return Ok(());
+            };
+            let (set, entered) = (set.clone(), *entered);
+            let items = match items {
+                Some(items) => items.clone(),
+                None => {
+                    let fresh = set.iter()?;
+                    if let Some(Frame::FrozenSet { items, .. }) = self.frames.last_mut() {
+                        *items = Some(fresh.clone());
+                    }
+                    fresh
+                }
+            };
+            if let Some(item) = items.next()? {
+                self.child(item)?;
+                if self.frames.len() > depth {
+                    return Ok(());
+                }
+                continue;
+            }
+            if self.is_memoized(&set) {
+                // It is part of itself, as a tuple can be.
+                self.out.op(Opcode::PopMark);
+                self.get(&set)?;
+            } else {
+                self.out.op(Opcode::FrozenSet);
+                self.memoize(set.clone())?;
+            }
+            self.frames.pop();
+            if entered {
+                self.pickler.cycles.leave(&set)?;
+            }
+            return Ok(());
+        }
+    }
+
+    fn step_reduce(&mut self) -> Step {
+        let depth = self.frames.len();
+        loop {
+            let Some(Frame::Reduce(frame)) = self.frames.last_mut() else { return Ok(()) };
+            let Some(reduction) = &frame.reduction else {
+                let (value, obj) = (frame.value.clone(), frame.obj.clone());
+                let protocol = self.out.protocol();
+                let reduction = Reduction::new(self.state, protocol, &value, obj.as_deref())?;
+                if let Some(Frame::Reduce(frame)) = self.frames.last_mut() {
+                    frame.reduction = Some(reduction);
+                }
+                continue;
+            };
+            use ReduceAt as At;
+            // What is to be written next, and where the frame is while it is.
+            let (child, at) = match (frame.at, &reduction.construct) {
+                (At::Check, Construct::Call { callable, .. }) => (callable.clone(), At::Callable),
+                (At::Callable, Construct::Call { args, .. }) => (args.own(), At::Arguments),
+                (At::Check, Construct::New { cls, .. }) => (cls.clone(), At::Class),
+                (At::Class, Construct::New { args, .. }) => (args.own(), At::NewArguments),
+                (At::Check, Construct::NewEx { cls, args, kwargs }) => {
+                    if self.out.protocol() >= 4 {
+                        (cls.clone(), At::Class)
+                    } else {
+                        let (cls, args, kwargs) = (cls.clone(), args.clone(), kwargs.clone());
+                        let partial = self.partial(cls, args, kwargs)?;
+                        if let Some(Frame::Reduce(frame)) = self.frames.last_mut() {
+                            frame.made = Some(partial.clone());
+                        }
+                        (partial, At::Partial)
+                    }
+                }
+                (At::Class, Construct::NewEx { args, .. }) => (args.own(), At::NewArguments),
+                (At::NewArguments, Construct::NewEx { kwargs, .. }) => {
+                    (kwargs.own(), At::NewKeywords)
+                }
+                (At::Partial, _) => (empty_tuple()?, At::PartialArguments),
+                (At::Arguments | At::PartialArguments, _) => {
+                    self.out.op(Opcode::Reduce);
+                    return self.constructed();
+                }
+                (At::NewArguments, _) => {
+                    self.out.op(Opcode::NewObj);
+                    return self.constructed();
+                }
+                (At::NewKeywords, _) => {
+                    self.out.op(Opcode::NewObjEx);
+                    return self.constructed();
+                }
+                (At::ListItems, _) => return self.dict_items(),
+                (At::DictItems, _) => match self.state_child() {
+                    Some(next) => next,
+                    None => return self.finish_reduce(),
+                },
+                (At::State, _) => {
+                    self.out.op(Opcode::Build);
+                    return self.finish_reduce();
+                }
+                (At::Setter, _) => match frame.obj.clone() {
+                    Some(obj) => (obj, At::SetterObject),
+                    None => return self.finish_reduce(),
+                },
+                (At::SetterObject, _) => match reduction.state.clone() {
+                    Some(state) => (state, At::SetterState),
+                    None => return self.finish_reduce(),
+                },
+                (At::SetterState, _) => {
+                    // The call's result is dropped: the object stays on top.
+                    self.out.op(Opcode::Tuple2);
+                    self.out.op(Opcode::Reduce);
+                    self.out.op(Opcode::Pop);
+                    return self.finish_reduce();
+                }
+                (At::Callable | At::Class, _) => return self.finish_reduce(),
+            };
+            if let Some(Frame::Reduce(frame)) = self.frames.last_mut() {
+                frame.at = at;
+            }
+            self.child(child)?;
+            if self.frames.len() > depth {
+                return Ok(());
+            }
+        }
+    }
+
+    /// `functools.partial(cls.__new__, cls, *args, **kwargs)`: how protocols 2 and 3 give keyword
+    /// arguments to `__new__`.
+    fn partial(&self, cls: Obj, args: Own<Tuple>, kwargs: Own<Dict>) -> PyResult<Obj> {
+        let new = cls.attr(&self.state.names.new)?;
+        let mut items = vec![new, cls];
+        items.extend((0..args.len()).filter_map(|i| args.get(i)).map(Object::own));
+        let items = Tuple::from_items(items)?;
+        self.state.partial.call(&items, &kwargs)
+    }
+
+    /// The object can be made: memoize it, then its list items.
+    fn constructed(&mut self) -> Step {
+        let Some(Frame::Reduce(frame)) = self.frames.last_mut() else { return Ok(()) };
+        // What was made for this frame is written; nothing refers to it any more.
+        let made = frame.made.take();
+        let obj = frame.obj.clone();
+        let items = frame.reduction.as_ref().and_then(|r| r.list_items.clone());
+        frame.at = ReduceAt::ListItems;
+        drop(made);
+        if let Some(obj) = &obj {
+            if self.is_memoized(obj) {
+                // It was written as part of its own arguments: drop this one, fetch that.
+                self.out.op(Opcode::Pop);
+                self.get(obj)?;
+                return self.finish_reduce();
+            }
+            self.memoize(obj.clone())?;
+        }
+        if let Some(items) = items {
+            let owner = obj.unwrap_or_else(|| Object::none().own());
+            self.frames.push(Frame::ListItems(Box::new(ItemsFrame::new(owner, Some(items), false))));
+        }
+        Ok(())
+    }
+
+    fn dict_items(&mut self) -> Step {
+        let Some(Frame::Reduce(frame)) = self.frames.last_mut() else { return Ok(()) };
+        frame.at = ReduceAt::DictItems;
+        let items = frame.reduction.as_ref().and_then(|r| r.dict_items.clone());
+        if let Some(items) = items {
+            let owner = frame.obj.clone().unwrap_or_else(|| Object::none().own());
+            self.frames.push(Frame::DictItems(Box::new(ItemsFrame::new(owner, Some(items), false))));
+        }
+        Ok(())
+    }
+
+    fn state_child(&self) -> Option<(Obj, ReduceAt)> {
+        let Some(Frame::Reduce(frame)) = self.frames.last() else { return None };
+        let reduction = frame.reduction.as_ref()?;
+        let state = reduction.state.clone()?;
+        match reduction.state_setter.clone() {
+            Some(setter) => Some((setter, ReduceAt::Setter)),
+            None => Some((state, ReduceAt::State)),
+        }
+    }
+
+    fn finish_reduce(&mut self) -> Step {
+        self.depth -= 1;
+        // Dropping what the reducer returned may run Python: the frame is gone by then.
+        if let Some(Frame::Reduce(frame)) = self.frames.pop()
+            && let (true, Some(obj)) = (frame.entered, &frame.obj)
+        {
+            self.pickler.cycles.leave(obj)?;
+        }
+        Ok(())
+    }
+
+    fn step_global(&mut self) -> Step {
+        let depth = self.frames.len();
+        let protocol = self.out.protocol();
+        loop {
+            let Some(Frame::Global(frame)) = self.frames.last_mut() else { return Ok(()) };
+            let parts = frame.global.path.len();
+            let child = match frame.at {
+                GlobalAt::Module => {
+                    frame.at = GlobalAt::Name;
+                    frame.global.module_name.clone()
+                }
+                GlobalAt::Name => {
+                    frame.at = GlobalAt::Done;
+                    frame.global.name.clone()
+                }
+                GlobalAt::Done => {
+                    self.out.op(Opcode::StackGlobal);
+                    return self.finish_global();
+                }
+                GlobalAt::Getattr(i) => {
+                    if i > 1 && protocol < 2 {
+                        self.out.op(Opcode::Mark);
+                    }
+                    if i < parts {
+                        frame.at = GlobalAt::Getattr(i + 1);
+                        self.state.getattr.clone()
+                    } else {
+                        frame.at = GlobalAt::Part(1);
+                        let first = frame.global.path[0].own();
+                        let global = Global {
+                            module_name: frame.global.module_name.clone(),
+                            name: first.clone(),
+                            path: Vec::new(),
+                            parent: None,
+                        };
+                        self.emit_global(global, first)?;
+                        continue;
+                    }
+                }
+                GlobalAt::Part(i) => {
+                    if i > 1 {
+                        self.out.op(if protocol < 2 { Opcode::Tuple } else { Opcode::Tuple2 });
+                        self.out.op(Opcode::Reduce);
+                    }
+                    if i < parts {
+                        frame.at = GlobalAt::Part(i + 1);
+                        frame.global.path[i].own()
+                    } else {
+                        return self.finish_global();
+                    }
+                }
+            };
+            self.child(child)?;
+            if self.frames.len() > depth {
+                return Ok(());
+            }
+        }
+    }
+
+    fn finish_global(&mut self) -> Step {
+        if let Some(Frame::Global(frame)) = self.frames.pop() {
+            self.memoize(frame.obj)?;
+        }
+        Ok(())
+    }
+
+    // ---- failures ------------------------------------------------------------------------------
+
+    /// Leaves all frames, from the top, and notes on the exception what each was about.
+    #[cold]
+    fn unwind(&mut self, failed: Failed) -> Raised {
+        let mut in_child = matches!(failed, Failed::InChild);
+        while let Some(frame) = self.frames.pop() {
+            if self.state.version.explains {
+                frame.note(in_child);
+            }
+            in_child = true;
+            frame.leave_fast(self.pickler);
+        }
+        Raised
+    }
+}
+
+impl ItemsFrame {
+    fn new(owner: Obj, items: Option<Obj>, entered: bool) -> ItemsFrame {
+        ItemsFrame {
+            owner,
+            items,
+            current: None,
+            ahead: None,
+            done: 0,
+            batch: 0,
+            at: ItemsAt::Start,
+            entered,
+        }
+    }
+}
+
+impl Frame {
+    /// Says on the exception what this frame was writing.
+    fn note(&self, in_child: bool) {
+        const ITEM: &str = "when serializing {} item {}";
+        match self {
+            Frame::Tuple { tuple, next, .. } if in_child => {
+                let index = next.saturating_sub(1) as i64;
+                error::add_note(ITEM, &[Part::TypeOf(tuple), Part::Int(index)]);
+            }
+            Frame::List(frame) if in_child => {
+                let index = frame.done as i64;
+                error::add_note(ITEM, &[Part::TypeOf(&frame.list), Part::Int(index)]);
+            }
+            Frame::ListItems(frame) if in_child => {
+                error::add_note(ITEM, &[Part::TypeOf(&frame.owner), Part::Int(frame.done)]);
+            }
+            Frame::Dict(frame) if in_child => {
+                if let (ItemsAt::Item { .. }, Some(key)) = (frame.at, &frame.key) {
+                    error::add_note(ITEM, &[Part::TypeOf(&frame.dict), Part::Repr(key)]);
+                }
+            }
+            Frame::DictItems(frame) if in_child => {
+                let pair = frame.current.as_ref().and_then(|pair| pair.cast::<Tuple>());
+                if let (ItemsAt::Item { .. }, Some(key)) =
+                    (frame.at, pair.and_then(|pair| pair.get(0)))
+                {
+                    error::add_note(ITEM, &[Part::TypeOf(&frame.owner), Part::Repr(key)]);
+                }
+            }
+            Frame::Set(frame) if in_child => {
+                error::add_note("when serializing {} element", &[Part::TypeOf(&frame.set)]);
+            }
+            Frame::FrozenSet { set, .. } if in_child => {
+                error::add_note("when serializing {} element", &[Part::TypeOf(set)]);
+            }
+            Frame::Reduce(frame) => frame.note(in_child),
+            _ => {}
+        }
+    }
+
+    /// Forgets, in fast mode, the object that this frame was writing.
+    fn leave_fast(&self, pickler: &Pickler) {
+        let object: &Object = match self {
+            Frame::List(ListFrame { list, entered: true, .. }) => list,
+            Frame::ListItems(frame) | Frame::DictItems(frame) if frame.entered => &frame.owner,
+            Frame::Dict(frame) if frame.entered => &frame.dict,
+            Frame::FrozenSet { set, entered: true, .. } => set,
+            Frame::Reduce(frame) if frame.entered => match &frame.obj {
+                Some(obj) => obj,
+                None => return,
+            },
+            _ => return,
+        };
+        // Its own complaint would replace the exception that is set, as in C.
+        let _ = pickler.cycles.leave(object);
+    }
+}
+
+impl ReduceFrame {
+    fn note(&self, in_child: bool) {
+        let Some(obj) = &self.obj else { return };
+        let what = match self.at {
+            ReduceAt::Callable | ReduceAt::Partial | ReduceAt::PartialArguments => {
+                "when serializing {} reconstructor"
+            }
+            ReduceAt::Arguments => "when serializing {} reconstructor arguments",
+            ReduceAt::Class => "when serializing {} class",
+            ReduceAt::NewArguments | ReduceAt::NewKeywords => {
+                "when serializing {} __new__ arguments"
+            }
+            ReduceAt::State | ReduceAt::SetterState => "when serializing {} state",
+            ReduceAt::Setter => "when serializing {} state setter",
+            ReduceAt::Check
+            | ReduceAt::ListItems
+            | ReduceAt::DictItems
+            | ReduceAt::SetterObject => "",
+        };
+        if in_child && !what.is_empty() {
+            error::add_note(what, &[Part::TypeOf(obj)]);
+        }
+        if self.noted {
+            error::add_note("when serializing {} object", &[Part::TypeOf(obj)]);
+        }
+    }
+}
+
+fn empty_tuple() -> PyResult<Obj> {
+    Tuple::from_items([]).map(Own::into_obj)
+}
+
+/// A private dispatch table's reducer for a type: any mapping will do.
+/// Objects/abstract.c: `PyMapping_GetOptionalItem`
+fn lookup(table: &Object, ty: &Object) -> PyResult<Option<Obj>> {
+    if let Some(dict) = table.cast_exact::<Dict>() {
+        return dict.get(ty);
+    }
+    match table.item(ty) {
+        Ok(reducer) => Ok(Some(reducer)),
+        Err(Raised) if error::matches(&Exc::KeyError) => {
+            error::clear();
+            Ok(None)
+        }
+        Err(Raised) => Err(Raised),
+    }
+}

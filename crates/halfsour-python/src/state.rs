@@ -1,0 +1,231 @@
+//! What one loaded module holds: types, exceptions, and the tables of other modules that pickling
+//! consults, which are captured once and seen as they change.
+
+use crate::ffi::error::{Exc, Part, raise_parts};
+use crate::ffi::module::Types;
+use crate::ffi::{Dict, Obj, Object, Own, PyResult, Str, types};
+use crate::version::Version;
+use std::cell::Cell;
+
+/// How many reductions may be nested in one dump, unless the program says otherwise.
+///
+/// Lists, dicts and tuples nest as deeply as they please: they exist already. A reduction makes new
+/// objects, and an endless chain of them would eat all memory.
+pub(crate) const DEFAULT_MAX_DEPTH: usize = 2_000_000;
+
+macro_rules! names {
+    ($($field:ident = $text:literal,)*) => {
+        /// Interned attribute names.
+        pub(crate) struct Names { $(pub(crate) $field: Obj,)* }
+
+        impl Names {
+            fn new() -> PyResult<Names> {
+                Ok(Names { $($field: Str::interned($text)?,)* })
+            }
+
+            fn all(&self) -> impl Iterator<Item = &Object> {
+                [$(&*self.$field,)*].into_iter()
+            }
+        }
+    };
+}
+
+names! {
+    add = c"add",
+    append = c"append",
+    class = c"__class__",
+    dict = c"__dict__",
+    dispatch_table = c"dispatch_table",
+    extend = c"extend",
+    find_class = c"find_class",
+    getinitargs = c"__getinitargs__",
+    items = c"items",
+    latin1 = c"latin1",
+    main = c"__main__",
+    module = c"__module__",
+    name = c"__name__",
+    new = c"__new__",
+    newobj = c"__newobj__",
+    newobj_ex = c"__newobj_ex__",
+    peek = c"peek",
+    persistent_id = c"persistent_id",
+    persistent_load = c"persistent_load",
+    qualname = c"__qualname__",
+    read = c"read",
+    readinto = c"readinto",
+    readline = c"readline",
+    reduce = c"__reduce__",
+    reduce_ex = c"__reduce_ex__",
+    reducer_override = c"reducer_override",
+    setstate = c"__setstate__",
+    toreadonly = c"toreadonly",
+    write = c"write",
+}
+
+/// The state of one module; every interpreter has its own.
+pub(crate) struct State {
+    pub(crate) types: Types,
+    pub(crate) names: Names,
+    pub(crate) version: Version,
+    pub(crate) max_depth: Cell<usize>,
+
+    pub(crate) pickle_error: Obj,
+    pub(crate) pickling_error: Obj,
+    pub(crate) unpickling_error: Obj,
+    picklebuffer: Obj,
+
+    /// `copyreg.dispatch_table`: type -> reducer
+    pub(crate) dispatch_table: Own<Dict>,
+    /// `copyreg._extension_registry`: (module, name) -> code
+    pub(crate) extension_registry: Own<Dict>,
+    /// `copyreg._inverted_registry`: code -> (module, name)
+    pub(crate) inverted_registry: Own<Dict>,
+    /// `copyreg._extension_cache`: code -> object
+    pub(crate) extension_cache: Own<Dict>,
+
+    /// `_compat_pickle`: (old module, old name) -> (new module, new name)
+    pub(crate) name_mapping_2to3: Own<Dict>,
+    /// `_compat_pickle`: old module -> new module
+    pub(crate) import_mapping_2to3: Own<Dict>,
+    /// `_compat_pickle`: (new module, new name) -> (old module, old name)
+    pub(crate) name_mapping_3to2: Own<Dict>,
+    /// `_compat_pickle`: new module -> old module
+    pub(crate) import_mapping_3to2: Own<Dict>,
+
+    /// `codecs.encode`, by which protocols below 3 write bytes
+    pub(crate) codecs_encode: Obj,
+    /// `functools.partial`, by which protocols 2 and 3 write `__newobj_ex__`
+    pub(crate) partial: Obj,
+    /// `getattr`, by which protocols below 4 write nested names
+    pub(crate) getattr: Obj,
+}
+
+impl State {
+    /// Captures what the module needs of the interpreter.
+    ///
+    /// `swapped` means that the module stands in for `_pickle` itself: then it makes the exceptions
+    /// that everybody uses, else it uses those.
+    pub(crate) fn new(types: Types, swapped: bool) -> PyResult<State> {
+        let copyreg = import("copyreg")?;
+        let compat = import("_compat_pickle")?;
+        let exceptions = if swapped { Exceptions::make()? } else { Exceptions::of_pickle()? };
+        Ok(State {
+            types,
+            names: Names::new()?,
+            version: Version::running(),
+            max_depth: Cell::new(DEFAULT_MAX_DEPTH),
+            pickle_error: exceptions.pickle_error,
+            pickling_error: exceptions.pickling_error,
+            unpickling_error: exceptions.unpickling_error,
+            picklebuffer: types::picklebuffer().own(),
+            dispatch_table: table(&copyreg, "copyreg", "dispatch_table")?,
+            extension_registry: table(&copyreg, "copyreg", "_extension_registry")?,
+            inverted_registry: table(&copyreg, "copyreg", "_inverted_registry")?,
+            extension_cache: table(&copyreg, "copyreg", "_extension_cache")?,
+            name_mapping_2to3: table(&compat, "_compat_pickle", "NAME_MAPPING")?,
+            import_mapping_2to3: table(&compat, "_compat_pickle", "IMPORT_MAPPING")?,
+            name_mapping_3to2: table(&compat, "_compat_pickle", "REVERSE_NAME_MAPPING")?,
+            import_mapping_3to2: table(&compat, "_compat_pickle", "REVERSE_IMPORT_MAPPING")?,
+            codecs_encode: callable("codecs", "encode")?,
+            partial: import("functools")?.attr(&*Str::new("partial")?)?,
+            getattr: import("builtins")?.attr(&*Str::new("getattr")?)?,
+        })
+    }
+
+    /// The module's attributes that are not functions.
+    pub(crate) fn exports(&self) -> [(&'static str, &Object); 6] {
+        [
+            ("PickleBuffer", &self.picklebuffer),
+            ("Pickler", &self.types.pickler),
+            ("Unpickler", &self.types.unpickler),
+            ("PickleError", &self.pickle_error),
+            ("PicklingError", &self.pickling_error),
+            ("UnpicklingError", &self.unpickling_error),
+        ]
+    }
+
+    /// Every reference, for the cycle collector.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &Object> {
+        [
+            &*self.types.pickler,
+            &self.types.unpickler,
+            &self.types.pickler_memo,
+            &self.types.unpickler_memo,
+            &self.pickle_error,
+            &self.pickling_error,
+            &self.unpickling_error,
+            &self.picklebuffer,
+            &self.dispatch_table,
+            &self.extension_registry,
+            &self.inverted_registry,
+            &self.extension_cache,
+            &self.name_mapping_2to3,
+            &self.import_mapping_2to3,
+            &self.name_mapping_3to2,
+            &self.import_mapping_3to2,
+            &self.codecs_encode,
+            &self.partial,
+            &self.getattr,
+        ]
+        .into_iter()
+        .chain(self.names.all())
+    }
+}
+
+struct Exceptions {
+    pickle_error: Obj,
+    pickling_error: Obj,
+    unpickling_error: Obj,
+}
+
+impl Exceptions {
+    /// The classes that `pickle` has already.
+    fn of_pickle() -> PyResult<Exceptions> {
+        let pickle = import("pickle")?;
+        let get = |name| pickle.attr(&*Str::new(name)?);
+        Ok(Exceptions {
+            pickle_error: get("PickleError")?,
+            pickling_error: get("PicklingError")?,
+            unpickling_error: get("UnpicklingError")?,
+        })
+    }
+
+    /// New classes, for `pickle` to take from us.
+    fn make() -> PyResult<Exceptions> {
+        use crate::ffi::error::new_exception;
+        let pickle_error = new_exception(c"_pickle.PickleError", None)?;
+        Ok(Exceptions {
+            pickling_error: new_exception(c"_pickle.PicklingError", Some(&pickle_error))?,
+            unpickling_error: new_exception(c"_pickle.UnpicklingError", Some(&pickle_error))?,
+            pickle_error,
+        })
+    }
+}
+
+fn import(module: &str) -> PyResult<Obj> {
+    Str::new(module)?.import()
+}
+
+fn table(module: &Object, module_name: &str, name: &str) -> PyResult<Own<Dict>> {
+    let table = module.attr(&*Str::new(name)?)?;
+    match table.cast_exact::<Dict>() {
+        Some(dict) => Ok(dict.own_view()),
+        None => Err(raise_parts(
+            &Exc::RuntimeError,
+            "{}.{} should be a dict, not {}",
+            &[Part::Text(module_name), Part::Text(name), Part::TypeName(&table)],
+        )),
+    }
+}
+
+fn callable(module: &str, name: &str) -> PyResult<Obj> {
+    let found = import(module)?.attr(&*Str::new(name)?)?;
+    if found.is_callable() {
+        return Ok(found);
+    }
+    Err(raise_parts(
+        &Exc::RuntimeError,
+        "{}.{} should be a callable, not {}",
+        &[Part::Text(module), Part::Text(name), Part::TypeName(&found)],
+    ))
+}

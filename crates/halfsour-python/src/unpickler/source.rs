@@ -1,0 +1,433 @@
+//! Where a load's bytes come from: memory, or a file object.
+//!
+//! CPython does this in the `_Unpickler_Read*` functions. Which methods of a file are called, with
+//! which sizes and when, is what users' files see, and the same here. One thing is older CPythons'
+//! only: they read any declared length in one call, and allocate it first; here, as in 3.15, more
+//! than a mebibyte is asked for bit by bit, so that memory is spent on bytes that are there.
+
+use crate::ffi::buffer::{self, Buffer};
+use crate::ffi::builtins::as_ssize;
+use crate::ffi::class::Visitor;
+use crate::ffi::error::{self, Exc, Part, Raised, raise, raise_parts};
+use crate::ffi::{ByteArray, Bytes, Int, Obj, Object, Own, PyResult};
+use crate::state::State;
+use halfsour::{Error, ErrorKind, Exception, SliceSource, Source};
+use std::ffi::c_int;
+use std::ops::ControlFlow;
+
+/// How far a file is asked to let us look ahead.
+const PREFETCH: usize = 128 * 1024;
+
+/// The most that is read, and allocated, on the word of the pickle alone.
+const CHUNK: usize = 1 << 20;
+
+/// Why a load ends early.
+pub(super) enum Fault {
+    /// The interpreter's error indicator is set.
+    Raised,
+    /// The pickle is at fault; the exception is still to be raised.
+    Format(Error),
+}
+
+impl From<Raised> for Fault {
+    fn from(_: Raised) -> Fault {
+        Fault::Raised
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault::Format(error)
+    }
+}
+
+impl From<ErrorKind> for Fault {
+    fn from(kind: ErrorKind) -> Fault {
+        Fault::Format(Error::new(kind))
+    }
+}
+
+impl Fault {
+    /// Sets the error indicator.
+    #[cold]
+    pub(super) fn raise(self, state: &State) -> Raised {
+        let error = match self {
+            Fault::Raised => return Raised,
+            Fault::Format(error) => error,
+        };
+        let class: &Object = match error.kind().exception() {
+            Exception::Eof => &Exc::EofError,
+            // UnicodeDecodeError cannot be made from a text; our heap leaves decoding to Python.
+            Exception::Value | Exception::UnicodeDecode => &Exc::ValueError,
+            Exception::Overflow => &Exc::OverflowError,
+            Exception::Attribute => &Exc::AttributeError,
+            Exception::Memory => &Exc::MemoryError,
+            _ => &state.unpickling_error,
+        };
+        raise(class, &error.to_string())
+    }
+}
+
+/// A source that gives large payloads as Python objects.
+pub(super) trait Payload: Source<Error = Fault> {
+    /// The next `n` bytes; `n` may be a lie.
+    fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault>;
+
+    /// The next `n` bytes; `n` may be a lie.
+    fn bytearray(&mut self, n: usize) -> Result<Own<ByteArray>, Fault> {
+        let bytes = self.bytes(n)?;
+        Ok(ByteArray::new(bytes.as_slice())?)
+    }
+}
+
+/// The content of a bytes object, which never changes.
+pub(super) struct Memory<'a>(SliceSource<'a>);
+
+impl<'a> Memory<'a> {
+    pub(super) fn new(data: &'a [u8]) -> Memory<'a> {
+        Memory(SliceSource::new(data))
+    }
+
+    /// A payload. Where the input has ended even an empty one is truncated, as CPython has it.
+    fn payload(&mut self, n: usize) -> Result<&'a [u8], Fault> {
+        let left = self.0.rest().len();
+        if left == 0 || n > left {
+            return Err(ErrorKind::Truncated.into());
+        }
+        Ok(self.0.take(n)?)
+    }
+}
+
+impl Source for Memory<'_> {
+    type Error = Fault;
+
+    #[inline(always)]
+    fn opcode(&mut self) -> Result<Option<u8>, Fault> {
+        Ok(self.0.opcode()?)
+    }
+
+    #[inline(always)]
+    fn read(&mut self, n: usize) -> Result<&[u8], Fault> {
+        Ok(self.0.read(n)?)
+    }
+
+    #[inline]
+    fn line(&mut self, limit: usize) -> Result<Option<&[u8]>, Fault> {
+        Ok(self.0.line(limit)?)
+    }
+
+    #[inline]
+    fn fill(&mut self, buf: &mut [u8]) -> Result<(), Fault> {
+        Ok(self.0.fill(buf)?)
+    }
+
+    #[inline]
+    fn frame(&mut self, n: usize) -> Result<(), Fault> {
+        Ok(self.0.frame(n)?)
+    }
+
+    #[inline(always)]
+    fn offset(&self) -> u64 {
+        self.0.offset()
+    }
+}
+
+impl Payload for Memory<'_> {
+    fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
+        Ok(Bytes::new(self.payload(n)?)?)
+    }
+
+    fn bytearray(&mut self, n: usize) -> Result<Own<ByteArray>, Fault> {
+        Ok(ByteArray::new(self.payload(n)?)?)
+    }
+}
+
+/// Bytes of a buffer that may change under us, or of a file.
+///
+/// What was read last is kept as a buffer. It may reach further than the file's own position, if
+/// the file let us peek; what is used of that is read again, and thrown away, before anything else
+/// is asked of the file and when the pickle ends.
+pub(super) struct Input {
+    file: Option<File>,
+    buffer: Option<Buffer>,
+    /// What of the buffer is used.
+    position: usize,
+    /// Up to where the file itself has been read, as a position in the buffer.
+    file_position: usize,
+    /// How many bytes were used before the buffer's.
+    before: u64,
+    unpickling_error: Obj,
+}
+
+/// The methods of a file that are used, looked up once.
+struct File {
+    read: Obj,
+    readline: Obj,
+    readinto: Option<Obj>,
+    peek: Option<Obj>,
+}
+
+impl Input {
+    fn new(state: &State, file: Option<File>) -> Input {
+        Input {
+            file,
+            buffer: None,
+            position: 0,
+            file_position: 0,
+            before: 0,
+            unpickling_error: state.unpickling_error.clone(),
+        }
+    }
+
+    /// The memory of a bytes-like object.
+    pub(super) fn of_buffer(state: &State, data: &Object) -> PyResult<Input> {
+        let mut input = Input::new(state, None);
+        input.set_buffer(data)?;
+        Ok(input)
+    }
+
+    /// A file object.
+    pub(super) fn of_file(state: &State, file: &Object) -> PyResult<Input> {
+        let names = &state.names;
+        let peek = file.opt_attr(&names.peek)?;
+        let readinto = file.opt_attr(&names.readinto)?;
+        let read = file.opt_attr(&names.read)?;
+        let readline = file.opt_attr(&names.readline)?;
+        let (Some(read), Some(readline)) = (read, readline) else {
+            let text = "file must have 'read' and 'readline' attributes";
+            return Err(raise(&Exc::TypeError, text));
+        };
+        Ok(Input::new(state, Some(File { read, readline, readinto, peek })))
+    }
+
+    /// Shows the references to the cycle collector.
+    pub(super) fn visit(&self, visitor: &mut Visitor<'_>) -> ControlFlow<c_int> {
+        if let Some(file) = &self.file {
+            visitor.visit(&file.read)?;
+            visitor.visit(&file.readline)?;
+            visitor.visit_opt(file.readinto.as_ref())?;
+            visitor.visit_opt(file.peek.as_ref())?;
+        }
+        visitor.visit(&self.unpickling_error)
+    }
+
+    /// What is left of the buffer.
+    #[inline(always)]
+    fn rest(&self) -> &[u8] {
+        let all = self.buffer.as_ref().map_or(&[][..], Buffer::as_slice);
+        all.get(self.position..).unwrap_or_default()
+    }
+
+    /// Makes the content of an object, the latest that was read, the buffer.
+    fn set_buffer(&mut self, data: &Object) -> PyResult<usize> {
+        self.before += self.position as u64;
+        self.position = 0;
+        self.file_position = 0;
+        self.buffer = None;
+        let buffer = Buffer::contiguous(data)?;
+        self.file_position = buffer.len();
+        Ok(self.buffer.insert(buffer).len())
+    }
+
+    /// The file, its own position brought to ours.
+    fn file(&mut self) -> Result<&mut File, Fault> {
+        let Some(file) = &mut self.file else { return Err(ErrorKind::Truncated.into()) };
+        let peeked = self.position.saturating_sub(self.file_position);
+        if peeked > 0 {
+            drop(file.read.call1(&*size(peeked)?)?);
+            self.file_position = self.position;
+        }
+        Ok(file)
+    }
+
+    /// Makes a new buffer that starts with the next `n` bytes. What the old one still held is
+    /// skipped if the file has given it already, which lenient rules of frames allow.
+    #[cold]
+    fn fetch(&mut self, n: usize) -> Result<(), Fault> {
+        if n > isize::MAX.unsigned_abs().saturating_sub(self.position) {
+            return Err(ErrorKind::ReadOverflow.into());
+        }
+        let file = self.file()?;
+        if n < PREFETCH
+            && let Some(data) = file.peek(PREFETCH)?
+        {
+            let peeked = self.set_buffer(&data)?;
+            self.file_position = 0;
+            if n <= peeked {
+                return Ok(());
+            }
+        }
+        let first = n.min(CHUNK);
+        let data = self.file()?.read.call1(&*size(first)?)?;
+        let mut count = self.set_buffer(&data)?;
+        if first < n && count >= first {
+            let mut bytes = Bytes::new(&self.rest()[..first])?;
+            let mut end = first;
+            while end < n {
+                let start = end;
+                end += start.min(n - start);
+                bytes = buffer::grow(bytes, end)?;
+                self.file()?.read_into(&bytes, start, end)?;
+            }
+            count = self.set_buffer(&bytes)?;
+        }
+        if count < n { Err(ErrorKind::Truncated.into()) } else { Ok(()) }
+    }
+}
+
+impl Source for Input {
+    type Error = Fault;
+
+    #[inline(always)]
+    fn opcode(&mut self) -> Result<Option<u8>, Fault> {
+        if self.rest().is_empty() {
+            match self.fetch(1) {
+                Ok(()) => {}
+                Err(Fault::Format(_)) => return Ok(None),
+                // CPython takes an UnpicklingError of the file's for its own.
+                Err(Fault::Raised) if error::matches(&self.unpickling_error) => {
+                    error::clear();
+                    return Ok(None);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        let byte = self.rest().first().copied();
+        self.position += 1;
+        Ok(byte)
+    }
+
+    #[inline(always)]
+    fn read(&mut self, n: usize) -> Result<&[u8], Fault> {
+        if n > self.rest().len() {
+            self.fetch(n)?;
+        }
+        let start = self.position;
+        self.position += n;
+        let all = self.buffer.as_ref().map_or(&[][..], Buffer::as_slice);
+        Ok(all.get(start..self.position).unwrap_or_default())
+    }
+
+    fn line(&mut self, limit: usize) -> Result<Option<&[u8]>, Fault> {
+        let rest = self.rest();
+        let within = rest.get(..limit).unwrap_or(rest);
+        let count = match within.iter().position(|&byte| byte == b'\n') {
+            Some(end) => end + 1,
+            None if within.len() == limit => return Ok(None),
+            None => {
+                let data = self.file()?.readline.call0()?;
+                let count = self.set_buffer(&data)?;
+                if self.rest().last() != Some(&b'\n') {
+                    return Err(ErrorKind::Truncated.into());
+                }
+                count
+            }
+        };
+        self.read(count).map(Some)
+    }
+
+    fn fill(&mut self, buf: &mut [u8]) -> Result<(), Fault> {
+        let bytes = self.bytes(buf.len())?;
+        buf.copy_from_slice(bytes.as_slice());
+        Ok(())
+    }
+
+    fn frame(&mut self, n: usize) -> Result<(), Fault> {
+        if n > self.rest().len() { self.fetch(n) } else { Ok(()) }
+    }
+
+    fn finish(&mut self) -> Result<(), Fault> {
+        if self.file.is_some() {
+            self.file()?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn offset(&self) -> u64 {
+        self.before + self.position as u64
+    }
+}
+
+impl Payload for Input {
+    /// Large payloads are read into place; nothing is read ahead for them.
+    fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
+        let rest = self.rest();
+        if !rest.is_empty() && n <= rest.len() {
+            return Ok(Bytes::new(self.read(n)?)?);
+        }
+        if self.file.is_none() {
+            return Err(ErrorKind::Truncated.into());
+        }
+        let mut end = n.min(CHUNK);
+        let mut bytes = Bytes::zeroed(end)?;
+        let mut start = 0;
+        loop {
+            let here = self.rest().len().min(end - start);
+            buffer::write(&bytes, start, &self.rest()[..here]);
+            self.position += here;
+            start += here;
+            // An empty payload asks the file too, for nothing.
+            if start < end || here == 0 {
+                self.file()?.read_into(&bytes, start, end)?;
+                self.before += (end - start) as u64;
+            }
+            if end >= n {
+                return Ok(bytes);
+            }
+            start = end;
+            end += end.min(n - end);
+            bytes = buffer::grow(bytes, end)?;
+        }
+    }
+}
+
+impl File {
+    /// What the file shows of what is to come; None if it cannot, and is then not asked again.
+    fn peek(&mut self, n: usize) -> PyResult<Option<Obj>> {
+        let Some(peek) = &self.peek else { return Ok(None) };
+        match peek.call1(&*size(n)?) {
+            Ok(data) => Ok(Some(data)),
+            Err(Raised) if error::matches(&Exc::NotImplementedError) => {
+                error::clear();
+                self.peek = None;
+                Ok(None)
+            }
+            Err(raised) => Err(raised),
+        }
+    }
+
+    /// Reads into part of a bytes object that nobody else has seen.
+    fn read_into(&self, bytes: &Own<Bytes>, start: usize, end: usize) -> Result<(), Fault> {
+        let n = end - start;
+        let count = match &self.readinto {
+            Some(readinto) => {
+                let count = buffer::lend(bytes, start, end, |view| readinto.call1(view))?;
+                let count = as_ssize(&count)?;
+                usize::try_from(count).map_err(|_| {
+                    raise(&Exc::ValueError, "readinto() returned negative size")
+                })?
+            }
+            None => {
+                let data = self.read.call1(&*size(n)?)?;
+                let Some(data) = data.cast::<Bytes>() else {
+                    return Err(Fault::from(raise_parts(
+                        &Exc::ValueError,
+                        "read() returned non-bytes object ({})",
+                        &[Part::Repr(data.type_of())],
+                    )));
+                };
+                let data = data.as_slice();
+                if let Some(data) = data.get(..n) {
+                    buffer::write(bytes, start, data);
+                }
+                data.len()
+            }
+        };
+        if count < n { Err(ErrorKind::Truncated.into()) } else { Ok(()) }
+    }
+}
+
+fn size(n: usize) -> PyResult<Obj> {
+    Int::new(i64::try_from(n).unwrap_or(i64::MAX))
+}
