@@ -1,0 +1,274 @@
+//! What can be wrong with a pickle, and the words for it.
+//!
+//! [`Error`] is one word wide, so that it costs nothing on the good path. Its text is what CPython's
+//! `_pickle.c` says for the same fault; where it happened is kept beside the text, not in it.
+
+use std::fmt;
+
+use crate::opcode::Opcode;
+
+/// Why a pickle could not be read.
+///
+/// ```
+/// let error = halfsour::load(b"(K\x01").unwrap_err();
+/// assert_eq!(error.kind(), &halfsour::ErrorKind::Eof);
+/// assert_eq!(error.to_string(), "Ran out of input");
+/// assert_eq!(error.offset(), Some(3));
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    offset: Option<u64>,
+    opcode: Option<Opcode>,
+}
+
+/// The faults that the format itself can have.
+///
+/// Faults of objects (a class that is not there, a callable that fails) are the heap's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input ended where an opcode was due.
+    Eof,
+    /// The input ended inside an argument.
+    Truncated,
+    /// An argument is said to end beyond what can be addressed.
+    ReadOverflow,
+    /// An opcode needs more values than the stack holds.
+    StackUnderflow,
+    /// An opcode needs a value, but the topmost thing is a mark.
+    UnexpectedMark,
+    /// An opcode needs a mark, and none is set.
+    NoMark,
+    /// A byte that is no opcode.
+    InvalidLoadKey(u8),
+    /// PROTO names a protocol that does not exist.
+    UnsupportedProtocol(u8),
+    /// LONG4 has a negative length.
+    NegativeLong,
+    /// BINSTRING has a negative length.
+    NegativeString,
+    /// A length that no object can have.
+    SizeOverflow {
+        /// `BINBYTES`, `BYTEARRAY8` or `BINUNICODE`.
+        what: &'static str,
+    },
+    /// FRAME announces more than can be addressed.
+    FrameOverflow,
+    /// A read begins inside of a frame and ends after it.
+    FrameExhausted,
+    /// A FRAME inside of a frame that has not ended.
+    FrameNested,
+    /// Keys and values do not pair up.
+    OddItems {
+        /// `DICT` or `SETITEMS`.
+        what: &'static str,
+    },
+    /// GET of a memo index that was never put.
+    MemoMissing(i64),
+    /// PUT at a negative memo index.
+    NegativePut,
+    /// STACK_GLOBAL found something else than two strings.
+    StackGlobalNotStr,
+    /// An extension code that is zero or negative.
+    ExtCode,
+    /// An extension code that nobody registered.
+    UnregisteredExtension(i64),
+    /// STRING without its quotes.
+    UnquotedString,
+    /// INT with something else than a number.
+    BadInt,
+    /// Text that spells no number, or no string; with what Python says about it.
+    BadLiteral(String),
+    /// FLOAT with a number that no float can be; with what Python says about it.
+    FloatOverflow(String),
+    /// GET or PUT with a number that no memo index can be.
+    IndexOverflow,
+    /// Text that is not in the encoding that its opcode demands; with what Python says about it.
+    BadText(String),
+    /// A protocol 0 persistent id that is not ASCII.
+    PersidNotAscii,
+    /// A persistent id, and nobody to resolve it.
+    NoPersistentLoad,
+    /// NEXT_BUFFER, but no buffers were given.
+    NoBuffers,
+    /// NEXT_BUFFER once more than there are buffers.
+    NotEnoughBuffers,
+    /// The state of an object without `__setstate__` is no dict.
+    StateNotDict,
+    /// The second half of a two-part state is no dict.
+    SlotStateNotDict,
+    /// An opcode was applied to a kind of object that has no such operation.
+    WrongType {
+        /// The attribute that such an object would have.
+        needs: &'static str,
+    },
+    /// More objects than a [`Graph`](crate::Graph) can number.
+    TooManyObjects,
+}
+
+/// The Python exception that CPython raises for an [`ErrorKind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exception {
+    /// `EOFError`
+    Eof,
+    /// `pickle.UnpicklingError`
+    Unpickling,
+    /// `ValueError`
+    Value,
+    /// `OverflowError`
+    Overflow,
+    /// `UnicodeDecodeError`
+    UnicodeDecode,
+    /// `AttributeError`
+    Attribute,
+    /// `TypeError`
+    Type,
+    /// `MemoryError`
+    Memory,
+}
+
+impl ErrorKind {
+    /// The exception that CPython raises for this fault.
+    pub fn exception(&self) -> Exception {
+        use ErrorKind::*;
+        match self {
+            Eof => Exception::Eof,
+            UnsupportedProtocol(_)
+            | NegativePut
+            | UnregisteredExtension(_)
+            | BadInt
+            | BadLiteral(_) => Exception::Value,
+            SizeOverflow { .. } | FrameOverflow | FloatOverflow(_) | IndexOverflow => {
+                Exception::Overflow
+            }
+            BadText(_) => Exception::UnicodeDecode,
+            WrongType { needs: "append" | "add" | "__dict__" } => Exception::Attribute,
+            WrongType { .. } => Exception::Type,
+            TooManyObjects => Exception::Memory,
+            _ => Exception::Unpickling,
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ErrorKind::*;
+        match self {
+            Eof => f.write_str("Ran out of input"),
+            Truncated => f.write_str("pickle data was truncated"),
+            ReadOverflow => f.write_str("read would overflow (invalid bytecode)"),
+            StackUnderflow => f.write_str("unpickling stack underflow"),
+            UnexpectedMark => f.write_str("unexpected MARK found"),
+            NoMark => f.write_str("could not find MARK"),
+            InvalidLoadKey(byte) => match byte {
+                0x20..=0x7e if !matches!(byte, b'\'' | b'\\') => {
+                    write!(f, "invalid load key, '{}'.", char::from(*byte))
+                }
+                _ => write!(f, "invalid load key, '\\x{byte:02x}'."),
+            },
+            UnsupportedProtocol(protocol) => write!(f, "unsupported pickle protocol: {protocol}"),
+            NegativeLong => f.write_str("LONG pickle has negative byte count"),
+            NegativeString => f.write_str("BINSTRING pickle has negative byte count"),
+            SizeOverflow { what } => {
+                write!(f, "{what} exceeds system's maximum size of {} bytes", isize::MAX)
+            }
+            FrameOverflow => {
+                write!(f, "FRAME length exceeds system's maximum of {} bytes", isize::MAX)
+            }
+            FrameExhausted => f.write_str("pickle exhausted before end of frame"),
+            FrameNested => f.write_str("beginning of a new frame before end of current frame"),
+            OddItems { what } => write!(f, "odd number of items for {what}"),
+            MemoMissing(index) => write!(f, "Memo value not found at index {index}"),
+            NegativePut => f.write_str("negative PUT argument"),
+            StackGlobalNotStr => f.write_str("STACK_GLOBAL requires str"),
+            ExtCode => f.write_str("EXT specifies code <= 0"),
+            UnregisteredExtension(code) => write!(f, "unregistered extension code {code}"),
+            UnquotedString => f.write_str("the STRING opcode argument must be quoted"),
+            BadInt => f.write_str("could not convert string to int"),
+            BadLiteral(text) | FloatOverflow(text) | BadText(text) => f.write_str(text),
+            IndexOverflow => f.write_str("Python int too large to convert to C ssize_t"),
+            PersidNotAscii => f.write_str("persistent IDs in protocol 0 must be ASCII strings"),
+            NoPersistentLoad => f.write_str(
+                "A load persistent id instruction was encountered, \
+                 but no persistent_load function was specified.",
+            ),
+            NoBuffers => f.write_str(
+                "pickle stream refers to out-of-band data but no *buffers* argument was given",
+            ),
+            NotEnoughBuffers => f.write_str("not enough out-of-band buffers"),
+            StateNotDict => f.write_str("state is not a dictionary"),
+            SlotStateNotDict => f.write_str("slot state is not a dictionary"),
+            WrongType { needs } => write!(f, "object has no attribute '{needs}'"),
+            TooManyObjects => f.write_str("too many objects"),
+        }
+    }
+}
+
+impl Error {
+    /// An error of a `kind`, not yet placed.
+    #[cold]
+    pub fn new(kind: ErrorKind) -> Error {
+        Error(Box::new(Inner { kind, offset: None, opcode: None }))
+    }
+
+    /// The same error, said to be at a byte `offset`, unless it knows a place already.
+    #[cold]
+    #[must_use]
+    pub fn at(mut self, offset: u64) -> Error {
+        self.0.offset.get_or_insert(offset);
+        self
+    }
+
+    /// The same error, said to be of an `opcode`, unless it knows one already.
+    #[cold]
+    #[must_use]
+    pub fn of(mut self, opcode: Option<Opcode>) -> Error {
+        self.0.opcode = self.0.opcode.or(opcode);
+        self
+    }
+
+    /// What is wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// Where the input is wrong, in bytes from its start: an argument that cannot be read is named
+    /// by the place where reading it began, all else by the place of its opcode.
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The opcode that was being worked on.
+    pub fn opcode(&self) -> Option<Opcode> {
+        self.0.opcode
+    }
+}
+
+impl From<ErrorKind> for Error {
+    #[cold]
+    fn from(kind: ErrorKind) -> Error {
+        Error::new(kind)
+    }
+}
+
+/// CPython's text, without the place.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.kind.fmt(f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("offset", &self.0.offset)
+            .field("opcode", &self.0.opcode)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {}

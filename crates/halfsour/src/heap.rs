@@ -1,0 +1,165 @@
+//! What an object model must offer so that a [`Machine`](crate::Machine) can build its objects.
+//!
+//! A heap makes values and calls what the pickle names; it knows nothing of stacks, marks or bytes.
+//! The Python extension is one heap, [`Graph`](crate::Graph) another.
+
+use std::vec::Drain;
+
+use crate::error::{Error, ErrorKind};
+use crate::memo::Memo;
+use crate::number::{Integer, parse_int};
+use crate::reader::Source;
+use crate::text::{c_str, repr_line};
+
+/// An object model.
+///
+/// All methods may fail with the heap's own errors, which end the load. Methods that take a
+/// [`Drain`] get values off the machine's stack, the lowest first. Items that they leave in it are
+/// dropped in that order; `_pickle.c` drops them from the top (`Pdata_clear`), which finalisers can
+/// see, so a heap that cares reads `items.as_slice()` and empties it with `next_back`.
+pub trait Heap<S: Source> {
+    /// A reference to an object. Cloning it must not copy the object.
+    type Value: Clone;
+
+    /// Lends the memo.
+    ///
+    /// The heap keeps it, since user code may look at it while the machine runs.
+    fn with_memo<R>(&mut self, f: impl FnOnce(&mut Memo<Self::Value>) -> R) -> R;
+
+    /// The index that GET or PUT name: the line without its `'\n'`. It may be negative; the machine
+    /// says what that means.
+    fn memo_index(&mut self, line: &[u8]) -> Result<i64, S::Error> {
+        Ok(plain_index(line).map_err(Error::new)?)
+    }
+
+    /// Called about every thousand opcodes, so that a long load can be interrupted.
+    fn tick(&mut self) -> Result<(), S::Error> {
+        Ok(())
+    }
+
+    /// PROTO: what comes next is of this protocol (0 to 5). A pickle without PROTO is of protocol 0
+    /// or 1.
+    fn protocol(&mut self, _version: u8) {}
+
+    /// NONE
+    fn none(&mut self) -> Result<Self::Value, S::Error>;
+    /// NEWTRUE and NEWFALSE
+    fn bool(&mut self, value: bool) -> Result<Self::Value, S::Error>;
+    /// BININT, BININT1 and BININT2
+    fn int(&mut self, value: i64) -> Result<Self::Value, S::Error>;
+    /// INT: a decimal number, or `00` and `01` for false and true. The line has no `'\n'`.
+    fn int_line(&mut self, line: &[u8]) -> Result<Self::Value, S::Error>;
+    /// LONG: a decimal number, mostly with an `L` behind it. The line has no `'\n'`.
+    fn long_line(&mut self, line: &[u8]) -> Result<Self::Value, S::Error>;
+    /// LONG1 and LONG4: little-endian two's complement, empty for zero.
+    fn long(&mut self, bytes: &[u8]) -> Result<Self::Value, S::Error>;
+    /// BINFLOAT
+    fn float(&mut self, value: f64) -> Result<Self::Value, S::Error>;
+    /// FLOAT: a decimal number. The line has no `'\n'`.
+    fn float_line(&mut self, line: &[u8]) -> Result<Self::Value, S::Error>;
+    /// STRING: what stands between the quotes, with Python's escapes.
+    fn string_line(&mut self, inner: &[u8]) -> Result<Self::Value, S::Error>;
+    /// BINSTRING and SHORT_BINSTRING: a string of Python 2.
+    fn binstring(&mut self, bytes: &[u8]) -> Result<Self::Value, S::Error>;
+    /// UNICODE: raw-unicode-escape. The line has no `'\n'`.
+    fn unicode_line(&mut self, line: &[u8]) -> Result<Self::Value, S::Error>;
+    /// BINUNICODE and its kin: UTF-8, surrogates let through.
+    fn unicode(&mut self, text: &[u8]) -> Result<Self::Value, S::Error>;
+    /// BINBYTES and its kin: `len` bytes follow in the source. `len` may be a lie: a heap must not
+    /// allocate from it alone.
+    fn bytes(&mut self, source: &mut S, len: usize) -> Result<Self::Value, S::Error>;
+    /// BYTEARRAY8, else as [`bytes`](Heap::bytes).
+    fn bytearray(&mut self, source: &mut S, len: usize) -> Result<Self::Value, S::Error>;
+    /// NEXT_BUFFER
+    fn next_buffer(&mut self) -> Result<Self::Value, S::Error>;
+    /// READONLY_BUFFER: the value itself if it is read-only, else a read-only view of it.
+    fn readonly_buffer(&mut self, buffer: Self::Value) -> Result<Self::Value, S::Error>;
+
+    /// EMPTY_TUPLE
+    fn empty_tuple(&mut self) -> Result<Self::Value, S::Error>;
+    /// EMPTY_LIST
+    fn empty_list(&mut self) -> Result<Self::Value, S::Error>;
+    /// EMPTY_DICT
+    fn empty_dict(&mut self) -> Result<Self::Value, S::Error>;
+    /// EMPTY_SET
+    fn empty_set(&mut self) -> Result<Self::Value, S::Error>;
+    /// TUPLE, TUPLE1, TUPLE2 and TUPLE3
+    fn tuple(&mut self, items: Drain<'_, Self::Value>) -> Result<Self::Value, S::Error>;
+    /// LIST
+    fn list(&mut self, items: Drain<'_, Self::Value>) -> Result<Self::Value, S::Error>;
+    /// DICT: keys and values by turns, an even number of items.
+    fn dict(&mut self, items: Drain<'_, Self::Value>) -> Result<Self::Value, S::Error>;
+    /// FROZENSET
+    fn frozenset(&mut self, items: Drain<'_, Self::Value>) -> Result<Self::Value, S::Error>;
+
+    /// APPEND
+    fn append(&mut self, list: &Self::Value, item: Self::Value) -> Result<(), S::Error>;
+    /// APPENDS; there may be no items at all.
+    fn extend(&mut self, list: &Self::Value, items: Drain<'_, Self::Value>)
+    -> Result<(), S::Error>;
+    /// SETITEM and SETITEMS: keys and values by turns, an even number of items, maybe none.
+    fn set_items(
+        &mut self,
+        dict: &Self::Value,
+        items: Drain<'_, Self::Value>,
+    ) -> Result<(), S::Error>;
+    /// ADDITEMS; there may be no items at all.
+    fn add_items(
+        &mut self,
+        set: &Self::Value,
+        items: Drain<'_, Self::Value>,
+    ) -> Result<(), S::Error>;
+
+    /// The module or the name of GLOBAL (UTF-8) and INST (`ascii_only`), as a string value. The
+    /// line has no `'\n'`.
+    fn name(&mut self, line: &[u8], ascii_only: bool) -> Result<Self::Value, S::Error>;
+    /// Whether a value may name a module or a global for STACK_GLOBAL.
+    fn is_str(&mut self, value: &Self::Value) -> bool;
+    /// GLOBAL, INST and STACK_GLOBAL: the object of that name.
+    fn find_class(
+        &mut self,
+        module: Self::Value,
+        name: Self::Value,
+    ) -> Result<Self::Value, S::Error>;
+    /// EXT1, EXT2 and EXT4: what is registered for a code, which is positive.
+    fn extension(&mut self, code: i64) -> Result<Self::Value, S::Error>;
+
+    /// Called before PERSID and BINPERSID read or pop anything.
+    fn persistent_ready(&mut self) -> Result<(), S::Error> {
+        Ok(())
+    }
+    /// The persistent id of PERSID: an ASCII line without its `'\n'`.
+    fn persid_line(&mut self, line: &[u8]) -> Result<Self::Value, S::Error>;
+    /// PERSID and BINPERSID: the object of that id.
+    fn persistent_load(&mut self, pid: Self::Value) -> Result<Self::Value, S::Error>;
+
+    /// INST and OBJ: `cls(*args)`, or without arguments, for most classes, `cls.__new__(cls)`.
+    fn inst(
+        &mut self,
+        cls: Self::Value,
+        args: Drain<'_, Self::Value>,
+    ) -> Result<Self::Value, S::Error>;
+    /// NEWOBJ: `cls.__new__(cls, *args)`
+    fn newobj(&mut self, cls: Self::Value, args: Self::Value) -> Result<Self::Value, S::Error>;
+    /// NEWOBJ_EX: `cls.__new__(cls, *args, **kwargs)`
+    fn newobj_ex(
+        &mut self,
+        cls: Self::Value,
+        args: Self::Value,
+        kwargs: Self::Value,
+    ) -> Result<Self::Value, S::Error>;
+    /// REDUCE: `callable(*args)`
+    fn reduce(&mut self, callable: Self::Value, args: Self::Value)
+    -> Result<Self::Value, S::Error>;
+    /// BUILD: gives an object its state.
+    fn build(&mut self, inst: &Self::Value, state: Self::Value) -> Result<(), S::Error>;
+}
+
+/// A decimal number as `PyLong_FromString` and `PyLong_AsSsize_t` read it.
+pub(crate) fn plain_index(line: &[u8]) -> Result<i64, ErrorKind> {
+    match parse_int(c_str(line)) {
+        Ok(Integer::Small(index)) => Ok(index),
+        Ok(Integer::Big(_)) => Err(ErrorKind::IndexOverflow),
+        Err(error) => Err(ErrorKind::BadLiteral(error.text(line, repr_line))),
+    }
+}

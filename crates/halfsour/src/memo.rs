@@ -1,0 +1,192 @@
+//! The memo of a load: values by index, for pickles that name one value twice.
+//!
+//! Indexes come from the pickle, so an index that is merely named must not cost memory. Nearly all
+//! memos are dense, and live in a vector; an index far beyond what was put before goes to a map.
+//! The rule is that of `_Unpickler_MemoPut` in CPython 3.15.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+/// Values by memo index.
+///
+/// ```
+/// let mut memo = halfsour::Memo::new(true);
+/// assert_eq!(memo.put(0, 'a'), None);
+/// assert_eq!(memo.put(usize::MAX, 'z'), None); // no vector of that length is made
+/// assert_eq!(memo.put(0, 'b'), Some('a'));
+/// assert_eq!(memo.get(usize::MAX), Some(&'z'));
+/// assert_eq!(memo.len(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Memo<V> {
+    table: Vec<Option<V>>,
+    /// How long CPython's table would be: `table` itself is only as long as it must.
+    size: usize,
+    sparse: BTreeMap<usize, V>,
+    len: usize,
+    counts_sparse: bool,
+}
+
+const FIRST_SIZE: usize = 32;
+
+impl<V> Memo<V> {
+    /// An empty memo.
+    ///
+    /// MEMOIZE stores at [`len`](Memo::len). Up to CPython 3.14 each first put counts there
+    /// (`counts_sparse`); 3.15 counts only what is in the table.
+    pub fn new(counts_sparse: bool) -> Memo<V> {
+        Memo { table: Vec::new(), size: FIRST_SIZE, sparse: BTreeMap::new(), len: 0, counts_sparse }
+    }
+
+    /// A memo with these entries, put in this order.
+    pub fn from_pairs(counts_sparse: bool, pairs: impl IntoIterator<Item = (usize, V)>) -> Memo<V> {
+        let mut memo = Memo::new(counts_sparse);
+        for (index, value) in pairs {
+            memo.put(index, value);
+        }
+        memo
+    }
+
+    /// Puts a value at an index.
+    ///
+    /// Returns the value that was there. Dropping it may run user code, which may look at the memo:
+    /// drop it after the borrow of the memo has ended.
+    #[inline]
+    pub fn put(&mut self, index: usize, value: V) -> Option<V> {
+        if index == self.table.len() && index < self.size && self.sparse.is_empty() {
+            self.table.push(Some(value));
+            self.len = self.len.wrapping_add(1);
+            return None;
+        }
+        self.put_slow(index, value)
+    }
+
+    #[inline(never)]
+    fn put_slow(&mut self, index: usize, value: V) -> Option<V> {
+        if index >= self.size {
+            if index > self.len.saturating_mul(2) {
+                let old = self.sparse.insert(index, value);
+                if self.counts_sparse && old.is_none() {
+                    self.len = self.len.wrapping_add(1);
+                }
+                return old;
+            }
+            self.size = index.saturating_mul(2);
+        }
+        let old = self.slot(index).replace(value);
+        // A value from the time when the table was too short for this index.
+        let stray = if self.sparse.is_empty() { None } else { self.sparse.remove(&index) };
+        if old.is_none() && !(self.counts_sparse && stray.is_some()) {
+            self.len = self.len.wrapping_add(1);
+        }
+        old.or(stray)
+    }
+
+    /// A place in the table: `index` is below `size`, which is bounded by what was put.
+    fn slot(&mut self, index: usize) -> &mut Option<V> {
+        if index >= self.table.len() {
+            self.table.resize_with(index.wrapping_add(1), || None);
+        }
+        &mut self.table[index]
+    }
+
+    /// The value at an index.
+    ///
+    /// This may move the entry into the table (so does CPython, where it can be seen: the next put
+    /// there does not count), which is why it takes `&mut self`.
+    #[inline]
+    pub fn get(&mut self, index: usize) -> Option<&V> {
+        if !self.sparse.is_empty() {
+            self.settle(index);
+        }
+        match self.table.get(index) {
+            Some(Some(value)) => Some(value),
+            _ => self.sparse.get(&index),
+        }
+    }
+
+    #[cold]
+    fn settle(&mut self, index: usize) {
+        if index < self.size
+            && let Some(value) = self.sparse.remove(&index)
+        {
+            *self.slot(index) = Some(value);
+        }
+    }
+
+    /// The index at which MEMOIZE stores.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing counts, see [`len`](Memo::len).
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The entries that count, by rising index: what the memo proxy of CPython shows.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &V)> {
+        let mut sparse =
+            self.sparse.iter().filter(|_| self.counts_sparse).map(|(&i, v)| (i, v)).peekable();
+        let mut table =
+            self.table.iter().enumerate().filter_map(|(i, v)| Some((i, v.as_ref()?))).peekable();
+        std::iter::from_fn(move || match (table.peek(), sparse.peek()) {
+            (Some((i, _)), Some((j, _))) if i > j => sparse.next(),
+            (None, Some(_)) => sparse.next(),
+            _ => table.next(),
+        })
+    }
+
+    /// All values, also those that do not count; for what must see each reference (`tp_traverse`).
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.table.iter().flatten().chain(self.sparse.values())
+    }
+
+    /// Empties the memo and hands the entries over, so that they can be dropped elsewhere.
+    #[must_use = "dropping values may run user code: do it outside of a borrow"]
+    pub fn take(&mut self) -> Memo<V> {
+        mem::replace(self, Memo::new(self.counts_sparse))
+    }
+}
+
+impl<V> Drop for Memo<V> {
+    /// From the highest index down, as `_Unpickler_MemoCleanup` does: finalisers see the order.
+    fn drop(&mut self) {
+        while self.table.pop().is_some() {}
+        while self.sparse.pop_last().is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sparse entries as CPython 3.15.2 shows them in `Unpickler.memo.copy()`.
+    #[test]
+    fn sparse_entries() {
+        let far_then_near = |get: bool| {
+            let mut memo = Memo::new(false);
+            memo.put(40, 'x');
+            (0..32).for_each(|index| assert_eq!(memo.put(index, 'i'), None));
+            assert_eq!(memo.len(), 32);
+            // MEMOIZE at 32 makes the table long enough for 40.
+            memo.put(memo.len(), 'm');
+            if get {
+                assert_eq!(memo.get(40), Some(&'x'));
+            }
+            assert_eq!(memo.put(40, 'y'), Some('x'));
+            memo.put(memo.len(), 'n');
+            memo.iter().map(|(index, _)| index).filter(|index| *index >= 32).collect::<Vec<_>>()
+        };
+        // What was moved by a get is there already, and its next put does not count.
+        assert_eq!(far_then_near(true), [32, 33, 40]);
+        assert_eq!(far_then_near(false), [32, 34, 40]);
+
+        let mut memo = Memo::from_pairs(false, [(1000, 1), (50, 2), (31, 3)]);
+        memo.put(memo.len(), 4);
+        memo.put(memo.len(), 5);
+        assert_eq!(memo.iter().map(|(index, _)| index).collect::<Vec<_>>(), [1, 2, 31]);
+        assert_eq!(memo.values().count(), 5);
+    }
+}
