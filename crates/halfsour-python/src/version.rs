@@ -43,6 +43,8 @@ pub(crate) struct Version {
     /// An INT of two characters with the value 0 or 1, such as `+1`, is a bool (before 3.15); else
     /// only `00` and `01` are.
     pub(crate) short_int_is_bool: bool,
+    /// STACK_GLOBAL says that it wants strings also where there is nothing to take (before 3.12).
+    pub(crate) stack_global_hides_underflow: bool,
     /// The error about an id that nobody resolves has a line break (before 3.12).
     pub(crate) persistent_error_wraps: bool,
     /// Memo entries at sparse indexes count for MEMOIZE's next index (before 3.15, PR 119204).
@@ -64,8 +66,7 @@ impl Version {
         let version = hexversion >> 8;
         let since = |minor: u32, patch: u32| version >= 0x03_0000 | minor << 8 | patch;
         // Fixes that reached two branches: from `old` on in 3.13, from `new` on after it.
-        let fixed =
-            |old: u32, new: u32| if since(14, 0) { since(14, new) } else { since(13, old) };
+        let fixed = |old: u32, new: u32| if since(14, 0) { since(14, new) } else { since(13, old) };
         Version {
             default_protocol: if since(14, 0) { 5 } else { 4 },
             explains: since(14, 0),
@@ -84,6 +85,7 @@ impl Version {
             },
             int_base: if since(14, 0) { 10 } else { 0 },
             short_int_is_bool: !since(15, 0),
+            stack_global_hides_underflow: !since(12, 0),
             persistent_error_wraps: !since(12, 0),
             memo_counts_sparse: !since(15, 0),
             empty_batches_look_up: since(15, 0),

@@ -89,7 +89,8 @@ impl<const N: usize> Signature<N> {
         if let Some(names) = args.keywords {
             for (i, value) in args.values[args.positional..].iter().enumerate() {
                 let name = names.get(i)?.cast::<Str>()?.utf8()?;
-                let place = self.names.iter().position(|n| !n.is_empty() && n.to_bytes() == name)?;
+                let place =
+                    self.names.iter().position(|n| !n.is_empty() && n.to_bytes() == name)?;
                 if bound[place].is_some() {
                     return None;
                 }
@@ -182,4 +183,3 @@ pub(crate) fn truth(argument: Option<&Object>, default: bool) -> PyResult<bool> 
 pub(crate) fn not_none(argument: Option<&Object>) -> Option<Obj> {
     argument.filter(|argument| !argument.is_none()).map(Object::own)
 }
-

@@ -128,6 +128,7 @@ pub(crate) enum CodePoints<'a> {
     Four(&'a [u32]),
 }
 
+#[allow(clippy::new_ret_no_self, reason = "views are made by making objects")]
 impl Str {
     /// A new string.
     pub(crate) fn new(text: &str) -> PyResult<Obj> {
@@ -153,7 +154,9 @@ impl Str {
     /// Decodes UTF-8.
     pub(crate) fn from_utf8(bytes: &[u8], errors: &CStr) -> PyResult<Own<Str>> {
         // SAFETY: pointer and length of one slice; the built-in error handlers run no Python.
-        unsafe { Own::from_owned(c::PyUnicode_DecodeUTF8(ptr(bytes), len(bytes)?, errors.as_ptr())) }
+        unsafe {
+            Own::from_owned(c::PyUnicode_DecodeUTF8(ptr(bytes), len(bytes)?, errors.as_ptr()))
+        }
     }
 
     /// Decodes ASCII, strictly.
@@ -304,6 +307,17 @@ impl Bytes {
         unsafe { Own::from_owned(c::PyBytes_FromStringAndSize(ptr(data), len(data)?)) }
     }
 
+    /// As [`Bytes::new`], but never the object that the interpreter shares for a single byte:
+    /// `_pickle` makes a new one, which identity can tell.
+    pub(crate) fn unshared(data: &[u8]) -> PyResult<Own<Bytes>> {
+        if data.len() != 1 {
+            return Bytes::new(data);
+        }
+        let bytes = Bytes::zeroed(1)?;
+        super::buffer::write(&bytes, 0, data);
+        Ok(bytes)
+    }
+
     /// Zero bytes, to be filled through [`Bytes::fill`] before anybody else sees them.
     pub(crate) fn zeroed(size: usize) -> PyResult<Own<Bytes>> {
         let size = isize::try_from(size).map_err(|_| error::no_memory())?;
@@ -362,6 +376,7 @@ impl ByteArray {
     }
 }
 
+#[allow(clippy::new_ret_no_self, reason = "views are made by making objects")]
 impl Int {
     /// A new int.
     pub(crate) fn new(value: i64) -> PyResult<Obj> {
@@ -387,7 +402,9 @@ impl Int {
     /// From little-endian two's complement.
     pub(crate) fn from_le_bytes(bytes: &[u8]) -> PyResult<Obj> {
         // SAFETY: pointer and length of one slice; the result is owned or NULL with an exception.
-        unsafe { Own::from_owned(symbols::_PyLong_FromByteArray(bytes.as_ptr(), bytes.len(), 1, 1)) }
+        unsafe {
+            Own::from_owned(symbols::_PyLong_FromByteArray(bytes.as_ptr(), bytes.len(), 1, 1))
+        }
     }
 
     /// The value, where an i64 can hold it.
@@ -412,7 +429,12 @@ impl Int {
             let mut bytes = vec![0u8; size.unsigned_abs()];
             // SAFETY: the buffer has `size` bytes.
             let written = unsafe {
-                c::PyLong_AsNativeBytes(self.as_ptr(), bytes.as_mut_ptr().cast(), size, LITTLE_ENDIAN)
+                c::PyLong_AsNativeBytes(
+                    self.as_ptr(),
+                    bytes.as_mut_ptr().cast(),
+                    size,
+                    LITTLE_ENDIAN,
+                )
             };
             check(if written < 0 { -1 } else { 0 })?;
             bytes
@@ -448,12 +470,14 @@ pub(crate) fn as_ssize(object: &Object) -> PyResult<i64> {
 }
 
 /// `int(object)` as a C long: TypeError or OverflowError where it is none.
+#[allow(clippy::useless_conversion, reason = "a C long has 32 bits on Windows")]
 pub(crate) fn as_long(object: &Object) -> PyResult<i64> {
     // SAFETY: a live object; -1 may mean that an exception is set.
     let value = unsafe { c::PyLong_AsLong(object.as_ptr()) };
     if value == -1 && error::occurred() { Err(Raised) } else { Ok(i64::from(value)) }
 }
 
+#[allow(clippy::new_ret_no_self, reason = "views are made by making objects")]
 impl Float {
     /// A new float.
     pub(crate) fn new(value: f64) -> PyResult<Obj> {
@@ -551,11 +575,7 @@ impl Tuple {
     pub(crate) fn slice_from(&self, start: usize) -> PyResult<Own<Tuple>> {
         // SAFETY: a live tuple; the C function clips the bounds.
         unsafe {
-            Own::from_owned(c::PyTuple_GetSlice(
-                self.as_ptr(),
-                start as isize,
-                self.len() as isize,
-            ))
+            Own::from_owned(c::PyTuple_GetSlice(self.as_ptr(), start as isize, self.len() as isize))
         }
     }
 }
@@ -659,21 +679,6 @@ impl Dict {
     pub(crate) fn set(&self, key: &Object, value: &Object) -> PyResult<()> {
         // SAFETY: a live dict, key and value.
         check(unsafe { c::PyDict_SetItem(self.as_ptr(), key.as_ptr(), value.as_ptr()) })
-    }
-
-    /// `del self[key]`
-    pub(crate) fn remove(&self, key: &Object) -> PyResult<()> {
-        // SAFETY: a live dict and key.
-        check(unsafe { c::PyDict_DelItem(self.as_ptr(), key.as_ptr()) })
-    }
-
-    /// `key in self`
-    pub(crate) fn contains(&self, key: &Object) -> PyResult<bool> {
-        // SAFETY: a live dict and key.
-        match unsafe { c::PyDict_Contains(self.as_ptr(), key.as_ptr()) } {
-            -1 => Err(Raised),
-            found => Ok(found != 0),
-        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) type PyResult<T> = Result<T, Raised>;
 macro_rules! exceptions {
     ($($name:ident = $symbol:ident,)*) => {
         /// The built-in exceptions that a pickler or an unpickler raises or recognises itself.
+        #[allow(clippy::enum_variant_names, reason = "the exceptions' own names")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Exc { $($name,)* }
 
@@ -56,11 +57,9 @@ impl std::ops::Deref for Exc {
 #[cold]
 pub(crate) fn raise(class: &Object, text: &str) -> Raised {
     match Str::new(text) {
-        // SAFETY: both are live objects; PyErr_SetObject takes references of its own.
-        Ok(message) => unsafe { c::PyErr_SetObject(class.as_ptr(), message.as_ptr()) },
-        Err(Raised) => {}
+        Ok(message) => raise_object(class, &message),
+        Err(raised) => raised,
     }
-    Raised
 }
 
 /// Raises `class(value)`: the exception's argument is an object, as in `KeyError(key)`.

@@ -16,6 +16,10 @@
 //!
 //! Dropping an `Obj` may run a finaliser, that is, arbitrary Python: never drop one while a
 //! `RefCell` of a pickler or an unpickler is borrowed.
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "a call of C and the ownership of its result are one thought with one proof"
+)]
 
 pub(crate) mod args;
 pub(crate) mod buffer;
@@ -26,8 +30,6 @@ pub(crate) mod module;
 pub(crate) mod object;
 mod symbols;
 
-pub(crate) use builtins::{
-    ByteArray, Bytes, Dict, Float, Int, List, Set, Str, Tuple, Type, types,
-};
+pub(crate) use builtins::{ByteArray, Bytes, Dict, Float, Int, List, Set, Str, Tuple, Type, types};
 pub(crate) use error::{PyResult, Raised};
 pub(crate) use object::{Kind, Obj, Object, Own};

@@ -71,7 +71,10 @@ unsafe fn state_of_instance<'a>(object: *mut c::PyObject) -> PyResult<&'a State>
 
 impl State {
     /// The pickler of a memo proxy that `object` is, exactly.
-    pub(crate) fn pickler_memo_proxy<'a>(&self, object: &'a Object) -> Option<&'a PicklerMemoProxy> {
+    pub(crate) fn pickler_memo_proxy<'a>(
+        &self,
+        object: &'a Object,
+    ) -> Option<&'a PicklerMemoProxy> {
         class::body_of(object, &self.types.pickler_memo)
     }
 
@@ -143,13 +146,6 @@ pub(crate) fn is_base_persistent_id(method: &Object, this: &Object) -> bool {
     }
 }
 
-/// `object.__getattribute__(this, name)`
-#[cfg(Py_3_13)]
-pub(crate) fn generic_getattr(this: &Object, name: &Object) -> PyResult<Obj> {
-    // SAFETY: both are live; the result is owned or NULL with an exception.
-    unsafe { Own::from_owned(c::PyObject_GenericGetAttr(this.as_ptr(), name.as_ptr())) }
-}
-
 /// If `method` is a Python method bound to `this`, its function: holding that instead makes no
 /// reference cycle.
 #[cfg(not(Py_3_13))]
@@ -181,9 +177,10 @@ macro_rules! functions {
             keywords: *mut c::PyObject,
         ) -> *mut c::PyObject {
             object(enter(|| {
+                // SAFETY: the interpreter passes the module that the function belongs to.
+                let state = unsafe { state_of_module(module)? };
                 // SAFETY: the interpreter's own arguments of a METH_FASTCALL | METH_KEYWORDS call.
-                let (state, args) =
-                    unsafe { (state_of_module(module)?, Arguments::from_call(args, count, keywords)) };
+                let args = unsafe { Arguments::from_call(args, count, keywords) };
                 $target(state, args)
             }))
         })*
@@ -207,8 +204,8 @@ macro_rules! methods {
             _arg: *mut c::PyObject,
         ) -> *mut c::PyObject {
             object(enter(|| {
-                // SAFETY: the method descriptor has checked the type of `this`; both live during
-                // the call.
+                // SAFETY: the method descriptor has checked the type of `this`; all arguments live
+                // during the call.
                 unsafe {
                     $target(
                         state_of_instance(this)?,
@@ -417,7 +414,12 @@ const fn method(
     flags: c_int,
     doc: &'static CStr,
 ) -> c::PyMethodDef {
-    c::PyMethodDef { ml_name: name.as_ptr(), ml_meth: function, ml_flags: flags, ml_doc: doc.as_ptr() }
+    c::PyMethodDef {
+        ml_name: name.as_ptr(),
+        ml_meth: function,
+        ml_flags: flags,
+        ml_doc: doc.as_ptr(),
+    }
 }
 
 const fn fast(
@@ -515,7 +517,12 @@ static PICKLER_METHODS: Table<[c::PyMethodDef; 5]> = Table(UnsafeCell::new([
     ),
     plain(c"__sizeof__", pickler_sizeof, c::METH_NOARGS, SIZEOF_DOC),
     #[cfg(Py_3_13)]
-    plain(c"persistent_id", pickler_persistent_id, c::METH_O, c"persistent_id($self, obj, /)\n--\n\n"),
+    plain(
+        c"persistent_id",
+        pickler_persistent_id,
+        c::METH_O,
+        c"persistent_id($self, obj, /)\n--\n\n",
+    ),
     #[cfg(not(Py_3_13))]
     END,
     END,
@@ -702,8 +709,7 @@ impl Types {
             unpickler.push(type_slot(c::Py_tp_getattro, unpickler_getattr as *mut c_void));
             unpickler.push(type_slot(c::Py_tp_setattro, unpickler_setattr as *mut c_void));
         }
-        let unhashable =
-            || type_slot(c::Py_tp_hash, c::PyObject_HashNotImplemented as *mut c_void);
+        let unhashable = || type_slot(c::Py_tp_hash, c::PyObject_HashNotImplemented as *mut c_void);
         let mut pickler_memo = common_slots::<PicklerMemoProxy>();
         pickler_memo.extend([
             type_slot(c::Py_tp_methods, PICKLER_MEMO_METHODS.0.get().cast()),
@@ -837,7 +843,7 @@ static DEFINITION: Table<c::PyModuleDef> = Table(UnsafeCell::new(c::PyModuleDef 
 
 /// The entry point under both names, `halfsour._pickle` and `_pickle`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn PyInit__pickle() -> *mut c::PyObject {
+pub(crate) unsafe extern "C" fn PyInit__pickle() -> *mut c::PyObject {
     // SAFETY: the definition is static and complete.
     unsafe { c::PyModuleDef_Init(DEFINITION.0.get()) }
 }

@@ -351,9 +351,7 @@ impl Object {
     /// `self(*args, **kwargs)`
     pub(crate) fn call(&self, args: &Tuple, kwargs: &super::Dict) -> PyResult<Obj> {
         // SAFETY: a live callable, a tuple and a dict.
-        unsafe {
-            Own::from_owned(c::PyObject_Call(self.as_ptr(), args.as_ptr(), kwargs.as_ptr()))
-        }
+        unsafe { Own::from_owned(c::PyObject_Call(self.as_ptr(), args.as_ptr(), kwargs.as_ptr())) }
     }
 
     /// `self.name()`

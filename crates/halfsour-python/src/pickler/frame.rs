@@ -76,9 +76,13 @@ pub(super) enum ItemsAt {
     /// before a batch
     Batch,
     /// a key is being written, and its value comes next
-    Key { batched: bool },
+    Key {
+        batched: bool,
+    },
     /// an item or value is being written
-    Item { batched: bool },
+    Item {
+        batched: bool,
+    },
 }
 
 pub(super) struct DictFrame {

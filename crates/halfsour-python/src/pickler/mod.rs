@@ -398,10 +398,9 @@ pub(crate) fn get_persistent_id(state: &State, this: &Object, pickler: &Pickler)
             crate::ffi::module::bind(&function, this)
         }
         Some(function) => Ok(function),
-        None => Err(crate::ffi::error::raise_object(
-            &Exc::AttributeError,
-            &state.names.persistent_id,
-        )),
+        None => {
+            Err(crate::ffi::error::raise_object(&Exc::AttributeError, &state.names.persistent_id))
+        }
     }
 }
 
@@ -417,10 +416,7 @@ pub(crate) fn set_persistent_id(
         return Err(raise(&Exc::TypeError, "attribute deletion is not supported"));
     };
     if !value.is_callable() {
-        return Err(raise(
-            &Exc::TypeError,
-            "persistent_id must be a callable taking one argument",
-        ));
+        return Err(raise(&Exc::TypeError, "persistent_id must be a callable taking one argument"));
     }
     pickler.persistent_id.unbound.set(false);
     drop(pickler.persistent_id.attribute.replace(Some(value.own())));
@@ -503,11 +499,7 @@ fn memo_from_dict(dict: &Dict) -> PyResult<Memo> {
 }
 
 /// `PicklerMemoProxy.clear()`
-pub(crate) fn memo_proxy_clear(
-    _: &State,
-    _: &Object,
-    proxy: &PicklerMemoProxy,
-) -> PyResult<Obj> {
+pub(crate) fn memo_proxy_clear(_: &State, _: &Object, proxy: &PicklerMemoProxy) -> PyResult<Obj> {
     if let Some(pickler) = proxy.pickler() {
         drop(pickler.memo.take());
     }

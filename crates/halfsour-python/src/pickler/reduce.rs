@@ -122,11 +122,7 @@ impl Construct {
         let Some(kwargs) = kwargs.cast::<Dict>() else {
             return Err(complaint.newobj_ex("third", "a dict", kwargs));
         };
-        Ok(Construct::NewEx {
-            cls: cls.own(),
-            args: newargs.own_view(),
-            kwargs: kwargs.own_view(),
-        })
+        Ok(Construct::NewEx { cls: cls.own(), args: newargs.own_view(), kwargs: kwargs.own_view() })
     }
 
     fn newobj(state: &State, args: &Tuple, obj: Option<&Object>) -> PyResult<Construct> {
@@ -162,10 +158,7 @@ impl Construct {
                         &[Part::Repr(&class), Part::Repr(cls)],
                     )
                 } else {
-                    raise(
-                        &state.pickling_error,
-                        "args[0] from __newobj__ args has the wrong class",
-                    )
+                    raise(&state.pickling_error, "args[0] from __newobj__ args has the wrong class")
                 });
             }
         }

@@ -1284,7 +1284,11 @@ impl<'a> Walker<'a> {
         }
         if let Some(items) = items {
             let owner = obj.unwrap_or_else(|| Object::none().own());
-            self.frames.push(Frame::ListItems(Box::new(ItemsFrame::new(owner, Some(items), false))));
+            self.frames.push(Frame::ListItems(Box::new(ItemsFrame::new(
+                owner,
+                Some(items),
+                false,
+            ))));
         }
         Ok(())
     }
@@ -1295,7 +1299,11 @@ impl<'a> Walker<'a> {
         let items = frame.reduction.as_ref().and_then(|r| r.dict_items.clone());
         if let Some(items) = items {
             let owner = frame.obj.clone().unwrap_or_else(|| Object::none().own());
-            self.frames.push(Frame::DictItems(Box::new(ItemsFrame::new(owner, Some(items), false))));
+            self.frames.push(Frame::DictItems(Box::new(ItemsFrame::new(
+                owner,
+                Some(items),
+                false,
+            ))));
         }
         Ok(())
     }

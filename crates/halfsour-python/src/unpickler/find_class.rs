@@ -33,11 +33,7 @@ pub(super) fn find_class(
 }
 
 /// What Python 3 calls the thing that Python 2 had under this name; None if it is the same.
-fn renamed(
-    state: &State,
-    module_name: &Object,
-    name: &Object,
-) -> PyResult<Option<(Obj, Obj)>> {
+fn renamed(state: &State, module_name: &Object, name: &Object) -> PyResult<Option<(Obj, Obj)>> {
     let key = Tuple::from_items([module_name.own(), name.own()])?;
     if let Some(found) = state.name_mapping_2to3.get(&key)? {
         let pair = found.cast::<Tuple>().filter(|pair| pair.len() == 2);
@@ -72,11 +68,7 @@ fn renamed(
 fn dotted(name: &Object) -> PyResult<Vec<crate::ffi::Own<Str>>> {
     match name.cast::<Str>() {
         Some(name) => name.split_dots(),
-        None => Err(raise_parts(
-            &Exc::TypeError,
-            "must be str, not {}",
-            &[Part::TypeName(name)],
-        )),
+        None => Err(raise_parts(&Exc::TypeError, "must be str, not {}", &[Part::TypeName(name)])),
     }
 }
 

@@ -371,9 +371,7 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
         };
         let pair = entry.cast::<Tuple>().filter(|pair| pair.len() == 2);
         let is_str = |object: &&Object| object.cast::<Str>().is_some();
-        let pair = pair.and_then(|pair| {
-            pair.get(0).filter(is_str).zip(pair.get(1).filter(is_str))
-        });
+        let pair = pair.and_then(|pair| pair.get(0).filter(is_str).zip(pair.get(1).filter(is_str)));
         let Some((module, name)) = pair else {
             return Err(Fault::from(raise_parts(
                 &Exc::ValueError,

@@ -231,11 +231,7 @@ fn load_unseen<S: Payload>(
 }
 
 /// `Unpickler.load()`
-pub(crate) fn load_method(
-    state: &State,
-    this: &Object,
-    unpickler: &Unpickler,
-) -> PyResult<Obj> {
+pub(crate) fn load_method(state: &State, this: &Object, unpickler: &Unpickler) -> PyResult<Obj> {
     let _running = unpickler.start()?;
     let Some(mut session) = unpickler.session.take() else {
         return Err(raise_parts(

@@ -1,8 +1,8 @@
 //! Decimal text, as the opcodes of protocol 0 have it.
 
+use crate::ffi::builtins::as_ssize;
 use crate::ffi::error::{Exc, Raised, clear, raise};
 use crate::ffi::{Float, Int, Obj, Object, PyResult};
-use crate::ffi::builtins::as_ssize;
 use crate::version::Version;
 
 /// The argument of INT, its line without the `'\n'`.

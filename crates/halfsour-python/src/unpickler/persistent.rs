@@ -162,11 +162,7 @@ mod versioned {
         }
 
         /// Whether ids are worth reading.
-        pub(in super::super) fn ready(
-            &self,
-            state: &State,
-            unpickler: &Unpickler,
-        ) -> PyResult<()> {
+        pub(in super::super) fn ready(&self, state: &State, unpickler: &Unpickler) -> PyResult<()> {
             match unpickler.persistent.function.get() {
                 Some(_) => Ok(()),
                 None => Err(unresolved(state)),

@@ -11,7 +11,7 @@ use crate::ffi::class::Visitor;
 use crate::ffi::error::{self, Exc, Part, Raised, raise, raise_parts};
 use crate::ffi::{ByteArray, Bytes, Int, Obj, Object, Own, PyResult};
 use crate::state::State;
-use halfsour::{Error, ErrorKind, Exception, SliceSource, Source};
+use halfsour::{Error, ErrorKind, Exception, Opcode, SliceSource, Source};
 use std::ffi::c_int;
 use std::ops::ControlFlow;
 
@@ -55,6 +55,10 @@ impl Fault {
             Fault::Raised => return Raised,
             Fault::Format(error) => error,
         };
+        if state.version.stack_global_hides_underflow && error.opcode() == Some(Opcode::StackGlobal)
+        {
+            return raise(&state.unpickling_error, &ErrorKind::StackGlobalNotStr.to_string());
+        }
         let class: &Object = match error.kind().exception() {
             Exception::Eof => &Exc::EofError,
             // UnicodeDecodeError cannot be made from a text; our heap leaves decoding to Python.
@@ -134,7 +138,7 @@ impl Source for Memory<'_> {
 
 impl Payload for Memory<'_> {
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
-        Ok(Bytes::new(self.payload(n)?)?)
+        Ok(Bytes::unshared(self.payload(n)?)?)
     }
 
     fn bytearray(&mut self, n: usize) -> Result<Own<ByteArray>, Fault> {
@@ -257,20 +261,11 @@ impl Input {
                 return Ok(());
             }
         }
-        let first = n.min(CHUNK);
-        let data = self.file()?.read.call1(&*size(first)?)?;
-        let mut count = self.set_buffer(&data)?;
-        if first < n && count >= first {
-            let mut bytes = Bytes::new(&self.rest()[..first])?;
-            let mut end = first;
-            while end < n {
-                let start = end;
-                end += start.min(n - start);
-                bytes = buffer::grow(bytes, end)?;
-                self.file()?.read_into(&bytes, start, end)?;
-            }
-            count = self.set_buffer(&bytes)?;
+        let mut data = self.file()?.read.call1(&*size(n.min(CHUNK))?)?;
+        if n > CHUNK {
+            data = self.file()?.read_on(&data, n)?.into_obj();
         }
+        let count = self.set_buffer(&data)?;
         if count < n { Err(ErrorKind::Truncated.into()) } else { Ok(()) }
     }
 }
@@ -354,7 +349,7 @@ impl Payload for Input {
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
         let rest = self.rest();
         if !rest.is_empty() && n <= rest.len() {
-            return Ok(Bytes::new(self.read(n)?)?);
+            return Ok(Bytes::unshared(self.read(n)?)?);
         }
         if self.file.is_none() {
             return Err(ErrorKind::Truncated.into());
@@ -397,6 +392,22 @@ impl File {
         }
     }
 
+    /// Reads on, ever larger chunks, until there are `n` bytes; `data` is the first chunk.
+    fn read_on(&self, data: &Object, n: usize) -> Result<Own<Bytes>, Fault> {
+        let first = Buffer::contiguous(data)?;
+        let first = first.as_slice();
+        let mut bytes = Bytes::new(first.get(..CHUNK).unwrap_or(first))?;
+        let mut end = CHUNK;
+        while end < n {
+            let start = end;
+            end += start.min(n - start);
+            bytes = buffer::grow(bytes, end)?;
+            self.read_into(&bytes, start, end)?;
+        }
+        // A file that gives less than asked for has ended, or should have.
+        if first.len() < CHUNK { Err(ErrorKind::Truncated.into()) } else { Ok(bytes) }
+    }
+
     /// Reads into part of a bytes object that nobody else has seen.
     fn read_into(&self, bytes: &Own<Bytes>, start: usize, end: usize) -> Result<(), Fault> {
         let n = end - start;
@@ -404,9 +415,8 @@ impl File {
             Some(readinto) => {
                 let count = buffer::lend(bytes, start, end, |view| readinto.call1(view))?;
                 let count = as_ssize(&count)?;
-                usize::try_from(count).map_err(|_| {
-                    raise(&Exc::ValueError, "readinto() returned negative size")
-                })?
+                usize::try_from(count)
+                    .map_err(|_| raise(&Exc::ValueError, "readinto() returned negative size"))?
             }
             None => {
                 let data = self.read.call1(&*size(n)?)?;
