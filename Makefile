@@ -1,0 +1,43 @@
+# The two commands for newcomers are `make demo` and `make test`.
+# PYTHON is the interpreter to build for, VENV where its environment is made.
+PYTHON ?= python3
+VENV ?= .venv
+
+.PHONY: demo test setup pytest slow lint cpython leaks clean
+
+demo: setup
+	$(VENV)/bin/python examples/demo.py
+
+# All quick tests. The extension has no Rust tests: it needs a running interpreter, so pytest tests it.
+test: setup
+	cargo test --workspace --exclude halfsour-python
+	$(MAKE) pytest
+
+setup:
+	@tools/setup "$(PYTHON)" "$(VENV)"
+
+pytest:
+	$(VENV)/bin/python -m pytest $(PYTEST)
+
+# Every test, the slow ones too: random graphs and broken pickles by the thousand.
+slow: setup
+	HALFSOUR_SLOW=1 $(MAKE) pytest
+
+lint: setup
+	cargo fmt --all --check
+	PYO3_PYTHON=$(abspath $(VENV))/bin/python cargo clippy --workspace --all-targets --quiet -- -D warnings
+	PYO3_PYTHON=$(abspath $(VENV))/bin/python RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+
+# CPython's own tests of pickle, and of what uses it, on our extension in the place of the interpreter's `_pickle`.
+extension = $$($(VENV)/bin/python -c 'import halfsour._pickle; print(halfsour._pickle.__file__)')
+cpython: setup
+	$(VENV)/bin/python tests/cpython/suites.py --python "$(PYTHON)" --extension "$(extension)"
+
+# With PYTHON a debug build of CPython: its reference leak hunt.
+leaks: setup
+	$(VENV)/bin/python tests/cpython/suites.py --leaks --python "$(PYTHON)" --extension "$(extension)"
+
+clean:
+	rm -rf .venv .venvs build target python/halfsour/_pickle.*.so

@@ -1,0 +1,192 @@
+"""No recursion limit: chains of a million, an end for endless ones, and Ctrl-C in the middle."""
+
+import io
+import json
+import os
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+import chains
+import modules
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+MILLION = 1_000_000
+
+
+def run(*arguments, **environment):
+    done = subprocess.run([sys.executable, str(HERE / "chains.py"), *map(str, arguments)], capture_output=True,
+                          text=True, env=dict(os.environ, **environment), timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+def check(shape, protocol, depth, *more):
+    assert run(shape, protocol, depth, *more) == [depth, depth]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("shape", ["list", "instance"])
+def test_a_million_deep(shape, protocol):
+    check(shape, protocol, MILLION)
+
+
+@pytest.mark.parametrize("shape", [shape for shape in chains.SHAPES if shape not in ("list", "instance")])
+def test_deep(shape):
+    check(shape, 4, 100_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [shape for shape in chains.SHAPES if shape not in ("list", "instance")])
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_million_deep_in_every_shape(shape, protocol):
+    if protocol < chains.SHAPES[shape][2]:
+        pytest.skip("this protocol cannot carry the class")
+    check(shape, protocol, MILLION)
+
+
+@pytest.mark.parametrize("shape", ["list", "tuple", "instance", "reduce"])
+def test_deep_in_a_thread_with_a_small_stack(shape):
+    check(shape, 4, 100_000, "thread")
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("shape", chains.SHAPES)
+def test_the_bytes_of_a_chain_are_the_interpreters(shape, protocol):
+    if protocol < chains.SHAPES[shape][2]:
+        pytest.skip("this protocol cannot carry the class")
+    head = chains.chain(shape, 150)  # as deep as the interpreters' own recursion lets every shape go
+    assert modules.under_test(max_depth=None).dumps(head, protocol) == modules.stock.dumps(head, protocol)
+
+
+def test_an_endless_chain_ends():
+    found = run("endless")
+    assert found["error"]
+    assert found["resident"] < 8 << 30
+
+
+@pytest.mark.parametrize("shape", ["list", "instance", "reduce"])
+def test_the_bound_can_be_set(shape):
+    import halfsour
+    before = halfsour.get_max_depth()
+    assert before >= MILLION
+    try:
+        halfsour.set_max_depth(1000)
+        assert halfsour.get_max_depth() == 1000
+        assert chains.length(shape, halfsour.loads(halfsour.dumps(chains.chain(shape, 300)))) == 300
+        if shape == "reduce":
+            with pytest.raises(RecursionError):
+                halfsour.dumps(chains.chain(shape, 1100))
+        else:  # what is memoized before its contents cannot go on without end
+            assert chains.length(shape, halfsour.loads(halfsour.dumps(chains.chain(shape, 1100)))) == 1100
+        with pytest.raises(RecursionError):
+            halfsour.dumps(chains.Endless())
+    finally:
+        halfsour.set_max_depth(before)
+    assert len(halfsour.dumps(chains.chain(shape, 1100))) > 1100
+
+
+@pytest.mark.parametrize("wrong", [0, -1, "many", 1.5, None, 10**30])
+def test_the_bound_must_be_a_positive_number(wrong):
+    import halfsour
+    before = halfsour.get_max_depth()
+    with pytest.raises((ValueError, TypeError, OverflowError)):
+        halfsour.set_max_depth(wrong)
+    assert halfsour.get_max_depth() == before
+
+
+# Ctrl-C
+
+AFTER = 0.05  # seconds
+
+
+def interrupted(function):
+    """How long after the signal the KeyboardInterrupt came, or None if the work was over too soon.
+
+    The signal comes from the system's timer: a thread of ours would have to wait until the work lets it run.
+    """
+    signal.setitimer(signal.ITIMER_REAL, AFTER)
+    started = time.perf_counter()
+    try:
+        function()
+    except KeyboardInterrupt:
+        return time.perf_counter() - started - AFTER
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return None
+
+
+def nowhere():
+    """A file that is no Python code, which would look for signals by itself."""
+    return open(os.devnull, "wb", buffering=0)
+
+
+def long_dump(module):
+    """Much to do, and no Python code on the way. Without a memo the same objects are written again and again."""
+    pickler = module.Pickler(nowhere(), 4)
+    pickler.fast = 1
+    part = [{"key": number, "other": [number, str(number)]} for number in range(10_000)]
+    return lambda: pickler.dump([part] * 500)
+
+
+def long_dump_of_instances(module):
+    pickler = module.Pickler(nowhere(), 4)
+    pickler.fast = 1
+    part = [chains.Node(number) for number in range(10_000)]
+    return lambda: pickler.dump([part] * 500)
+
+
+def wide_dump(module):
+    graph = {number: (number, [number]) for number in range(1_500_000)}
+    return lambda: module.dumps(graph, 4)
+
+
+# Whatever these make is dropped again at once (POP), so they need no memory but their own.
+
+def long_load(module):
+    data = b"N" + b"}U\x03keyK\x01sU\x05other](K\x01K\x02es0" * 3_000_000 + b"."
+    return lambda: module.loads(data)
+
+
+def long_load_of_instances(module):
+    data = b"\x80\x02Ncchains\nNode\nq\0" + b"h\0)\x81}U\x04nextK\x01sb0" * 3_000_000 + b"0."
+    return lambda: module.loads(data)
+
+
+def flat_load(module):
+    data = b"N" + b"N0" * 50_000_000 + b"."
+    return lambda: module.loads(data)
+
+
+def long_load_from_a_file(module):
+    data = b"N" + b"}U\x03keyK\x01sU\x05other](K\x01K\x02es0" * 3_000_000 + b"."
+    return lambda: module.load(io.BytesIO(data))
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer that sends signals")
+@pytest.mark.parametrize("make", [
+    long_dump, long_dump_of_instances, wide_dump, long_load, long_load_of_instances, flat_load, long_load_from_a_file,
+], ids=lambda make: make.__name__)
+def test_ctrl_c_interrupts_within_100_ms(make):
+    work = make(modules.under_test(max_depth=None))
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        times = [interrupted(work) for _ in range(5)]
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert None not in times, f"the work was over before the signal came: {times}"
+    # The median, for other processes take their share of this machine.
+    assert statistics.median(times) < 0.1, times
+
+
+# The kit itself: it must be able to fail.
+
+@pytest.mark.parametrize("shape", ["list", "instance"])
+def test_the_interpreters_own_pickle_cannot_do_this(shape):
+    done = subprocess.run([sys.executable, str(HERE / "chains.py"), shape, "4", str(MILLION)], capture_output=True,
+                          text=True, env=dict(os.environ, HALFSOUR_UNDER_TEST="pickle"))
+    assert "RecursionError" in done.stderr
