@@ -11,6 +11,7 @@
 mod ffi;
 mod memo;
 mod pickler;
+mod signals;
 mod state;
 mod unpickler;
 mod version;

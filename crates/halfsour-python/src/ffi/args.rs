@@ -107,6 +107,20 @@ impl<const N: usize> Signature<N> {
         kwargs: Option<&'a Dict>,
     ) -> PyResult<[Option<&'a Object>; N]> {
         const { assert!(N <= MOST) };
+        // Argument Clinic says "exactly" where the parser says "at most".
+        if self.required == self.positional && args.len() > self.positional {
+            let name = self.format.to_str().ok().and_then(|format| format.split(':').nth(1));
+            return Err(error::raise_parts(
+                &Exc::TypeError,
+                "{}() takes exactly {} positional argument{} ({} given)",
+                &[
+                    error::Part::Text(name.unwrap_or_default()),
+                    error::Part::Int(self.positional as i64),
+                    error::Part::Text(if self.positional == 1 { "" } else { "s" }),
+                    error::Part::Int(args.len() as i64),
+                ],
+            ));
+        }
         let mut names = [std::ptr::null::<c_char>(); MOST + 1];
         for (place, name) in names.iter_mut().zip(&self.names) {
             *place = name.as_ptr();

@@ -18,13 +18,14 @@ use crate::ffi::{
     ByteArray, Bytes, Dict, Float, Int, Kind, List, Obj, Object, Own, PyResult, Raised, Set, Str,
     Tuple, types,
 };
+use crate::signals::Signals;
 use crate::state::State;
 use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, TooLarge};
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes.
 const BATCH_SIZE: u16 = 1000;
 
-/// How many objects are written between two looks at pending signals.
+/// How many objects are written between two polls of signals.
 const TICKS: u32 = 1 << 12;
 
 pub(super) struct Walker<'a> {
@@ -42,6 +43,7 @@ pub(super) struct Walker<'a> {
     /// How many reductions and persistent ids are among the frames.
     depth: usize,
     ticks: u32,
+    signals: Signals,
 }
 
 /// Where a step failed: in the frame's own work, or while it had a child written.
@@ -81,6 +83,7 @@ impl<'a> Walker<'a> {
             frames: Vec::new(),
             depth: 0,
             ticks: TICKS,
+            signals: Signals::default(),
         })
     }
 
@@ -130,7 +133,7 @@ impl<'a> Walker<'a> {
         self.ticks -= 1;
         if self.ticks == 0 {
             self.ticks = TICKS;
-            error::check_signals()?;
+            self.signals.poll()?;
         }
         if self.out.boundary() && self.write.is_some() {
             self.flush()?;

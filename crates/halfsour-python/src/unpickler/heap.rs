@@ -10,14 +10,10 @@ use super::{Options, Unpickler, number};
 use crate::ffi::buffer::memoryview;
 use crate::ffi::error::{self, Exc, Part, Raised, matches, raise_parts};
 use crate::ffi::{Bytes, Dict, Float, Int, List, Obj, Object, PyResult, Set, Str, Tuple, Type};
+use crate::signals::Signals;
 use crate::state::State;
 use halfsour::{ErrorKind, Heap, Memo};
-use std::time::{Duration, Instant};
 use std::vec::Drain;
-
-/// How often signals are looked for. Not at every chance, since that also lets the cycle collector
-/// run, and a load makes many objects and no garbage.
-const SIGNAL_INTERVAL: Duration = Duration::from_millis(40);
 
 /// The object model of one load.
 pub(super) struct PyHeap<'a> {
@@ -27,7 +23,7 @@ pub(super) struct PyHeap<'a> {
     this: Option<&'a Object>,
     options: &'a Options,
     persistent_load: Loader,
-    signals_checked: Option<Instant>,
+    signals: Signals,
 }
 
 type Made = Result<Obj, Fault>;
@@ -41,7 +37,7 @@ impl<'a> PyHeap<'a> {
         options: &'a Options,
     ) -> PyResult<PyHeap<'a>> {
         let persistent_load = Loader::new(state, unpickler, this)?;
-        Ok(PyHeap { state, unpickler, this, options, persistent_load, signals_checked: None })
+        Ok(PyHeap { state, unpickler, this, options, persistent_load, signals: Signals::default() })
     }
 
     /// Whether strings of Python 2 stay bytes.
@@ -143,6 +139,14 @@ fn set_item(object: &Object, key: &Object, value: &Object) -> PyResult<()> {
     }
 }
 
+/// Calls `f` with keys and values, which come by turns.
+fn each_pair(
+    items: &Drain<'_, Obj>,
+    mut f: impl FnMut(&Object, &Object) -> PyResult<()>,
+) -> PyResult<()> {
+    items.as_slice().chunks_exact(2).try_for_each(|pair| f(&pair[0], &pair[1]))
+}
+
 /// Lets items go from the top of the stack down, as CPython does.
 fn discard(mut items: Drain<'_, Obj>) {
     while items.next_back().is_some() {}
@@ -161,13 +165,7 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
     }
 
     fn tick(&mut self) -> Done {
-        let now = Instant::now();
-        let checked = *self.signals_checked.get_or_insert(now);
-        if now.duration_since(checked) >= SIGNAL_INTERVAL {
-            self.signals_checked = Some(now);
-            error::check_signals()?;
-        }
-        Ok(())
+        Ok(self.signals.poll()?)
     }
 
     fn protocol(&mut self, version: u8) {
@@ -286,14 +284,10 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
 
     fn dict(&mut self, items: Drain<'_, Obj>) -> Made {
         let dict = Dict::new()?;
-        let set = |pair: &[Obj]| match pair {
-            [key, value] => dict.set(key, value),
-            _ => Ok(()),
-        };
-        let result = items.as_slice().chunks_exact(2).try_for_each(set);
+        // A dict that is given up goes before its items do.
+        let made = each_pair(&items, |key, value| dict.set(key, value)).map(|()| dict.into_obj());
         discard(items);
-        result?;
-        Ok(dict.into_obj())
+        Ok(made?)
     }
 
     fn frozenset(&mut self, items: Drain<'_, Obj>) -> Made {
@@ -329,11 +323,7 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
     }
 
     fn set_items(&mut self, dict: &Obj, items: Drain<'_, Obj>) -> Done {
-        let set = |pair: &[Obj]| match pair {
-            [key, value] => set_item(dict, key, value),
-            _ => Ok(()),
-        };
-        let result = items.as_slice().chunks_exact(2).try_for_each(set);
+        let result = each_pair(&items, |key, value| set_item(dict, key, value));
         discard(items);
         Ok(result?)
     }
