@@ -1,6 +1,7 @@
 //! The pickler's memo: which objects were written already, and under which index.
 
 use crate::ffi::{Obj, Object};
+use halfsour::OutOfMemory;
 
 /// Objects by identity, each with its memo index.
 ///
@@ -42,18 +43,18 @@ impl Memo {
 
     /// Gives an object an index. Gives the reference back if the memo has the object already.
     #[inline]
-    pub(crate) fn insert(&mut self, object: Obj, index: i64) -> Option<Obj> {
+    pub(crate) fn insert(&mut self, object: Obj, index: i64) -> Result<Option<Obj>, OutOfMemory> {
         if (self.objects.len() + 1) * 3 > self.slots.len() * 2 {
-            self.grow();
+            self.grow()?;
         }
         let place = self.find(object.address());
         let known = self.slots[place].address != 0;
         self.slots[place] = Slot { address: object.address(), index };
         if known {
-            return Some(object);
+            return Ok(Some(object));
         }
         self.objects.push(object);
-        None
+        Ok(None)
     }
 
     // Objects are aligned to 16 bytes and often allocated in the order in which they are written:
@@ -69,13 +70,19 @@ impl Memo {
     }
 
     #[cold]
-    fn grow(&mut self) {
+    fn grow(&mut self) -> Result<(), OutOfMemory> {
         let size = (self.slots.len() * 4).max(FIRST_SIZE);
-        let old = std::mem::replace(&mut self.slots, vec![Slot::default(); size]);
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(size)?;
+        slots.resize(size, Slot::default());
+        // Room for all objects that the slots will take.
+        self.objects.try_reserve(size * 2 / 3 + 1 - self.objects.len())?;
+        let old = std::mem::replace(&mut self.slots, slots);
         for slot in old.into_iter().filter(|slot| slot.address != 0) {
             let place = self.find(slot.address);
             self.slots[place] = slot;
         }
+        Ok(())
     }
 
     /// Objects and their indexes.

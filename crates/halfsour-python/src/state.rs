@@ -151,6 +151,7 @@ impl State {
             &self.types.unpickler,
             &self.types.pickler_memo,
             &self.types.unpickler_memo,
+            &self.types.loan,
             &self.pickle_error,
             &self.pickling_error,
             &self.unpickling_error,

@@ -6,7 +6,6 @@
 
 use crate::opcode::Opcode;
 use std::fmt;
-use std::io::Write as _;
 
 /// The size, in bytes, from which on a frame is closed, and a payload is written outside of frames.
 pub const FRAME_TARGET: usize = 64 * 1024;
@@ -81,12 +80,20 @@ pub struct Emitter {
     framing: bool,
     /// Where the open frame's header is in the buffer.
     frame: Option<usize>,
+    out_of_memory: bool,
 }
 
 impl Emitter {
     /// An emitter for a protocol, 0 to 5.
     pub fn new(protocol: u8) -> Emitter {
-        Emitter { buffer: Vec::new(), protocol, binary: protocol > 0, framing: false, frame: None }
+        Emitter {
+            buffer: Vec::new(),
+            protocol,
+            binary: protocol > 0,
+            framing: false,
+            frame: None,
+            out_of_memory: false,
+        }
     }
 
     /// Chooses between text and binary opcodes against the protocol's own choice, as CPython's
@@ -159,12 +166,36 @@ impl Emitter {
         if self.framing && self.frame.is_none() {
             self.open_frame();
         }
-        self.buffer.extend_from_slice(bytes);
+        self.append(bytes);
     }
 
     fn open_frame(&mut self) {
         self.frame = Some(self.buffer.len());
-        self.buffer.extend_from_slice(&[0; FRAME_HEADER]);
+        self.append(&[0; FRAME_HEADER]);
+    }
+
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        if self.buffer.try_reserve(bytes.len()).is_ok() && !self.out_of_memory {
+            self.buffer.extend_from_slice(bytes);
+        } else {
+            self.give_up();
+        }
+    }
+
+    /// From here on nothing is emitted: what there is makes no pickle.
+    #[cold]
+    fn give_up(&mut self) {
+        self.out_of_memory = true;
+        self.frame = None;
+        self.buffer = Vec::new();
+    }
+
+    /// Whether memory ran out, so that what was emitted is lost. To be asked now and then, and at
+    /// the end.
+    #[inline]
+    pub fn is_out_of_memory(&self) -> bool {
+        self.out_of_memory
     }
 
     /// An opcode without an argument.
@@ -259,12 +290,15 @@ impl Emitter {
         for point in code_points {
             match u8::try_from(point) {
                 Ok(byte) if !matches!(byte, b'\\' | 0 | b'\n' | b'\r' | 0x1a) => {
-                    self.buffer.push(byte);
+                    self.append(&[byte]);
                 }
                 _ => {
-                    let width = if point < 0x1_0000 { ("\\u", 4) } else { ("\\U", 8) };
-                    // Writing to a Vec cannot fail.
-                    let _ = write!(self.buffer, "{}{point:0digits$x}", width.0, digits = width.1);
+                    let escape = if point < 0x1_0000 {
+                        format!("\\u{point:04x}")
+                    } else {
+                        format!("\\U{point:08x}")
+                    };
+                    self.append(escape.as_bytes());
                 }
             }
         }

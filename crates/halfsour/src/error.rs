@@ -3,6 +3,7 @@
 //! [`Error`] is one word wide, so that it costs nothing on the good path. Its text is what CPython's
 //! `_pickle.c` says for the same fault; where it happened is kept beside the text, not in it.
 
+use std::collections::TryReserveError;
 use std::fmt;
 
 use crate::opcode::Opcode;
@@ -106,6 +107,35 @@ pub enum ErrorKind {
     },
     /// More objects than a [`Graph`](crate::Graph) can number.
     TooManyObjects,
+    /// There is no memory for the stack or the memo.
+    OutOfMemory,
+}
+
+/// There is no memory for what grows with the pickle.
+///
+/// Stack, memo and output ask before they grow, so that a large pickle ends in an error where memory
+/// is limited, not in an abort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("out of memory")
+    }
+}
+
+impl std::error::Error for OutOfMemory {}
+
+impl From<TryReserveError> for OutOfMemory {
+    fn from(_: TryReserveError) -> OutOfMemory {
+        OutOfMemory
+    }
+}
+
+impl From<OutOfMemory> for ErrorKind {
+    fn from(_: OutOfMemory) -> ErrorKind {
+        ErrorKind::OutOfMemory
+    }
 }
 
 /// The Python exception that CPython raises for an [`ErrorKind`].
@@ -147,7 +177,7 @@ impl ErrorKind {
             BadText(_) => Exception::UnicodeDecode,
             WrongType { needs: "append" | "add" | "__dict__" } => Exception::Attribute,
             WrongType { .. } => Exception::Type,
-            TooManyObjects => Exception::Memory,
+            TooManyObjects | OutOfMemory => Exception::Memory,
             _ => Exception::Unpickling,
         }
     }
@@ -203,6 +233,7 @@ impl fmt::Display for ErrorKind {
             SlotStateNotDict => f.write_str("slot state is not a dictionary"),
             WrongType { needs } => write!(f, "object has no attribute '{needs}'"),
             TooManyObjects => f.write_str("too many objects"),
+            OutOfMemory => f.write_str("out of memory"),
         }
     }
 }

@@ -36,7 +36,7 @@ mod text;
 mod unicode;
 
 pub use emitter::{Emitter, FRAME_TARGET, Payload, TooLarge};
-pub use error::{Error, ErrorKind, Exception};
+pub use error::{Error, ErrorKind, Exception, OutOfMemory};
 pub use graph::{Graph, NodeId, load};
 pub use heap::Heap;
 pub use machine::{HIGHEST_PROTOCOL, Machine};

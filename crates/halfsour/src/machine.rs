@@ -11,7 +11,7 @@
     clippy::panic
 )]
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, OutOfMemory};
 use crate::heap::Heap;
 use crate::reader::{Op, Reader, Source};
 
@@ -55,6 +55,16 @@ impl<V> Machine<V> {
         self.marks.clear();
         self.fence = 0;
         while self.stack.pop().is_some() {}
+    }
+
+    /// `Pdata_push`
+    #[inline(always)]
+    fn push(&mut self, value: V) -> Result<(), OutOfMemory> {
+        if self.stack.len() == self.stack.capacity() {
+            self.stack.try_reserve(1)?;
+        }
+        self.stack.push(value);
+        Ok(())
     }
 
     /// Takes the topmost mark away and says where it was (`marker()`).
@@ -152,7 +162,7 @@ impl<V: Clone> Machine<V> {
             ($result:expr) => {
                 match $result {
                     Ok(value) => value,
-                    Err(kind) => return Err(reader.error(kind).into()),
+                    Err(kind) => return Err(reader.error(kind.into()).into()),
                 }
             };
         }
@@ -333,23 +343,26 @@ impl<V: Clone> Machine<V> {
                     let Ok(index) = usize::try_from(index) else {
                         return Err(reader.error(ErrorKind::NegativePut).into());
                     };
-                    drop(heap.with_memo(|memo| memo.put(index, value)));
+                    drop(ok!(heap.with_memo(|memo| memo.put(index, value))));
                     continue;
                 }
                 Op::Put(index) => {
                     let value = ok!(self.top()).clone();
                     // The old value is dropped after the borrow: it may run a finaliser.
-                    drop(heap.with_memo(|memo| memo.put(index as usize, value)));
+                    drop(ok!(heap.with_memo(|memo| memo.put(index as usize, value))));
                     continue;
                 }
                 Op::Memoize => {
                     let value = ok!(self.top()).clone();
-                    drop(heap.with_memo(|memo| memo.put(memo.len(), value)));
+                    drop(ok!(heap.with_memo(|memo| memo.put(memo.len(), value))));
                     continue;
                 }
 
                 Op::Mark => {
                     self.fence = self.stack.len();
+                    if self.marks.len() == self.marks.capacity() {
+                        ok!(self.marks.try_reserve(1).map_err(OutOfMemory::from));
+                    }
                     self.marks.push(self.fence);
                     continue;
                 }
@@ -382,7 +395,7 @@ impl<V: Clone> Machine<V> {
                     return Ok(ok!(self.pop()));
                 }
             };
-            self.stack.push(value);
+            ok!(self.push(value));
         }
     }
 }

@@ -4,25 +4,28 @@
 //! memos are dense, and live in a vector; an index far beyond what was put before goes to a map.
 //! The rule is that of `_Unpickler_MemoPut` in CPython 3.15.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::mem;
+
+use crate::error::OutOfMemory;
 
 /// Values by memo index.
 ///
 /// ```
 /// let mut memo = halfsour::Memo::new(true);
-/// assert_eq!(memo.put(0, 'a'), None);
-/// assert_eq!(memo.put(usize::MAX, 'z'), None); // no vector of that length is made
-/// assert_eq!(memo.put(0, 'b'), Some('a'));
+/// assert_eq!(memo.put(0, 'a')?, None);
+/// assert_eq!(memo.put(usize::MAX, 'z')?, None); // no vector of that length is made
+/// assert_eq!(memo.put(0, 'b')?, Some('a'));
 /// assert_eq!(memo.get(usize::MAX), Some(&'z'));
 /// assert_eq!(memo.len(), 2);
+/// # Ok::<(), halfsour::OutOfMemory>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Memo<V> {
     table: Vec<Option<V>>,
     /// How long CPython's table would be: `table` itself is only as long as it must.
     size: usize,
-    sparse: BTreeMap<usize, V>,
+    sparse: HashMap<usize, V>,
     len: usize,
     counts_sparse: bool,
 }
@@ -35,59 +38,75 @@ impl<V> Memo<V> {
     /// MEMOIZE stores at [`len`](Memo::len). Up to CPython 3.14 each first put counts there
     /// (`counts_sparse`); 3.15 counts only what is in the table.
     pub fn new(counts_sparse: bool) -> Memo<V> {
-        Memo { table: Vec::new(), size: FIRST_SIZE, sparse: BTreeMap::new(), len: 0, counts_sparse }
+        Memo { table: Vec::new(), size: FIRST_SIZE, sparse: HashMap::new(), len: 0, counts_sparse }
     }
 
     /// A memo with these entries, put in this order.
-    pub fn from_pairs(counts_sparse: bool, pairs: impl IntoIterator<Item = (usize, V)>) -> Memo<V> {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]
+    pub fn from_pairs(
+        counts_sparse: bool,
+        pairs: impl IntoIterator<Item = (usize, V)>,
+    ) -> Result<Memo<V>, OutOfMemory> {
         let mut memo = Memo::new(counts_sparse);
         for (index, value) in pairs {
-            memo.put(index, value);
+            memo.put(index, value)?;
         }
-        memo
+        Ok(memo)
     }
 
     /// Puts a value at an index.
     ///
     /// Returns the value that was there. Dropping it may run user code, which may look at the memo:
     /// drop it after the borrow of the memo has ended.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; then the value is dropped here.
     #[inline]
-    pub fn put(&mut self, index: usize, value: V) -> Option<V> {
-        if index == self.table.len() && index < self.size && self.sparse.is_empty() {
+    pub fn put(&mut self, index: usize, value: V) -> Result<Option<V>, OutOfMemory> {
+        if index == self.table.len()
+            && index < self.table.capacity()
+            && index < self.size
+            && self.sparse.is_empty()
+        {
             self.table.push(Some(value));
             self.len = self.len.wrapping_add(1);
-            return None;
+            return Ok(None);
         }
         self.put_slow(index, value)
     }
 
     #[inline(never)]
-    fn put_slow(&mut self, index: usize, value: V) -> Option<V> {
+    fn put_slow(&mut self, index: usize, value: V) -> Result<Option<V>, OutOfMemory> {
         if index >= self.size {
             if index > self.len.saturating_mul(2) {
+                self.sparse.try_reserve(1)?;
                 let old = self.sparse.insert(index, value);
                 if self.counts_sparse && old.is_none() {
                     self.len = self.len.wrapping_add(1);
                 }
-                return old;
+                return Ok(old);
             }
             self.size = index.saturating_mul(2);
         }
-        let old = self.slot(index).replace(value);
+        let old = self.slot(index)?.replace(value);
         // A value from the time when the table was too short for this index.
         let stray = if self.sparse.is_empty() { None } else { self.sparse.remove(&index) };
         if old.is_none() && !(self.counts_sparse && stray.is_some()) {
             self.len = self.len.wrapping_add(1);
         }
-        old.or(stray)
+        Ok(old.or(stray))
     }
 
     /// A place in the table: `index` is below `size`, which is bounded by what was put.
-    fn slot(&mut self, index: usize) -> &mut Option<V> {
-        if index >= self.table.len() {
-            self.table.resize_with(index.wrapping_add(1), || None);
+    fn slot(&mut self, index: usize) -> Result<&mut Option<V>, OutOfMemory> {
+        let length = index.wrapping_add(1);
+        if length > self.table.len() {
+            self.table.try_reserve(length.wrapping_sub(self.table.len()))?;
+            self.table.resize_with(length, || None);
         }
-        &mut self.table[index]
+        Ok(&mut self.table[index])
     }
 
     /// The value at an index.
@@ -107,10 +126,8 @@ impl<V> Memo<V> {
 
     #[cold]
     fn settle(&mut self, index: usize) {
-        if index < self.size
-            && let Some(value) = self.sparse.remove(&index)
-        {
-            *self.slot(index) = Some(value);
+        if index < self.size && self.sparse.contains_key(&index) && self.slot(index).is_ok() {
+            self.table[index] = self.sparse.remove(&index);
         }
     }
 
@@ -127,8 +144,10 @@ impl<V> Memo<V> {
 
     /// The entries that count, by rising index: what the memo proxy of CPython shows.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &V)> {
-        let mut sparse =
-            self.sparse.iter().filter(|_| self.counts_sparse).map(|(&i, v)| (i, v)).peekable();
+        let mut sparse: Vec<_> =
+            self.sparse.iter().filter(|_| self.counts_sparse).map(|(&i, v)| (i, v)).collect();
+        sparse.sort_unstable_by_key(|(index, _)| *index);
+        let mut sparse = sparse.into_iter().peekable();
         let mut table =
             self.table.iter().enumerate().filter_map(|(i, v)| Some((i, v.as_ref()?))).peekable();
         std::iter::from_fn(move || match (table.peek(), sparse.peek()) {
@@ -154,7 +173,11 @@ impl<V> Drop for Memo<V> {
     /// From the highest index down, as `_Unpickler_MemoCleanup` does: finalisers see the order.
     fn drop(&mut self) {
         while self.table.pop().is_some() {}
-        while self.sparse.pop_last().is_some() {}
+        let mut indexes: Vec<usize> = self.sparse.keys().copied().collect();
+        indexes.sort_unstable();
+        for index in indexes.iter().rev() {
+            drop(self.sparse.remove(index));
+        }
     }
 }
 
@@ -167,25 +190,25 @@ mod tests {
     fn sparse_entries() {
         let far_then_near = |get: bool| {
             let mut memo = Memo::new(false);
-            memo.put(40, 'x');
-            (0..32).for_each(|index| assert_eq!(memo.put(index, 'i'), None));
+            memo.put(40, 'x').unwrap();
+            (0..32).for_each(|index| assert_eq!(memo.put(index, 'i'), Ok(None)));
             assert_eq!(memo.len(), 32);
             // MEMOIZE at 32 makes the table long enough for 40.
-            memo.put(memo.len(), 'm');
+            memo.put(memo.len(), 'm').unwrap();
             if get {
                 assert_eq!(memo.get(40), Some(&'x'));
             }
-            assert_eq!(memo.put(40, 'y'), Some('x'));
-            memo.put(memo.len(), 'n');
+            assert_eq!(memo.put(40, 'y'), Ok(Some('x')));
+            memo.put(memo.len(), 'n').unwrap();
             memo.iter().map(|(index, _)| index).filter(|index| *index >= 32).collect::<Vec<_>>()
         };
         // What was moved by a get is there already, and its next put does not count.
         assert_eq!(far_then_near(true), [32, 33, 40]);
         assert_eq!(far_then_near(false), [32, 34, 40]);
 
-        let mut memo = Memo::from_pairs(false, [(1000, 1), (50, 2), (31, 3)]);
-        memo.put(memo.len(), 4);
-        memo.put(memo.len(), 5);
+        let mut memo = Memo::from_pairs(false, [(1000, 1), (50, 2), (31, 3)]).unwrap();
+        memo.put(memo.len(), 4).unwrap();
+        memo.put(memo.len(), 5).unwrap();
         assert_eq!(memo.iter().map(|(index, _)| index).collect::<Vec<_>>(), [1, 2, 31]);
         assert_eq!(memo.values().count(), 5);
     }

@@ -108,7 +108,8 @@ impl<const N: usize> Signature<N> {
     ) -> PyResult<[Option<&'a Object>; N]> {
         const { assert!(N <= MOST) };
         // Argument Clinic says "exactly" where the parser says "at most".
-        if self.required == self.positional && args.len() > self.positional {
+        let given = args.len() + kwargs.map_or(0, Dict::len);
+        if self.required == self.positional && args.len() > self.positional && given <= N {
             let name = self.format.to_str().ok().and_then(|format| format.split(':').nth(1));
             return Err(error::raise_parts(
                 &Exc::TypeError,

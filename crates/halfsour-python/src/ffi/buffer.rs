@@ -1,9 +1,13 @@
 //! The buffer protocol, and memory lent to Python.
 
 use super::builtins::{Bytes, Str};
+use super::class::{self, Body, Visitor};
 use super::error::{PyResult, Raised};
 use super::object::{Obj, Object, Own, check};
 use pyo3_ffi as c;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_int;
+use std::ops::ControlFlow;
 
 /// A view into the memory of an object that exports one.
 pub(crate) struct Buffer {
@@ -66,40 +70,95 @@ impl Drop for Buffer {
     }
 }
 
-/// Lends the memory of a bytes object that nobody else has seen yet to `fill`, as a writable
-/// memoryview of `start..end`, and takes it back.
+/// The body of an object that lends part of a bytes object as a writable buffer.
 ///
-/// Python code may keep the memoryview, or export it further. It is released afterwards; where that
-/// fails because something still points into the memory, the bytes object is kept alive for ever:
-/// leaking it is safe, freeing it would not be.
+/// Python code may keep views of the memory, or views of views. Each keeps this object alive, and
+/// this object the bytes.
+pub(crate) struct Loan {
+    bytes: RefCell<Option<Own<Bytes>>>,
+    start: Cell<usize>,
+    length: Cell<usize>,
+    /// How many buffers are exported.
+    views: Cell<usize>,
+}
+
+impl Body for Loan {
+    fn new() -> Loan {
+        Loan {
+            bytes: RefCell::new(None),
+            start: Cell::new(0),
+            length: Cell::new(0),
+            views: Cell::new(0),
+        }
+    }
+
+    fn visit(&self, _: &mut Visitor<'_>) -> ControlFlow<c_int> {
+        // Bytes take part in no cycle.
+        ControlFlow::Continue(())
+    }
+
+    fn clear(&self) {}
+}
+
+/// `bf_getbuffer` of loans.
+pub(super) unsafe extern "C" fn loan_get(
+    this: *mut c::PyObject,
+    view: *mut c::Py_buffer,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: the slot belongs to the type made for `Loan`.
+    let loan = unsafe { class::body::<Loan>(this) };
+    let bytes = loan.bytes.borrow();
+    let Some(bytes) = &*bytes else {
+        super::error::raise(&super::error::Exc::SystemError, "nothing is lent");
+        return -1;
+    };
+    // SAFETY: `lend` sets a range inside of the bytes object, which the loan keeps alive as long as
+    // the view keeps the loan.
+    let status = unsafe {
+        let data = c::PyBytes_AsString(bytes.as_ptr()).add(loan.start.get());
+        c::PyBuffer_FillInfo(view, this, data.cast(), loan.length.get() as isize, 0, flags)
+    };
+    if status == 0 {
+        loan.views.set(loan.views.get() + 1);
+    }
+    status
+}
+
+/// `bf_releasebuffer` of loans.
+pub(super) unsafe extern "C" fn loan_release(this: *mut c::PyObject, _: *mut c::Py_buffer) {
+    // SAFETY: the slot belongs to the type made for `Loan`.
+    let loan = unsafe { class::body::<Loan>(this) };
+    loan.views.set(loan.views.get() - 1);
+}
+
+/// Lends `start..end` of a bytes object that nobody else has seen yet to `fill`, as a writable
+/// memoryview, and takes it back: the same object, or a copy if somebody kept a view.
 pub(crate) fn lend(
-    bytes: &Own<Bytes>,
+    loan_type: &Object,
+    bytes: Own<Bytes>,
     start: usize,
     end: usize,
     fill: impl FnOnce(&Object) -> PyResult<Obj>,
-) -> PyResult<Obj> {
+) -> PyResult<(Obj, Own<Bytes>)> {
     let end = end.min(bytes.as_slice().len());
-    let start = start.min(end);
-    // SAFETY: the range is inside the object's memory, which stays in place while the memoryview
-    // can reach it: until `release` below succeeds, or for ever. No Rust slice of it is borrowed.
-    let view = unsafe {
-        Obj::from_owned(c::PyMemoryView_FromMemory(
-            c::PyBytes_AsString(bytes.as_ptr()).add(start),
-            (end - start) as isize,
-            c::PyBUF_WRITE,
-        ))?
-    };
-    let result = fill(&view);
-    let earlier = super::error::take();
-    let release = Str::interned(c"release")?;
-    if view.call_method0(&release).is_err() {
+    let loan = Loan::new();
+    loan.start.set(start.min(end));
+    loan.length.set(end - start.min(end));
+    loan.bytes.replace(Some(bytes.clone()));
+    let loan = class::instance(loan_type, loan)?;
+    // SAFETY: a live object; the result is a memoryview, owned, or NULL with an exception.
+    let view: Obj = unsafe { Own::from_owned(c::PyMemoryView_FromObject(loan.as_ptr()))? };
+    let result = fill(&view)?;
+    // Without exports of its own, which keep it open, the view is of no more use to anybody.
+    if view.call_method0(&*Str::interned(c"release")?).is_err() {
         super::error::clear();
-        std::mem::forget(bytes.clone());
     }
-    match earlier {
-        Some(exception) => Err(super::error::restore(exception)),
-        None => result,
-    }
+    drop(view);
+    // SAFETY: made just now from `loan_type`.
+    let kept = unsafe { class::body::<Loan>(loan.as_ptr()) }.views.get() > 0;
+    let bytes = if kept { Bytes::new(bytes.as_slice())? } else { bytes };
+    Ok((result, bytes))
 }
 
 /// Grows a bytes object that nobody else has seen, keeping its content; the rest is zero.

@@ -4,6 +4,7 @@
 //! function of the same name. A panic becomes a SystemError.
 
 use super::args::Arguments;
+use super::buffer::{self, Loan};
 use super::builtins::{Dict, Tuple};
 use super::class::{self, Body, Instance};
 use super::error::{self, Exc, PyResult, Raised};
@@ -674,6 +675,7 @@ pub(crate) struct Types {
     pub(crate) unpickler: Obj,
     pub(crate) pickler_memo: Obj,
     pub(crate) unpickler_memo: Obj,
+    pub(crate) loan: Obj,
 }
 
 impl Types {
@@ -725,7 +727,14 @@ impl Types {
         unpickler_memo
             .push(type_slot(c::Py_tp_new, class::new::<UnpicklerMemoProxy> as *mut c_void));
 
-        let all = [&mut pickler, &mut unpickler, &mut pickler_memo, &mut unpickler_memo];
+        let mut loan = common_slots::<Loan>();
+        loan.extend([
+            type_slot(c::Py_tp_new, class::new::<Loan> as *mut c_void),
+            type_slot(c::Py_bf_getbuffer, buffer::loan_get as *mut c_void),
+            type_slot(c::Py_bf_releasebuffer, buffer::loan_release as *mut c_void),
+        ]);
+
+        let all = [&mut pickler, &mut unpickler, &mut pickler_memo, &mut unpickler_memo, &mut loan];
         for slots in all {
             slots.push(type_slot(0, std::ptr::null_mut()));
         }
@@ -752,6 +761,11 @@ impl Types {
                     module,
                     name(c"halfsour._pickle.UnpicklerMemoProxy", c"_pickle.UnpicklerMemoProxy"),
                     &mut unpickler_memo,
+                )?,
+                loan: class::make::<Loan>(
+                    module,
+                    name(c"halfsour._pickle.Loan", c"_pickle.Loan"),
+                    &mut loan,
                 )?,
             })
         }

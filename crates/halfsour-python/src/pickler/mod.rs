@@ -346,6 +346,12 @@ pub(crate) fn not_initialized(class: &Object, base: &str, this: &Object) -> crat
     raise(class, &format!("{base}.__init__() was not called by {name}.__init__()"))
 }
 
+/// MemoryError
+#[cold]
+fn no_memory(_: halfsour::OutOfMemory) -> crate::ffi::Raised {
+    crate::ffi::error::no_memory()
+}
+
 fn missing() -> crate::ffi::Raised {
     raise(&Exc::TypeError, "missing argument")
 }
@@ -493,7 +499,7 @@ fn memo_from_dict(dict: &Dict) -> PyResult<Memo> {
             return Err(raise(&Exc::TypeError, "'memo' values must be 2-item tuples"));
         };
         let index = crate::ffi::builtins::as_ssize(index)?;
-        drop(memo.insert(object.own(), index));
+        drop(memo.insert(object.own(), index).map_err(no_memory)?);
     }
     Ok(memo)
 }

@@ -4,13 +4,13 @@
 //! happens while no frame is borrowed and no cell of the pickler is either; children are owned while
 //! they are written.
 
-use super::Pickler;
 use super::frame::{
     DictFrame, Frame, GlobalAt, GlobalFrame, ItemsAt, ItemsFrame, ListAt, ListFrame, ReduceAt,
     ReduceFrame, SetFrame,
 };
 use super::global::{self, Global};
 use super::reduce::{Construct, Reduction};
+use super::{Pickler, no_memory};
 use crate::ffi::buffer::Buffer;
 use crate::ffi::builtins::CodePoints;
 use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
@@ -99,6 +99,9 @@ impl<'a> Walker<'a> {
             return Err(self.unwind(failed));
         }
         self.out.finish();
+        if self.out.is_out_of_memory() {
+            return Err(error::no_memory());
+        }
         if self.write.is_some() {
             self.flush()?;
         }
@@ -138,6 +141,9 @@ impl<'a> Walker<'a> {
         if self.out.boundary() && self.write.is_some() {
             self.flush()?;
         }
+        if self.out.is_out_of_memory() {
+            return Err(error::no_memory());
+        }
         if !is_persistent_id && self.save_persistent(&obj)? {
             return Ok(());
         }
@@ -170,6 +176,16 @@ impl<'a> Walker<'a> {
             Kind::PickleBuffer => self.save_picklebuffer(obj),
             _ => self.save_other(obj, kind),
         }
+    }
+
+    /// Leaves work for later.
+    #[inline]
+    fn push(&mut self, frame: Frame) -> PyResult<()> {
+        if self.frames.len() == self.frames.capacity() {
+            self.frames.try_reserve(1).map_err(|e| no_memory(e.into()))?;
+        }
+        self.frames.push(frame);
+        Ok(())
     }
 
     /// Has the parent's frame, which is on top, wait for a child.
@@ -209,7 +225,7 @@ impl<'a> Walker<'a> {
         }
         if self.out.is_binary() {
             self.deepen()?;
-            self.frames.push(Frame::PersistentId);
+            self.push(Frame::PersistentId)?;
             // The frame has nothing to say about failures, so it may stand before its child.
             self.save(pid, true)?;
         } else {
@@ -383,8 +399,7 @@ impl<'a> Walker<'a> {
             self.out.op(Opcode::Mark);
         }
         let tuple = tuple.own_view();
-        self.frames.push(Frame::Tuple { tuple, next: 0, marked });
-        Ok(())
+        self.push(Frame::Tuple { tuple, next: 0, marked })
     }
 
     fn save_list(&mut self, obj: Obj) -> PyResult<()> {
@@ -396,7 +411,7 @@ impl<'a> Walker<'a> {
         if size == 0 {
             return if entered { self.pickler.cycles.leave(&obj) } else { Ok(()) };
         }
-        self.frames.push(if self.out.protocol() > 0 {
+        self.push(if self.out.protocol() > 0 {
             Frame::List(ListFrame {
                 list: list.own_view(),
                 done: 0,
@@ -407,8 +422,7 @@ impl<'a> Walker<'a> {
             })
         } else {
             Frame::ListItems(Box::new(ItemsFrame::new(obj, None, entered)))
-        });
-        Ok(())
+        })
     }
 
     fn save_dict(&mut self, obj: Obj) -> PyResult<()> {
@@ -420,7 +434,7 @@ impl<'a> Walker<'a> {
         if size == 0 {
             return if entered { self.pickler.cycles.leave(&obj) } else { Ok(()) };
         }
-        self.frames.push(if self.out.protocol() > 0 {
+        self.push(if self.out.protocol() > 0 {
             Frame::Dict(Box::new(DictFrame {
                 dict: dict.own_view(),
                 position: 0,
@@ -434,8 +448,7 @@ impl<'a> Walker<'a> {
             }))
         } else {
             Frame::DictItems(Box::new(ItemsFrame::new(obj, None, entered)))
-        });
-        Ok(())
+        })
     }
 
     fn save_set(&mut self, obj: Obj) -> PyResult<()> {
@@ -449,14 +462,14 @@ impl<'a> Walker<'a> {
         self.memoize(obj.clone())?;
         let size = set.len();
         if size > 0 {
-            self.frames.push(Frame::Set(Box::new(SetFrame {
+            self.push(Frame::Set(Box::new(SetFrame {
                 set: set.own_view(),
                 position: 0,
                 size,
                 done: 0,
                 batch: 0,
                 open: false,
-            })));
+            })))?;
         }
         Ok(())
     }
@@ -473,8 +486,7 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         self.out.op(Opcode::Mark);
-        self.frames.push(Frame::FrozenSet { set: obj, items: None, entered });
-        Ok(())
+        self.push(Frame::FrozenSet { set: obj, items: None, entered })
     }
 
     /// Remembers an object that is being written, in fast mode only.
@@ -559,7 +571,7 @@ impl<'a> Walker<'a> {
 
     fn push_reduce(&mut self, obj: Option<Obj>, value: Own<Tuple>, noted: bool) -> PyResult<()> {
         self.deepen()?;
-        self.frames.push(Frame::Reduce(Box::new(ReduceFrame {
+        self.push(Frame::Reduce(Box::new(ReduceFrame {
             obj,
             value,
             reduction: None,
@@ -567,8 +579,7 @@ impl<'a> Walker<'a> {
             at: ReduceAt::Check,
             made: None,
             entered: false,
-        })));
-        Ok(())
+        })))
     }
 
     /// Reductions and persistent ids can make objects without end; lists and dicts exist already.
@@ -620,8 +631,8 @@ impl<'a> Walker<'a> {
             let args = Tuple::from_items([parent.clone(), last.own()])?.into_obj();
             let value = Tuple::from_items([self.state.getattr.clone(), args])?;
             self.deepen()?;
-            self.frames.push(Frame::Memoize(obj));
-            self.frames.push(Frame::Reduce(Box::new(ReduceFrame {
+            self.push(Frame::Memoize(obj))?;
+            return self.push(Frame::Reduce(Box::new(ReduceFrame {
                 obj: None,
                 value,
                 reduction: None,
@@ -630,14 +641,12 @@ impl<'a> Walker<'a> {
                 made: None,
                 entered: false,
             })));
-            return Ok(());
         } else {
             let name = global.path.last().map_or_else(|| global.name.clone(), |last| last.own());
             self.emit_global(global, name)?;
             return self.memoize(obj);
         };
-        self.frames.push(Frame::Global(Box::new(GlobalFrame { obj, global, at })));
-        Ok(())
+        self.push(Frame::Global(Box::new(GlobalFrame { obj, global, at })))
     }
 
     /// GLOBAL
@@ -677,7 +686,7 @@ impl<'a> Walker<'a> {
             let index = memo.len() as i64;
             (index, memo.insert(obj, index))
         };
-        drop(duplicate);
+        drop(duplicate.map_err(no_memory)?);
         self.out.memoize(index).map_err(|e| self.too_large(e))
     }
 
@@ -1287,11 +1296,7 @@ impl<'a> Walker<'a> {
         }
         if let Some(items) = items {
             let owner = obj.unwrap_or_else(|| Object::none().own());
-            self.frames.push(Frame::ListItems(Box::new(ItemsFrame::new(
-                owner,
-                Some(items),
-                false,
-            ))));
+            self.push(Frame::ListItems(Box::new(ItemsFrame::new(owner, Some(items), false))))?;
         }
         Ok(())
     }
@@ -1302,11 +1307,7 @@ impl<'a> Walker<'a> {
         let items = frame.reduction.as_ref().and_then(|r| r.dict_items.clone());
         if let Some(items) = items {
             let owner = frame.obj.clone().unwrap_or_else(|| Object::none().own());
-            self.frames.push(Frame::DictItems(Box::new(ItemsFrame::new(
-                owner,
-                Some(items),
-                false,
-            ))));
+            self.push(Frame::DictItems(Box::new(ItemsFrame::new(owner, Some(items), false))))?;
         }
         Ok(())
     }

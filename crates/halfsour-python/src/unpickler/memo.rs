@@ -6,7 +6,7 @@
 use super::{Unpickler, new_memo};
 use crate::ffi::builtins::as_ssize;
 use crate::ffi::class::{Body, MemberObject, Visitor};
-use crate::ffi::error::{Exc, Part, raise, raise_parts};
+use crate::ffi::error::{Exc, Part, no_memory, raise, raise_parts};
 use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Tuple, types};
 use crate::state::State;
 use halfsour::Memo;
@@ -75,7 +75,7 @@ pub(crate) fn set_memo(
     let mut memo = new_memo();
     if let Some(proxy) = state.unpickler_memo_proxy(value) {
         for (index, value) in proxy.entries() {
-            memo.put(index, value);
+            drop(memo.put(index, value).map_err(|_| no_memory())?);
         }
     } else if let Some(dict) = value.cast::<Dict>() {
         let mut position = 0;
@@ -86,7 +86,7 @@ pub(crate) fn set_memo(
             let Ok(index) = usize::try_from(as_ssize(&key)?) else {
                 return Err(raise(&Exc::ValueError, "memo key must be positive integers."));
             };
-            memo.put(index, value);
+            drop(memo.put(index, value).map_err(|_| no_memory())?);
         }
     } else {
         return Err(raise_parts(

@@ -65,7 +65,7 @@ impl Fault {
             Exception::Value | Exception::UnicodeDecode => &Exc::ValueError,
             Exception::Overflow => &Exc::OverflowError,
             Exception::Attribute => &Exc::AttributeError,
-            Exception::Memory => &Exc::MemoryError,
+            Exception::Memory => return error::no_memory(),
             _ => &state.unpickling_error,
         };
         raise(class, &error.to_string())
@@ -169,6 +169,7 @@ struct File {
     readline: Obj,
     readinto: Option<Obj>,
     peek: Option<Obj>,
+    loan_type: Obj,
 }
 
 impl Input {
@@ -201,7 +202,8 @@ impl Input {
             let text = "file must have 'read' and 'readline' attributes";
             return Err(raise(&Exc::TypeError, text));
         };
-        Ok(Input::new(state, Some(File { read, readline, readinto, peek })))
+        let loan_type = state.types.loan.clone();
+        Ok(Input::new(state, Some(File { read, readline, readinto, peek, loan_type })))
     }
 
     /// Shows the references to the cycle collector.
@@ -364,7 +366,7 @@ impl Payload for Input {
             start += here;
             // An empty payload asks the file too, for nothing.
             if start < end || here == 0 {
-                self.file()?.read_into(&bytes, start, end)?;
+                bytes = self.file()?.read_into(bytes, start, end)?;
                 self.before += (end - start) as u64;
             }
             if end >= n {
@@ -402,18 +404,26 @@ impl File {
             let start = end;
             end += start.min(n - start);
             bytes = buffer::grow(bytes, end)?;
-            self.read_into(&bytes, start, end)?;
+            bytes = self.read_into(bytes, start, end)?;
         }
         // A file that gives less than asked for has ended, or should have.
         if first.len() < CHUNK { Err(ErrorKind::Truncated.into()) } else { Ok(bytes) }
     }
 
-    /// Reads into part of a bytes object that nobody else has seen.
-    fn read_into(&self, bytes: &Own<Bytes>, start: usize, end: usize) -> Result<(), Fault> {
+    /// Reads into part of a bytes object that nobody else has seen, and gives it, or a copy, back.
+    fn read_into(
+        &self,
+        mut bytes: Own<Bytes>,
+        start: usize,
+        end: usize,
+    ) -> Result<Own<Bytes>, Fault> {
         let n = end - start;
         let count = match &self.readinto {
             Some(readinto) => {
-                let count = buffer::lend(bytes, start, end, |view| readinto.call1(view))?;
+                let loan_type = &self.loan_type;
+                let count;
+                (count, bytes) =
+                    buffer::lend(loan_type, bytes, start, end, |view| readinto.call1(view))?;
                 let count = as_ssize(&count)?;
                 usize::try_from(count)
                     .map_err(|_| raise(&Exc::ValueError, "readinto() returned negative size"))?
@@ -429,12 +439,12 @@ impl File {
                 };
                 let data = data.as_slice();
                 if let Some(data) = data.get(..n) {
-                    buffer::write(bytes, start, data);
+                    buffer::write(&bytes, start, data);
                 }
                 data.len()
             }
         };
-        if count < n { Err(ErrorKind::Truncated.into()) } else { Ok(()) }
+        if count < n { Err(ErrorKind::Truncated.into()) } else { Ok(bytes) }
     }
 }
 
