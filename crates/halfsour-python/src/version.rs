@@ -43,7 +43,8 @@ pub(crate) struct Version {
     /// An INT of two characters with the value 0 or 1, such as `+1`, is a bool (before 3.15); else
     /// only `00` and `01` are.
     pub(crate) short_int_is_bool: bool,
-    /// STACK_GLOBAL says that it wants strings also where there is nothing to take (before 3.12).
+    /// STACK_GLOBAL says that it wants strings also where there is nothing to take (before
+    /// 3.11.5, gh-105375).
     pub(crate) stack_global_hides_underflow: bool,
     /// The error about an id that nobody resolves has a line break (before 3.12).
     pub(crate) persistent_error_wraps: bool,
@@ -85,7 +86,7 @@ impl Version {
             },
             int_base: if since(14, 0) { 10 } else { 0 },
             short_int_is_bool: !since(15, 0),
-            stack_global_hides_underflow: !since(12, 0),
+            stack_global_hides_underflow: !since(11, 5),
             persistent_error_wraps: !since(12, 0),
             memo_counts_sparse: !since(15, 0),
             empty_batches_look_up: since(15, 0),

@@ -42,9 +42,9 @@ fn declared_sizes_are_not_allocated() {
     for counts_sparse in [true, false] {
         let mut memo = Memo::new(counts_sparse);
         for index in 0..20_000 {
-            memo.put(index, index);
-            memo.put(usize::MAX - index * 1_000_003, index);
-            memo.put(index.pow(2) * 1000 + 50, index);
+            memo.put(index, index).unwrap();
+            memo.put(usize::MAX - index * 1_000_003, index).unwrap();
+            memo.put(index.pow(2) * 1000 + 50, index).unwrap();
         }
     }
 

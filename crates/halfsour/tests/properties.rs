@@ -82,7 +82,7 @@ proptest! {
                 if get {
                     prop_assert_eq!(memo.get(index), model.get(&index));
                 } else {
-                    prop_assert_eq!(memo.put(index, number), model.insert(index, number));
+                    prop_assert_eq!(memo.put(index, number), Ok(model.insert(index, number)));
                 }
                 if counts_sparse {
                     prop_assert_eq!(memo.len(), model.len());

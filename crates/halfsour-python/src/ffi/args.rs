@@ -55,6 +55,68 @@ impl<'a> Arguments<'a> {
             Arguments { values, positional, keywords }
         }
     }
+
+    /// The only argument of a method that takes one, by position. Before 3.12 such methods complain
+    /// as `METH_O` does, with their full name.
+    pub(crate) fn only(self, full_name: &str, name: &str) -> PyResult<&'a Object> {
+        if let ([only], 1) = (self.values, self.positional) {
+            return Ok(only);
+        }
+        let given = self.values.len();
+        Err(error::raise(
+            &Exc::TypeError,
+            &if self.positional < given {
+                if cfg!(Py_3_12) && given == 1 {
+                    format!("{name}() takes exactly 1 positional argument (0 given)")
+                } else if cfg!(Py_3_12) {
+                    format!("{name}() takes at most 1 argument ({given} given)")
+                } else {
+                    format!("{full_name}() takes no keyword arguments")
+                }
+            } else if cfg!(not(Py_3_12)) {
+                format!("{full_name}() takes exactly one argument ({given} given)")
+            } else if given == 0 {
+                format!("{name}() takes exactly 1 positional argument (0 given)")
+            } else {
+                format!("{name}() takes at most 1 argument ({given} given)")
+            },
+        ))
+    }
+
+    /// No arguments. Before 3.12 such methods complain as `METH_NOARGS` does, with their full name.
+    pub(crate) fn none(self, full_name: &str, name: &str) -> PyResult<()> {
+        // 3.12 looks at positional arguments only.
+        let given =
+            if cfg!(all(Py_3_12, not(Py_3_13))) { self.positional } else { self.values.len() };
+        if given == 0 {
+            return Ok(());
+        }
+        Err(error::raise(
+            &Exc::TypeError,
+            &if cfg!(Py_3_12) {
+                format!("{name}() takes no arguments")
+            } else if self.positional < given {
+                format!("{full_name}() takes no keyword arguments")
+            } else {
+                format!("{full_name}() takes no arguments ({given} given)")
+            },
+        ))
+    }
+
+    /// So many arguments, by position: the complaint of `_PyArg_CheckPositional`.
+    #[cfg(not(Py_3_12))]
+    pub(crate) fn exactly(self, full_name: &str, name: &str, count: usize) -> PyResult<()> {
+        if self.positional < self.values.len() {
+            let text = format!("{full_name}() takes no keyword arguments");
+            return Err(error::raise(&Exc::TypeError, &text));
+        }
+        if self.positional == count {
+            return Ok(());
+        }
+        let given = self.positional;
+        let text = format!("{name} expected {count} arguments, got {given}");
+        Err(error::raise(&Exc::TypeError, &text))
+    }
 }
 
 impl<const N: usize> Signature<N> {

@@ -197,12 +197,12 @@ functions! {
     get_max_depth => pickler::get_max_depth;
 }
 
-// Methods with fixed arguments: (state, self as an object, self's body, …).
+// Methods without arguments: (state, self as an object, self's body).
 macro_rules! methods {
-    ($($name:ident($class:ty $(, $arg:ident)?) => $target:path;)*) => {
+    ($($name:ident($class:ty) => $target:path;)*) => {
         $(unsafe extern "C" fn $name(
             this: *mut c::PyObject,
-            _arg: *mut c::PyObject,
+            _: *mut c::PyObject,
         ) -> *mut c::PyObject {
             object(enter(|| {
                 // SAFETY: the method descriptor has checked the type of `this`; all arguments live
@@ -211,8 +211,7 @@ macro_rules! methods {
                     $target(
                         state_of_instance(this)?,
                         Object::from_ptr(this),
-                        class::body::<$class>(this)
-                        $(, { let $arg = Object::from_ptr(_arg); $arg })?
+                        class::body::<$class>(this),
                     )
                 }
             }))
@@ -221,13 +220,11 @@ macro_rules! methods {
 }
 
 methods! {
-    pickler_dump(Pickler, obj) => pickler::dump_method;
     pickler_clear_memo(Pickler) => pickler::clear_memo;
     pickler_sizeof(Pickler) => pickler::sizeof;
     pickler_memo_clear(PicklerMemoProxy) => pickler::memo_proxy_clear;
     pickler_memo_copy(PicklerMemoProxy) => pickler::memo_proxy_copy;
     pickler_memo_reduce(PicklerMemoProxy) => pickler::memo_proxy_reduce;
-    unpickler_load(Unpickler) => unpickler::load_method;
     unpickler_sizeof(Unpickler) => unpickler::sizeof;
     unpickler_memo_clear(UnpicklerMemoProxy) => unpickler::memo_proxy_clear;
     unpickler_memo_copy(UnpicklerMemoProxy) => unpickler::memo_proxy_copy;
@@ -243,28 +240,41 @@ unsafe extern "C" fn pickler_persistent_id(
     object(Some(Object::none().own()))
 }
 
-#[cfg(Py_3_13)]
-methods! {
-    unpickler_persistent_load(Unpickler, pid) => unpickler::base_persistent_load;
+// Methods that bind their arguments themselves, for the wording of complaints: (state, self as an
+// object, self's body, arguments).
+macro_rules! fast_methods {
+    ($($name:ident($class:ty) => $target:path;)*) => {
+        $(unsafe extern "C" fn $name(
+            this: *mut c::PyObject,
+            args: *const *mut c::PyObject,
+            count: c::Py_ssize_t,
+            keywords: *mut c::PyObject,
+        ) -> *mut c::PyObject {
+            object(enter(|| {
+                // SAFETY: a METH_FASTCALL | METH_KEYWORDS method, whose descriptor has checked the
+                // type of `this`; all arguments live during the call.
+                unsafe {
+                    $target(
+                        state_of_instance(this)?,
+                        Object::from_ptr(this),
+                        class::body::<$class>(this),
+                        Arguments::from_call(args, count, keywords),
+                    )
+                }
+            }))
+        })*
+    };
 }
 
-unsafe extern "C" fn unpickler_find_class(
-    this: *mut c::PyObject,
-    args: *const *mut c::PyObject,
-    count: c::Py_ssize_t,
-    keywords: *mut c::PyObject,
-) -> *mut c::PyObject {
-    object(enter(|| {
-        // SAFETY: a METH_FASTCALL | METH_KEYWORDS method of the type that `this` is of.
-        let (state, unpickler, args) = unsafe {
-            (
-                state_of_instance(this)?,
-                class::body::<Unpickler>(this),
-                Arguments::from_call(args, count, keywords),
-            )
-        };
-        unpickler::find_class_method(state, unpickler, args)
-    }))
+fast_methods! {
+    pickler_dump(Pickler) => pickler::dump_method;
+    unpickler_load(Unpickler) => unpickler::load_method;
+    unpickler_find_class(Unpickler) => unpickler::find_class_method;
+}
+
+#[cfg(Py_3_13)]
+fast_methods! {
+    unpickler_persistent_load(Unpickler) => unpickler::base_persistent_load;
 }
 
 macro_rules! inits {
@@ -502,10 +512,9 @@ const REDUCE_DOC: &CStr = c"__reduce__($self, /)\n--\n\nPickle the memo as a dic
 const SIZEOF_DOC: &CStr = c"__sizeof__($self, /)\n--\n\nReturn the size in memory, in bytes.";
 
 static PICKLER_METHODS: Table<[c::PyMethodDef; 5]> = Table(UnsafeCell::new([
-    plain(
+    fast(
         c"dump",
         pickler_dump,
-        c::METH_O,
         c"dump($self, obj, /)\n--\n\nPickle obj and write it to the pickler's file.",
     ),
     plain(
@@ -530,10 +539,9 @@ static PICKLER_METHODS: Table<[c::PyMethodDef; 5]> = Table(UnsafeCell::new([
 ]));
 
 static UNPICKLER_METHODS: Table<[c::PyMethodDef; 5]> = Table(UnsafeCell::new([
-    plain(
+    fast(
         c"load",
         unpickler_load,
-        c::METH_NOARGS,
         c"load($self, /)\n--\n\nRead a pickle from the unpickler's file and return the object.",
     ),
     fast(
@@ -546,12 +554,7 @@ static UNPICKLER_METHODS: Table<[c::PyMethodDef; 5]> = Table(UnsafeCell::new([
     ),
     plain(c"__sizeof__", unpickler_sizeof, c::METH_NOARGS, SIZEOF_DOC),
     #[cfg(Py_3_13)]
-    plain(
-        c"persistent_load",
-        unpickler_persistent_load,
-        c::METH_O,
-        c"persistent_load($self, pid, /)\n--\n\n",
-    ),
+    fast(c"persistent_load", unpickler_persistent_load, c"persistent_load($self, pid, /)\n--\n\n"),
     #[cfg(not(Py_3_13))]
     END,
     END,

@@ -317,8 +317,9 @@ pub(crate) fn dump_method(
     state: &State,
     this: &Object,
     pickler: &Pickler,
-    obj: &Object,
+    args: Arguments<'_>,
 ) -> PyResult<Obj> {
+    let obj = args.only("Pickler.dump", "dump")?;
     let write = pickler.write.borrow().clone();
     let Some(write) = write else {
         return Err(not_initialized(&state.pickling_error, "Pickler", this));

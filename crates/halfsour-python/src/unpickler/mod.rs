@@ -231,7 +231,13 @@ fn load_unseen<S: Payload>(
 }
 
 /// `Unpickler.load()`
-pub(crate) fn load_method(state: &State, this: &Object, unpickler: &Unpickler) -> PyResult<Obj> {
+pub(crate) fn load_method(
+    state: &State,
+    this: &Object,
+    unpickler: &Unpickler,
+    args: Arguments<'_>,
+) -> PyResult<Obj> {
+    args.none("Unpickler.load", "load")?;
     let _running = unpickler.start()?;
     let Some(mut session) = unpickler.session.take() else {
         return Err(raise_parts(
@@ -288,9 +294,12 @@ pub(crate) fn init(
 /// `Unpickler.find_class(module_name, global_name, /)`
 pub(crate) fn find_class_method(
     state: &State,
+    _this: &Object,
     unpickler: &Unpickler,
     args: Arguments<'_>,
 ) -> PyResult<Obj> {
+    #[cfg(not(Py_3_12))]
+    args.exactly("Unpickler.find_class", "find_class", 2)?;
     let [Some(module), Some(name)] = FIND_CLASS.bind(args)? else {
         return Err(raise(&Exc::TypeError, "missing argument"));
     };

@@ -56,6 +56,7 @@ pub(super) fn unresolved(state: &State) -> Raised {
 mod versioned {
     use super::*;
     use crate::ffi::Str;
+    use crate::ffi::args::Arguments;
 
     impl Persistent {
         pub(in super::super) fn init(&self, _state: &State, _this: &Object) -> PyResult<()> {
@@ -104,8 +105,9 @@ mod versioned {
         state: &State,
         _this: &Object,
         _unpickler: &Unpickler,
-        _pid: &Object,
+        args: Arguments<'_>,
     ) -> PyResult<Obj> {
+        args.only("Unpickler.persistent_load", "persistent_load")?;
         Err(unresolved(state))
     }
 
