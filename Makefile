@@ -23,10 +23,15 @@ pytest:
 slow: setup
 	HALFSOUR_SLOW=1 $(MAKE) pytest
 
+# The extension's documentation is for those who work on it, so it shows the private items.
+lint: export PYO3_PYTHON = $(abspath $(VENV))/bin/python
+lint: export RUSTDOCFLAGS = -D warnings
 lint: setup
 	cargo fmt --all --check
-	PYO3_PYTHON=$(abspath $(VENV))/bin/python cargo clippy --workspace --all-targets --quiet -- -D warnings
-	PYO3_PYTHON=$(abspath $(VENV))/bin/python RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo doc --workspace --exclude halfsour-python --no-deps --quiet
+	RUSTDOCFLAGS="$$RUSTDOCFLAGS -A rustdoc::private-intra-doc-links" \
+	    cargo doc --package halfsour-python --document-private-items --no-deps --quiet
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 

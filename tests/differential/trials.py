@@ -62,6 +62,18 @@ class Mapping:
             raise self.error("planted in mapping") from None
 
 
+def _exact_instances_take_hooks():
+    """3.13.0 alone made persistent_id and persistent_load read-only on what is no subclass. That was a mistake."""
+    try:
+        stock.Pickler(Writer()).persistent_id = id
+    except AttributeError:
+        return False
+    return True
+
+
+EXACT_INSTANCES_TAKE_HOOKS = _exact_instances_take_hooks()
+
+
 class Trial:
     def __init__(self, choices):
         self.world = World(choices)
@@ -70,6 +82,7 @@ class Trial:
         self.fix_imports = not choose.chance(15)
         self.entry = choose.pick(("dumps", "dumps", "dump", "Pickler", "subclass", "subclass"))
         self.fast = choose.chance(6)
+        self.bin = choose.pick((0, 1, 7, True)) if choose.chance(3) else None
         out_of_band = self.protocol in (5, -1) or choose.chance(2)
         self.buffers = choose.pick((None, "out", "out", "in", "both", "fail")) if out_of_band else None
         self.dumps = choose.pick((1, 1, 1, 2, 3)) if self.entry in ("Pickler", "subclass") else 1
@@ -79,9 +92,11 @@ class Trial:
         self.table = self.dispatch_table() if choose.chance(30) else None
         self.table_as = choose.pick(("attribute", "class attribute"))
         self.override = self.reducer_override() if choose.chance(25) else None
+        self.override_as = choose.pick(("method", "attribute"))
+        self.watched = choose.chance(10)
         self.load_entry = choose.pick(("loads", "loads", "load", "Unpickler", "subclass", "subclass", "subclass"))
         self.reader = choose.pick((None, *READERS))
-        self.find_class = choose.chance(60)
+        self.find_class = choose.pick((None, "method", "method", "attribute"))
         self.encoding = choose.pick(("ASCII", "latin1", "bytes", "utf-8"))
         self.load_fix_imports = not choose.chance(10)
         self.load_persistent_as = choose.pick(("method", "attribute", "super", None))
@@ -165,10 +180,12 @@ class Trial:
                     except AttributeError:  # before 3.13 there is nothing to be super
                         return found
                 body["persistent_id"] = persistent_id
-        if self.override is not None:
+        if self.override is not None and self.override_as == "method":
             body["reducer_override"] = lambda pickler, obj: trial.override_hook(obj)
         if self.table is not None and self.table_as == "class attribute":
             body["dispatch_table"] = self.table
+        if self.watched:
+            body["__getattribute__"] = watched_getattribute(module.Pickler)
         cls = type("LoggedPickler", (module.Pickler,), body)
         return cls
 
@@ -199,7 +216,12 @@ class Trial:
     def use(self, pickler, root, seen):
         if self.fast:
             pickler.fast = 1
-        if self.persistent is not None and (self.persistent_as == "attribute" or self.entry == "Pickler"):
+        if self.bin is not None:
+            pickler.bin = self.bin
+        if self.override is not None and self.override_as == "attribute" and self.entry == "subclass":
+            pickler.reducer_override = self.override_hook
+        if self.persistent is not None and (
+                EXACT_INSTANCES_TAKE_HOOKS if self.entry == "Pickler" else self.persistent_as == "attribute"):
             pickler.persistent_id = self.persistent_id
         if self.table is not None and (self.table_as == "attribute" or self.entry == "Pickler"):
             pickler.dispatch_table = self.table
@@ -222,7 +244,7 @@ class Trial:
 
     def unpickler_class(self, module):
         body = {}
-        if self.find_class:
+        if self.find_class == "method":
             def find_class(unpickler, module_name, name):
                 LOG.append(("find_class", module_name, name))
                 return super(cls, unpickler).find_class(module_name, name)
@@ -234,6 +256,8 @@ class Trial:
                     return super(cls, unpickler).persistent_load(pid)
                 return ["persistent", pid]
             body["persistent_load"] = persistent_load
+        if self.watched:
+            body["__getattribute__"] = watched_getattribute(module.Unpickler)
         cls = type("LoggedUnpickler", (module.Unpickler,), body)
         return cls
 
@@ -249,8 +273,16 @@ class Trial:
                     return module.load(file, **options)
                 cls = module.Unpickler if self.load_entry == "Unpickler" else self.unpickler_class(module)
                 unpickler = cls(file, **options)
-                if self.load_persistent_as == "attribute":
+                if self.load_persistent_as == "attribute" and (
+                        cls is not module.Unpickler or EXACT_INSTANCES_TAKE_HOOKS):
                     unpickler.persistent_load = lambda pid: ["persistent", pid]
+                if self.find_class == "attribute" and self.load_entry == "subclass":
+                    own = unpickler.find_class
+
+                    def find_class(module_name, name):
+                        LOG.append(("find_class attribute", module_name, name))
+                        return own(module_name, name)
+                    unpickler.find_class = find_class
                 seen["objects"] = objects = []
                 for _ in range(self.dumps):
                     objects.append(unpickler.load())
@@ -260,6 +292,14 @@ class Trial:
                 seen.pop("objects", None)
                 seen["rest"] = file.rest() if self.reader else file.read()
         return loaded(run)
+
+
+def watched_getattribute(base):
+    """Logs what is looked up on a pickler or an unpickler."""
+    def __getattribute__(self, name):
+        LOG.append(("own attribute", name))
+        return base.__getattribute__(self, name)
+    return __getattribute__
 
 
 def sketch(obj, depth=5):

@@ -2,7 +2,6 @@
 
 import pickle
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -58,11 +57,12 @@ def test_the_demo_tells_when_bytes_differ(monkeypatch, capsys):
     assert "DIFFERENT" in capsys.readouterr().out
 
 
-def test_the_readme_s_example(tmp_path, capsys):
+def test_the_readme_s_example(tmp_path):
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 1
     program = tmp_path / "readme.py"
     program.write_text(blocks[0])
-    runpy.run_path(str(program), run_name="__main__")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True)
     shown = re.findall(r"print\(.*?\)  # (.*)", blocks[0])
-    assert shown and capsys.readouterr().out.splitlines() == shown
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shown and done.stdout.splitlines() == shown

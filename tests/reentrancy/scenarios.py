@@ -41,6 +41,9 @@ class Pair:
         mine = outcome(function, self.tested)
         if self.with_stock:
             theirs = outcome(function, modules.stock)
+            if theirs[:2] == ("error", SystemError):  # the interpreter's own confusion, on older versions
+                assert mine[0] == "error" and mine[1] is not SystemError, mine
+                return mine
             assert mine == theirs, f"\n  stock:  {theirs}\n  tested: {mine}"
         return mine
 
@@ -763,7 +766,8 @@ def _load_scenarios():
                 with contextlib.suppress(RuntimeError):
                     unpickler.load()
             found = pair.survives(loading(name, swallow, b"N."))
-            assert found == outcome(loading(name, lambda unpickler: None, b"N."), modules.stock), found
+            if pair.with_stock:
+                assert found == outcome(loading(name, lambda unpickler: None, b"N."), modules.stock), found
         harmless.__name__ = f"a_refused_load_does_no_harm_in_{name.replace(' ', '_')}"
         scenario(harmless)
 

@@ -95,13 +95,13 @@ MEMBERS = [(name, member) for name in TYPES for member in vars(getattr(_pickle, 
 
 
 @pytest.mark.parametrize(("name", "member"), MEMBERS)
-def test_documentation_opens_the_same(name, member):
-    def summary(cls):
-        doc = inspect.getdoc(getattr(cls, member)) if member != "__doc__" else inspect.getdoc(cls)
-        return doc and doc.splitlines()[0]
+def test_what_is_documented_there_is_documented_here(name, member):
+    """In our own words: only signatures are the same."""
+    def documented(cls):
+        return bool(inspect.getdoc(getattr(cls, member)) if member != "__doc__" else inspect.getdoc(cls))
 
     ours, theirs = both(name)
-    assert summary(ours) == summary(theirs)
+    assert documented(ours) >= documented(theirs)
 
 
 @pytest.mark.parametrize("name", TYPES)

@@ -67,14 +67,12 @@ impl<'a> Walker<'a> {
         this: Option<&'a Object>,
         write: Option<Obj>,
     ) -> PyResult<Walker<'a>> {
-        let mut out = Emitter::new(pickler.protocol.get());
-        out.set_binary(pickler.bin.get() != 0);
         let buffer_callback = pickler.buffer_callback.borrow().clone();
         Ok(Walker {
             state,
             pickler,
             this,
-            out,
+            out: Emitter::new(pickler.protocol.get()),
             write,
             buffer_callback,
             #[cfg(Py_3_13)]
@@ -144,6 +142,8 @@ impl<'a> Walker<'a> {
         if self.out.is_out_of_memory() {
             return Err(error::no_memory());
         }
+        // A program may set it at any time.
+        self.out.set_binary(self.pickler.bin.get() != 0);
         if !is_persistent_id && self.save_persistent(&obj)? {
             return Ok(());
         }
