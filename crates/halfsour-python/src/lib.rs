@@ -10,6 +10,7 @@
 #[allow(unsafe_code, reason = "the one place for it: see its documentation")]
 mod ffi;
 mod memo;
+mod memory;
 mod pickler;
 mod signals;
 mod state;

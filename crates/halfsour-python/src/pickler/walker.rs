@@ -18,6 +18,7 @@ use crate::ffi::{
     ByteArray, Bytes, Dict, Float, Int, Kind, List, Obj, Object, Own, PyResult, Raised, Set, Str,
     Tuple, types,
 };
+use crate::memory;
 use crate::signals::Signals;
 use crate::state::State;
 use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, TooLarge};
@@ -27,6 +28,9 @@ const BATCH_SIZE: u16 = 1000;
 
 /// How many objects are written between two polls of signals.
 const TICKS: u32 = 1 << 12;
+
+/// After how many levels of reductions free memory is looked at.
+const DEPTH_TO_LOOK_AT_MEMORY: usize = 1 << 12;
 
 pub(super) struct Walker<'a> {
     state: &'a State,
@@ -584,10 +588,17 @@ impl<'a> Walker<'a> {
 
     /// Reductions and persistent ids can make objects without end; lists and dicts exist already.
     fn deepen(&mut self) -> PyResult<()> {
-        if self.depth >= self.state.max_depth.get() {
+        let at_bound = self.depth >= self.state.max_depth.get();
+        if at_bound
+            || (self.depth % DEPTH_TO_LOOK_AT_MEMORY == 0 && self.depth > 0 && memory::is_short())
+        {
             return Err(raise(
                 &Exc::RecursionError,
-                "maximum recursion depth exceeded while pickling an object",
+                if at_bound {
+                    "maximum recursion depth exceeded while pickling an object"
+                } else {
+                    "no memory is left for more recursion while pickling an object"
+                },
             ));
         }
         self.depth += 1;
