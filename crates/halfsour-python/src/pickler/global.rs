@@ -44,8 +44,10 @@ impl Global {
             name = Str::join_dots(&path)?.into_obj();
         }
         if state.version.explains {
-            let module_name = which_module(state, obj, &path)?;
-            check_found(state, obj, &module_name, &name, &path)?;
+            let (module_name, is_there) = which_module(state, obj, &path)?;
+            if !is_there {
+                check_found(state, obj, &module_name, &name, &path)?;
+            }
             Ok(Global { module_name, name, path, parent: None })
         } else {
             if path.iter().any(|part| part.equals("<locals>")) {
@@ -56,7 +58,7 @@ impl Global {
                     &[Part::Text(verb), Part::Repr(&name)],
                 ));
             }
-            let module_name = which_module(state, obj, &path)?;
+            let (module_name, _) = which_module(state, obj, &path)?;
             let parent = check_found_old(state, obj, &module_name, &name, &path)?;
             Ok(Global { module_name, name, path, parent })
         }
@@ -150,8 +152,8 @@ fn mangle(path: &mut [Own<Str>]) -> PyResult<bool> {
     Ok(changed)
 }
 
-/// The module that `obj` says it is from, or one that has it.
-fn which_module(state: &State, obj: &Object, path: &[Own<Str>]) -> PyResult<Obj> {
+/// The module that `obj` says it is from, or one that has it; and whether it was seen there.
+fn which_module(state: &State, obj: &Object, path: &[Own<Str>]) -> PyResult<(Obj, bool)> {
     if state.version.explains && path.iter().any(|part| part.equals("<locals>")) {
         return Err(raise_parts(
             &state.pickling_error,
@@ -162,7 +164,7 @@ fn which_module(state: &State, obj: &Object, path: &[Own<Str>]) -> PyResult<Obj>
     if let Some(name) = obj.opt_attr(&state.names.module)?
         && !name.is_none()
     {
-        return Ok(name);
+        return Ok((name, false));
     }
     // Rare: methods of extension types, for example.
     let modules = crate::ffi::module::sys_modules()?;
@@ -170,7 +172,7 @@ fn which_module(state: &State, obj: &Object, path: &[Own<Str>]) -> PyResult<Obj>
         let mut position = 0;
         while let Some((name, module)) = modules.next_item(&mut position) {
             if has(state, &name, &module, obj, path)? {
-                return Ok(name);
+                return Ok((name, true));
             }
         }
     } else {
@@ -178,11 +180,11 @@ fn which_module(state: &State, obj: &Object, path: &[Own<Str>]) -> PyResult<Obj>
         while let Some(name) = iterator.next()? {
             let module = modules.item(&name)?;
             if has(state, &name, &module, obj, path)? {
-                return Ok(name);
+                return Ok((name, true));
             }
         }
     }
-    Ok(state.names.main.clone())
+    Ok((state.names.main.clone(), false))
 }
 
 /// Whether a module has the object under this path. `__main__` is the answer of last resort.

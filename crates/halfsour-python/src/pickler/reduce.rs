@@ -22,7 +22,30 @@ pub(super) enum Construct {
     /// `cls.__new__(cls, *args)`
     New { cls: Obj, args: Own<Tuple> },
     /// `cls.__new__(cls, *args, **kwargs)`
-    NewEx { cls: Obj, args: Own<Tuple>, kwargs: Own<Dict> },
+    NewEx(NewEx),
+}
+
+/// The class, the arguments and the keyword arguments of `__newobj_ex__`, in their tuple. They are
+/// not owned one by one: `functools.partial` takes over keyword arguments that nobody else holds.
+#[derive(Clone)]
+pub(super) struct NewEx(Own<Tuple>);
+
+impl NewEx {
+    fn item(&self, index: usize) -> &Object {
+        self.0.get(index).unwrap_or(Object::none())
+    }
+
+    pub(super) fn cls(&self) -> &Object {
+        self.item(0)
+    }
+
+    pub(super) fn args(&self) -> &Object {
+        self.item(1)
+    }
+
+    pub(super) fn kwargs(&self) -> &Object {
+        self.item(2)
+    }
 }
 
 impl Reduction {
@@ -116,13 +139,13 @@ impl Construct {
         if cls.cast::<Type>().is_none() {
             return Err(complaint.newobj_ex("first", "a class", cls));
         }
-        let Some(newargs) = newargs.cast::<Tuple>() else {
+        if newargs.cast::<Tuple>().is_none() {
             return Err(complaint.newobj_ex("second", "a tuple", newargs));
-        };
-        let Some(kwargs) = kwargs.cast::<Dict>() else {
+        }
+        if kwargs.cast::<Dict>().is_none() {
             return Err(complaint.newobj_ex("third", "a dict", kwargs));
-        };
-        Ok(Construct::NewEx { cls: cls.own(), args: newargs.own_view(), kwargs: kwargs.own_view() })
+        }
+        Ok(Construct::NewEx(NewEx(args.own_view())))
     }
 
     fn newobj(state: &State, args: &Tuple, obj: Option<&Object>) -> PyResult<Construct> {

@@ -9,7 +9,7 @@ use super::frame::{
     ReduceFrame, SetFrame,
 };
 use super::global::{self, Global};
-use super::reduce::{Construct, Reduction};
+use super::reduce::{Construct, NewEx, Reduction};
 use super::{Pickler, no_memory};
 use crate::ffi::buffer::Buffer;
 use crate::ffi::builtins::CodePoints;
@@ -1212,22 +1212,20 @@ impl<'a> Walker<'a> {
                 (At::Callable, Construct::Call { args, .. }) => (args.own(), At::Arguments),
                 (At::Check, Construct::New { cls, .. }) => (cls.clone(), At::Class),
                 (At::Class, Construct::New { args, .. }) => (args.own(), At::NewArguments),
-                (At::Check, Construct::NewEx { cls, args, kwargs }) => {
+                (At::Check, Construct::NewEx(new)) => {
                     if self.out.protocol() >= 4 {
-                        (cls.clone(), At::Class)
+                        (new.cls().own(), At::Class)
                     } else {
-                        let (cls, args, kwargs) = (cls.clone(), args.clone(), kwargs.clone());
-                        let partial = self.partial(cls, args, kwargs)?;
+                        let new = new.clone();
+                        let partial = self.partial(&new)?;
                         if let Some(Frame::Reduce(frame)) = self.frames.last_mut() {
                             frame.made = Some(partial.clone());
                         }
                         (partial, At::Partial)
                     }
                 }
-                (At::Class, Construct::NewEx { args, .. }) => (args.own(), At::NewArguments),
-                (At::NewArguments, Construct::NewEx { kwargs, .. }) => {
-                    (kwargs.own(), At::NewKeywords)
-                }
+                (At::Class, Construct::NewEx(new)) => (new.args().own(), At::NewArguments),
+                (At::NewArguments, Construct::NewEx(new)) => (new.kwargs().own(), At::NewKeywords),
                 (At::Partial, _) => (empty_tuple()?, At::PartialArguments),
                 (At::Arguments | At::PartialArguments, _) => {
                     self.out.op(Opcode::Reduce);
@@ -1279,12 +1277,15 @@ impl<'a> Walker<'a> {
 
     /// `functools.partial(cls.__new__, cls, *args, **kwargs)`: how protocols 2 and 3 give keyword
     /// arguments to `__new__`.
-    fn partial(&self, cls: Obj, args: Own<Tuple>, kwargs: Own<Dict>) -> PyResult<Obj> {
-        let new = cls.attr(&self.state.names.new)?;
-        let mut items = vec![new, cls];
+    fn partial(&self, new: &NewEx) -> PyResult<Obj> {
+        let (Some(args), Some(kwargs)) = (new.args().cast::<Tuple>(), new.kwargs().cast::<Dict>())
+        else {
+            return Err(raise(&Exc::SystemError, "__newobj_ex__ was checked"));
+        };
+        let mut items = vec![new.cls().attr(&self.state.names.new)?, new.cls().own()];
         items.extend((0..args.len()).filter_map(|i| args.get(i)).map(Object::own));
         let items = Tuple::from_items(items)?;
-        self.state.partial.call(&items, &kwargs)
+        self.state.partial.call(&items, kwargs)
     }
 
     /// The object can be made: memoize it, then its list items.
@@ -1535,7 +1536,10 @@ fn empty_tuple() -> PyResult<Obj> {
 /// A private dispatch table's reducer for a type: any mapping will do.
 /// Objects/abstract.c: `PyMapping_GetOptionalItem`
 fn lookup(table: &Object, ty: &Object) -> PyResult<Option<Obj>> {
-    if let Some(dict) = table.cast_exact::<Dict>() {
+    // Before 3.13 a dict was asked like any mapping: a KeyError of `__hash__` means "not there".
+    if cfg!(Py_3_13)
+        && let Some(dict) = table.cast_exact::<Dict>()
+    {
         return dict.get(ty);
     }
     match table.item(ty) {
