@@ -3,8 +3,9 @@
     python tests/cpython/suites.py --python python3.14 --extension python/halfsour/_pickle.cpython-314-*.so
     python tests/cpython/suites.py --python python3.15-dbg --extension ... --leaks
 
-The tests are those that the interpreter brought along. Every module runs twice, each time in a process of its own:
-as it is, and swapped. A test that passes as it is has to pass swapped; expected.toml lists what may differ, and why.
+The tests are those that the interpreter brought along. Every module that tests pickle itself runs twice, each time in a
+process of its own: as it is, and swapped; of those that merely use it the first run is left out where the second has no
+failure. A test that passes as it is has to pass swapped; expected.toml lists what may differ, and why.
 """
 
 import argparse
@@ -179,7 +180,10 @@ def check(python: str, extension: Path, modules: list[str], jobs: int) -> bool:
     folder = BUILD / f"{short}-{key}"
 
     def both(module: str) -> tuple[Run, Run]:
-        return baseline(python, module, folder / "stock"), run(python, module, extension, folder / "swapped")
+        swapped = run(python, module, extension, folder / "swapped")
+        if module in USERS and swapped.returncode == 0 and swapped.count("passed"):
+            return swapped, swapped  # these take long, and a run without a failure leaves nothing to compare
+        return baseline(python, module, folder / "stock"), swapped
 
     totals: Counter[str] = Counter()
     with ThreadPoolExecutor(jobs) as pool:
