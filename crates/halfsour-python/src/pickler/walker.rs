@@ -347,7 +347,7 @@ impl<'a> Walker<'a> {
         let args = if bytes.as_slice().is_empty() {
             empty_tuple()?
         } else {
-            Tuple::from_items([Bytes::new(bytes.as_slice())?.into_obj()])?.into_obj()
+            Tuple::from_items([Bytes::unshared(bytes.as_slice())?.into_obj()])?.into_obj()
         };
         self.reduce_as(obj, [types::bytearray().own(), args])
     }
@@ -590,7 +590,9 @@ impl<'a> Walker<'a> {
     fn deepen(&mut self) -> PyResult<()> {
         let at_bound = self.depth >= self.state.max_depth.get();
         if at_bound
-            || (self.depth % DEPTH_TO_LOOK_AT_MEMORY == 0 && self.depth > 0 && memory::is_short())
+            || (self.depth > 0
+                && self.depth.is_multiple_of(DEPTH_TO_LOOK_AT_MEMORY)
+                && memory::is_short())
         {
             return Err(raise(
                 &Exc::RecursionError,
