@@ -24,7 +24,7 @@ BLESS = os.environ.get("HALFSOUR_BLESS") == "1"
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_hypothesis_finds_no_difference(data):
     choices = Drawn(lambda bound: data.draw(st.integers(0, bound - 1)))
     found = trials.run(choices, modules.under_test())
@@ -37,7 +37,7 @@ def seeded(*arguments, **environment):
 
 
 def test_random_graphs_by_seed():
-    run = seeded("--seed", "0", "--count", "2000")
+    run = seeded("--seed", "0", "--count", "1500")
     assert run.returncode == 0, run.stdout + run.stderr
 
 

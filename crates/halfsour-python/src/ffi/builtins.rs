@@ -318,7 +318,7 @@ impl Bytes {
         Ok(bytes)
     }
 
-    /// Zero bytes, to be filled through [`Bytes::fill`] before anybody else sees them.
+    /// Zero bytes, to be filled (see [`super::buffer::write`]) before anybody else sees them.
     pub(crate) fn zeroed(size: usize) -> PyResult<Own<Bytes>> {
         let size = isize::try_from(size).map_err(|_| error::no_memory())?;
         // SAFETY: a new bytes object has room for `size` bytes, which are set here.
