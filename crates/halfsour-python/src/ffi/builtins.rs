@@ -249,6 +249,12 @@ impl Str {
         }
     }
 
+    /// The number of code points.
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: a live str.
+        unsafe { c::PyUnicode_GetLength(self.as_ptr()) }.unsigned_abs()
+    }
+
     /// Whether all characters are ASCII.
     pub(crate) fn is_ascii(&self) -> bool {
         self.utf8().is_some_and(<[u8]>::is_ascii)
@@ -316,6 +322,13 @@ impl Bytes {
         let bytes = Bytes::zeroed(1)?;
         super::buffer::write(&bytes, 0, data);
         Ok(bytes)
+    }
+
+    /// `bytes(object)` as the interpreter makes it: whether a single byte is the shared object or a
+    /// new one depends on its version.
+    pub(crate) fn from_object(object: &Object) -> PyResult<Own<Bytes>> {
+        // SAFETY: a live object; the result is bytes, owned, or NULL with an exception.
+        unsafe { Own::from_owned(c::PyBytes_FromObject(object.as_ptr())) }
     }
 
     /// Zero bytes, to be filled (see [`super::buffer::write`]) before anybody else sees them.

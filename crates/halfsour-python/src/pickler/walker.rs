@@ -272,6 +272,7 @@ impl<'a> Walker<'a> {
 
     fn save_str(&mut self, obj: Obj) -> PyResult<()> {
         let Some(text) = obj.cast::<Str>() else { return Ok(()) };
+        self.tick_for(text.len());
         if !self.out.is_binary() {
             match text.code_points() {
                 CodePoints::One(points) => {
@@ -296,8 +297,16 @@ impl<'a> Walker<'a> {
         self.memoize(obj)
     }
 
+    /// A large object takes the time of many: signals are looked for with the next.
+    fn tick_for(&mut self, length: usize) {
+        if length >= FRAME_TARGET {
+            self.ticks = 1;
+        }
+    }
+
     /// Writes the content of `obj`, which is given beside it.
     fn save_payload(&mut self, kind: Payload, obj: &Object, data: &[u8]) -> PyResult<()> {
+        self.tick_for(data.len());
         if data.len() >= FRAME_TARGET && self.write.is_some() {
             return self.write_apart(kind, data.len(), obj);
         }
@@ -347,7 +356,7 @@ impl<'a> Walker<'a> {
         let args = if bytes.as_slice().is_empty() {
             empty_tuple()?
         } else {
-            Tuple::from_items([Bytes::unshared(bytes.as_slice())?.into_obj()])?.into_obj()
+            Tuple::from_items([Bytes::from_object(bytes)?.into_obj()])?.into_obj()
         };
         self.reduce_as(obj, [types::bytearray().own(), args])
     }

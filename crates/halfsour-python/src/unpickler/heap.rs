@@ -15,6 +15,9 @@ use crate::state::State;
 use halfsour::{ErrorKind, Heap, Memo};
 use std::vec::Drain;
 
+/// From how many bytes on an object is large.
+const LARGE: usize = 1 << 14;
+
 /// The object model of one load.
 pub(super) struct PyHeap<'a> {
     state: &'a State,
@@ -38,6 +41,11 @@ impl<'a> PyHeap<'a> {
     ) -> PyResult<PyHeap<'a>> {
         let persistent_load = Loader::new(state, unpickler, this)?;
         Ok(PyHeap { state, unpickler, this, options, persistent_load, signals: Signals::default() })
+    }
+
+    /// A large object takes the time of many: signals are looked for at each.
+    fn poll_for(&mut self, length: usize) -> PyResult<()> {
+        if length < LARGE { Ok(()) } else { self.signals.poll() }
     }
 
     /// Whether strings of Python 2 stay bytes.
@@ -224,19 +232,26 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
     }
 
     fn unicode_line(&mut self, line: &[u8]) -> Made {
-        Ok(Str::from_raw_unicode_escape(line)?.into_obj())
+        let text = Str::from_raw_unicode_escape(line)?.into_obj();
+        self.poll_for(line.len())?;
+        Ok(text)
     }
 
     #[inline]
     fn unicode(&mut self, text: &[u8]) -> Made {
-        Ok(Str::from_utf8(text, c"surrogatepass")?.into_obj())
+        let length = text.len();
+        let text = Str::from_utf8(text, c"surrogatepass")?.into_obj();
+        self.poll_for(length)?;
+        Ok(text)
     }
 
     fn bytes(&mut self, source: &mut S, len: usize) -> Made {
+        self.poll_for(len)?;
         Ok(source.bytes(len)?.into_obj())
     }
 
     fn bytearray(&mut self, source: &mut S, len: usize) -> Made {
+        self.poll_for(len)?;
         Ok(source.bytearray(len)?.into_obj())
     }
 
