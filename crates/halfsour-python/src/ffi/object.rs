@@ -303,6 +303,41 @@ impl Object {
         check(unsafe { c::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) })
     }
 
+    /// Whether this is a function that is written in Python.
+    pub(crate) fn is_function(&self) -> bool {
+        self.kind() == Kind::Function
+    }
+
+    /// The code of a function that is written in Python.
+    pub(crate) fn function_code(&self) -> Option<&Object> {
+        if self.is_function() {
+            // SAFETY: a function has a code object as long as it lives.
+            unsafe { Object::from_ptr_opt(c::PyFunction_GetCode(self.as_ptr())) }
+        } else {
+            None
+        }
+    }
+
+    /// The dict of a module, if this is exactly one.
+    pub(crate) fn module_dict(&self) -> Option<&super::Dict> {
+        // SAFETY: compares with the address of a static type; a module has a dict as long as it
+        // lives.
+        let dict = unsafe {
+            if c::PyModule_CheckExact(self.as_ptr()) == 0 {
+                return None;
+            }
+            Object::from_ptr_opt(c::PyModule_GetDict(self.as_ptr()))
+        };
+        dict?.cast_exact::<super::Dict>()
+    }
+
+    /// The instance's dict itself, made if need be; a property named `__dict__` is not asked.
+    /// AttributeError where it can have none.
+    pub(crate) fn instance_dict(&self) -> PyResult<Obj> {
+        // SAFETY: a live object; the result is owned or NULL with an exception.
+        unsafe { Own::from_owned(c::PyObject_GenericGetDict(self.as_ptr(), std::ptr::null_mut())) }
+    }
+
     /// `self[key]`
     pub(crate) fn item(&self, key: &Object) -> PyResult<Obj> {
         // SAFETY: both are live; the result is owned or NULL with an exception.

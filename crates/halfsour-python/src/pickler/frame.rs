@@ -30,6 +30,23 @@ pub(super) enum Frame {
     PersistentId,
     /// The object is in the memo after what is above this frame.
     Memoize(Obj),
+    /// An object of a known plan, whose state or arguments are being written.
+    Planned(PlannedFrame),
+}
+
+pub(super) struct PlannedFrame {
+    pub(super) obj: Obj,
+    pub(super) at: PlannedAt,
+    /// it counts as a reduction
+    pub(super) counted: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PlannedAt {
+    /// the state for BUILD is being written
+    State,
+    /// the arguments for NEWOBJ are being written
+    NewArguments,
 }
 
 pub(super) struct ListFrame {

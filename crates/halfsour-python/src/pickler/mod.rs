@@ -4,15 +4,20 @@
 
 mod frame;
 mod global;
+mod plan;
 mod reduce;
+mod scratch;
+mod stretch;
 mod walker;
 
 use crate::ffi::args::{self, Arguments, Signature};
 use crate::ffi::class::{Body, MemberInt, MemberObject, Visitor};
 use crate::ffi::error::{Exc, Part, raise, raise_parts};
-use crate::ffi::{Bytes, Dict, Int, Obj, Object, Own, PyResult, Tuple, types};
+use crate::ffi::{Dict, Int, Obj, Object, PyResult, Tuple, types};
 use crate::memo::Memo;
 use crate::state::State;
+pub(crate) use plan::Plans;
+pub(crate) use scratch::Scratch;
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use walker::Walker;
@@ -246,8 +251,10 @@ pub(crate) fn dump_function(state: &State, args: Arguments<'_>) -> PyResult<Obj>
     pickler.set_file(state, file)?;
     pickler.set_buffer_callback(callback)?;
     let write = pickler.write.borrow().clone();
-    Walker::new(state, &pickler, None, write)?.dump(obj)?;
-    Ok(Object::none().own())
+    let mut walker = Walker::new(state, &pickler, None, write, Scratch::borrow(state));
+    let result = walker.dump(obj);
+    walker.end();
+    result.map(|_| Object::none().own())
 }
 
 /// `dumps(obj, …)`
@@ -257,8 +264,14 @@ pub(crate) fn dumps(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
     let pickler = Pickler::new();
     pickler.set_protocol(state, protocol, args::truth(fix_imports, true)?)?;
     pickler.set_buffer_callback(callback)?;
-    let bytes = Walker::new(state, &pickler, None, None)?.dump(obj)?;
-    Bytes::new(&bytes).map(Own::into_obj)
+    let scratch = Scratch::borrow(state);
+    let mut walker = Walker::new(state, &pickler, None, None, scratch);
+    let result = walker.dump(obj);
+    walker.end();
+    match result? {
+        Some(bytes) => Ok(bytes.into_obj()),
+        None => Err(raise(&Exc::SystemError, "a dump without a file and without a result")),
+    }
 }
 
 /// `set_max_depth(depth)`
@@ -325,8 +338,10 @@ pub(crate) fn dump_method(
         return Err(not_initialized(&state.pickling_error, "Pickler", this));
     };
     let _running = pickler.begin()?;
-    Walker::new(state, pickler, Some(this), Some(write))?.dump(obj)?;
-    Ok(Object::none().own())
+    let mut walker = Walker::new(state, pickler, Some(this), Some(write), Scratch::borrow(state));
+    let result = walker.dump(obj);
+    walker.end();
+    result.map(|_| Object::none().own())
 }
 
 /// `Pickler.clear_memo()`

@@ -5,15 +5,19 @@
 //! they are written.
 
 use super::frame::{
-    DictFrame, Frame, GlobalAt, GlobalFrame, ItemsAt, ItemsFrame, ListAt, ListFrame, ReduceAt,
-    ReduceFrame, SetFrame,
+    DictFrame, Frame, GlobalAt, GlobalFrame, ItemsAt, ItemsFrame, ListAt, ListFrame, PlannedAt,
+    PlannedFrame, ReduceAt, ReduceFrame, SetFrame,
 };
 use super::global::{self, Global};
 use super::reduce::{Construct, NewEx, Reduction};
-use super::{Pickler, no_memory};
+use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
+use super::{Pickler, Scratch, no_memory};
 use crate::ffi::buffer::Buffer;
 use crate::ffi::builtins::CodePoints;
+use crate::ffi::collector::Pause;
 use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
+use crate::ffi::keep::Keep;
+use crate::ffi::output::Output;
 use crate::ffi::{
     ByteArray, Bytes, Dict, Float, Int, Kind, List, Obj, Object, Own, PyResult, Raised, Set, Str,
     Tuple, types,
@@ -21,7 +25,7 @@ use crate::ffi::{
 use crate::memory;
 use crate::signals::Signals;
 use crate::state::State;
-use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, TooLarge};
+use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, Sink, TooLarge};
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes.
 const BATCH_SIZE: u16 = 1000;
@@ -37,17 +41,52 @@ pub(super) struct Walker<'a> {
     pickler: &'a Pickler,
     /// The Python object around `pickler`, if there is one.
     this: Option<&'a Object>,
-    out: Emitter,
+    out: Emitter<Output>,
     write: Option<Obj>,
     buffer_callback: Option<Obj>,
     #[cfg(Py_3_13)]
     persistent_id: Option<Obj>,
     reducer_override: Option<Obj>,
     frames: Vec<Frame>,
+    scratch: Box<Scratch>,
     /// How many reductions and persistent ids are among the frames.
     depth: usize,
     ticks: u32,
     signals: Signals,
+}
+
+/// How many classes whose slots are not listed a dump may meet before it gives up doing without a
+/// memo: each makes it start again.
+const CLASSES_TO_LIST: usize = 8;
+
+/// How a stretch ended.
+enum Stretched {
+    Done,
+    /// Before this object, which takes Python; what is around it is in our frames.
+    Stopped(Obj),
+    /// Before this object, because of what must be done first.
+    Full(Obj),
+    /// In a dict that lost entries while it was written.
+    Changed,
+}
+
+/// A sink that keeps nothing.
+struct Silent;
+
+impl Sink for Silent {
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, _: [u8; N], _: usize) {}
+    #[inline(always)]
+    fn extend(&mut self, _: &[u8]) {}
+    #[inline(always)]
+    fn len(&self) -> usize {
+        0
+    }
+    fn overwrite<const N: usize>(&mut self, _: usize, _: [u8; N]) {}
+    fn remove(&mut self, _: usize, _: usize) {}
+    fn is_out_of_memory(&self) -> bool {
+        false
+    }
 }
 
 /// Where a step failed: in the frame's own work, or while it had a child written.
@@ -70,30 +109,50 @@ impl<'a> Walker<'a> {
         pickler: &'a Pickler,
         this: Option<&'a Object>,
         write: Option<Obj>,
-    ) -> PyResult<Walker<'a>> {
+        mut scratch: Box<Scratch>,
+    ) -> Walker<'a> {
         let buffer_callback = pickler.buffer_callback.borrow().clone();
-        Ok(Walker {
+        if this.is_none() {
+            // Nobody sees this pickler's memo, so it may be the one that is kept.
+            std::mem::swap(&mut *pickler.memo.borrow_mut(), &mut scratch.memo);
+        }
+        let output = Output::new(std::mem::take(&mut scratch.output));
+        Walker {
             state,
             pickler,
             this,
-            out: Emitter::new(pickler.protocol.get()),
+            out: Emitter::with_sink(pickler.protocol.get(), output),
             write,
             buffer_callback,
             #[cfg(Py_3_13)]
             persistent_id: None,
             reducer_override: None,
-            frames: Vec::new(),
+            frames: std::mem::take(&mut scratch.frames),
+            scratch,
             depth: 0,
             ticks: TICKS,
             signals: Signals::default(),
-        })
+        }
+    }
+
+    /// Gives back what it works with.
+    pub(super) fn end(self) {
+        let Walker { mut scratch, frames, out, .. } = self;
+        scratch.frames = frames;
+        if self.this.is_none() {
+            std::mem::swap(&mut *self.pickler.memo.borrow_mut(), &mut scratch.memo);
+        }
+        let objects = scratch.memo.empty();
+        scratch.give_back(self.state, out.into_sink());
+        // Their finalisers may dump something themselves.
+        drop(objects);
     }
 
     /// Writes one pickle. Gives the bytes if there is no file.
-    pub(super) fn dump(mut self, obj: &Object) -> PyResult<Vec<u8>> {
+    pub(super) fn dump(&mut self, obj: &Object) -> PyResult<Option<Own<Bytes>>> {
         self.find_hooks()?;
         self.out.begin();
-        let mut result = self.save(obj.own(), false).map_err(|Raised| Failed::InChild);
+        let mut result = self.save_root(obj).map_err(|Raised| Failed::InChild);
         while result.is_ok() && !self.frames.is_empty() {
             result = self.step();
         }
@@ -106,8 +165,9 @@ impl<'a> Walker<'a> {
         }
         if self.write.is_some() {
             self.flush()?;
+            return Ok(None);
         }
-        Ok(self.out.take())
+        self.out.between_frames(Output::take).map(Some)
     }
 
     /// Looks up the hooks that a subclass or an instance may have.
@@ -126,7 +186,7 @@ impl<'a> Walker<'a> {
 
     fn flush(&mut self) -> PyResult<()> {
         let Some(write) = self.write.clone() else { return Ok(()) };
-        let chunk = Bytes::new(&self.out.take())?;
+        let chunk = self.out.between_frames(Output::take)?;
         write.call1(&chunk).map(drop)
     }
 
@@ -151,6 +211,20 @@ impl<'a> Walker<'a> {
         if !is_persistent_id && self.save_persistent(&obj)? {
             return Ok(());
         }
+        if self.may_stretch() {
+            match self.stretch(Begin::Object(&obj))? {
+                Stretched::Done => return Ok(()),
+                Stretched::Stopped(stopped) if stopped.is(&obj) => {}
+                Stretched::Stopped(stopped) => return self.save_itself(stopped),
+                Stretched::Full(next) => return self.save(next, false),
+                Stretched::Changed => return Err(changed_size()),
+            }
+        }
+        self.save_itself(obj)
+    }
+
+    /// Writes an object step by step.
+    fn save_itself(&mut self, obj: Obj) -> PyResult<()> {
         let kind = obj.kind();
         match kind {
             Kind::None => {
@@ -181,6 +255,334 @@ impl<'a> Walker<'a> {
             _ => self.save_other(obj, kind),
         }
     }
+
+    // ---- stretches -----------------------------------------------------------------------------
+
+    /// Whether what comes next may be written in a [`Stretch`].
+    fn may_stretch(&self) -> bool {
+        self.state.layouts_known
+            && self.pickler.fast.get() == 0
+            && self.out.is_binary()
+            && self.out.protocol() > 0
+            && self.has_no_persistent_id()
+    }
+
+    fn has_no_persistent_id(&self) -> bool {
+        #[cfg(Py_3_13)]
+        return self.persistent_id.is_none();
+        #[cfg(not(Py_3_13))]
+        return self.this.is_none() || self.pickler.persistent_id.attribute.borrow().is_none();
+    }
+
+    /// The dispatch table, where plans may be used: it is a plain dict, and nobody overrides it.
+    fn plain_dispatch_table(&self) -> Option<Own<Dict>> {
+        if self.reducer_override.is_some() {
+            return None;
+        }
+        match self.pickler.dispatch_table.get() {
+            None => Some(self.state.dispatch_table.clone()),
+            Some(table) => table.cast_exact::<Dict>().map(Dict::own_view),
+        }
+    }
+
+    /// Writes the object that was given to `dump`: without keeping a memo, if no Python has to run.
+    fn save_root(&mut self, obj: &Object) -> PyResult<()> {
+        if self.this.is_some() || self.write.is_some() || !self.may_stretch() {
+            return self.save(obj.own(), false);
+        }
+        for _ in 0..CLASSES_TO_LIST {
+            let table = self.plain_dispatch_table();
+            let keep = Keep::default();
+            let stopped = {
+                let _pause = Pause::begin();
+                let mut memo = self.pickler.memo.borrow_mut();
+                let mut plans = self.state.plans.borrow_mut();
+                let mut stretch = Stretch::new(
+                    self.state,
+                    &mut self.out,
+                    &mut memo,
+                    &mut plans,
+                    &mut self.signals,
+                    &mut self.ticks,
+                    table.as_deref(),
+                    &keep,
+                    Keeping::Unshared,
+                    false,
+                );
+                stretch.run(Begin::Object(obj))
+            };
+            match stopped {
+                Ok(()) => return Ok(()),
+                Err(Stop::Raised) => return Err(Raised),
+                Err(Stop::Unlisted(instance)) if self.out.len() < FRAME_TARGET => {
+                    let class = instance.type_of().own();
+                    self.state.list_slots(&class)?;
+                    self.start_again();
+                }
+                Err(Stop::Signals(_)) => {
+                    // What was borrowed is not looked at again, whatever a handler does.
+                    error::check_signals()?;
+                    self.start_again();
+                    return self.save(obj.own(), false);
+                }
+                Err(Stop::At(at) | Stop::Unlisted(at) | Stop::Full(at)) => {
+                    return self.save_after_silent_walk(obj, at);
+                }
+                Err(Stop::Recursive | Stop::Changed) => break,
+            }
+        }
+        self.start_again();
+        self.save(obj.own(), false)
+    }
+
+    /// Forgets what was written.
+    fn start_again(&mut self) {
+        let objects = self.pickler.memo.borrow_mut().empty();
+        drop(objects);
+        self.out.begin_again();
+    }
+
+    /// Goes on at `at`, where a stretch stopped that kept no memo: walks there again, silently, and
+    /// has the memo keep all objects on the way.
+    fn save_after_silent_walk(&mut self, obj: &Object, at: &Object) -> PyResult<()> {
+        drop(self.pickler.memo.borrow_mut().empty());
+        let mut silent = Emitter::with_sink(self.out.protocol(), Silent);
+        let (mut ticks, mut signals) = (u32::MAX, Signals::default());
+        let table = self.plain_dispatch_table();
+        let keep = Keep::default();
+        let again = {
+            let _pause = Pause::begin();
+            let mut memo = self.pickler.memo.borrow_mut();
+            let mut plans = self.state.plans.borrow_mut();
+            let mut stretch = Stretch::new(
+                self.state,
+                &mut silent,
+                &mut memo,
+                &mut plans,
+                &mut signals,
+                &mut ticks,
+                table.as_deref(),
+                &keep,
+                Keeping::All,
+                false,
+            );
+            let stopped = stretch.run(Begin::Object(obj));
+            match stopped {
+                Err(Stop::At(again) | Stop::Unlisted(again)) if again.is(at) => {
+                    Some((again.own(), std::mem::take(&mut stretch.frames)))
+                }
+                _ => None,
+            }
+        };
+        let Some((at, frames)) = again else {
+            return Err(raise(&Exc::SystemError, "an object changed while nobody could change it"));
+        };
+        self.take_over(frames)?;
+        self.save_itself(at)
+    }
+
+    /// Writes as much as can be without running Python, and takes over where that ends.
+    fn stretch(&mut self, begin: Begin<'_>) -> PyResult<Stretched> {
+        let table = self.plain_dispatch_table();
+        let keep = Keep::default();
+        let keeping = if self.this.is_some() { Keeping::Visible } else { Keeping::All };
+        let (stopped, frames) = {
+            let _pause = Pause::begin();
+            let mut memo = self.pickler.memo.borrow_mut();
+            let mut plans = self.state.plans.borrow_mut();
+            let mut stretch = Stretch::new(
+                self.state,
+                &mut self.out,
+                &mut memo,
+                &mut plans,
+                &mut self.signals,
+                &mut self.ticks,
+                table.as_deref(),
+                &keep,
+                keeping,
+                self.write.is_some(),
+            );
+            let stopped = stretch.run(begin);
+            (stopped, std::mem::take(&mut stretch.frames))
+        };
+        match stopped {
+            Ok(()) => Ok(Stretched::Done),
+            Err(Stop::At(at) | Stop::Unlisted(at)) => {
+                let at = at.own();
+                self.take_over(frames)?;
+                Ok(Stretched::Stopped(at))
+            }
+            Err(Stop::Full(at)) => {
+                let at = at.own();
+                self.take_over(frames)?;
+                Ok(Stretched::Full(at))
+            }
+            Err(Stop::Signals(at)) => {
+                let at = at.own();
+                self.take_over(frames)?;
+                error::check_signals()?;
+                Ok(Stretched::Full(at))
+            }
+            Err(Stop::Changed | Stop::Recursive) => {
+                self.take_over(frames)?;
+                Ok(Stretched::Changed)
+            }
+            Err(Stop::Raised) => {
+                self.take_over(frames)?;
+                Err(Raised)
+            }
+        }
+    }
+
+    /// Makes the frames of a stretch our own.
+    fn take_over(&mut self, frames: Vec<stretch::Frame<'_>>) -> PyResult<()> {
+        for frame in frames {
+            match frame {
+                stretch::Frame::List(frame) => {
+                    let size = frame.list.len();
+                    self.push(Frame::List(ListFrame {
+                        list: frame.list.own_view(),
+                        done: frame.next - 1,
+                        batch: (frame.next - 1 - frame.batch.0) as u16,
+                        at: if frame.marked { ListAt::Item } else { ListAt::Single },
+                        entered: false,
+                        size,
+                    }))?;
+                }
+                stretch::Frame::Tuple(frame) => {
+                    let mut tuple = frame.tuple.own_view();
+                    if let Then::NewObj(object) = frame.then {
+                        tuple = frame.tuple.slice_from(0)?;
+                        self.push_planned(object, PlannedAt::NewArguments)?;
+                    } else if let Then::Build(object) = frame.then {
+                        self.push_planned(object, PlannedAt::State)?;
+                    }
+                    self.push(Frame::Tuple { tuple, next: frame.next, marked: frame.marked })?;
+                }
+                stretch::Frame::Pairs(frame) => {
+                    let Some(dict) = frame.dict() else {
+                        return Err(raise(&Exc::SystemError, "a dict that is none"));
+                    };
+                    if let Then::Build(object) = frame.then {
+                        self.push_planned(object, PlannedAt::State)?;
+                    }
+                    let (key, value) = frame.current.map(|(k, v)| (k.own(), v.own())).unzip();
+                    let batched = frame.marked;
+                    self.push(Frame::Dict(Box::new(DictFrame {
+                        dict: dict.own_view(),
+                        position: frame.slot as isize,
+                        size: frame.size,
+                        done: frame.done.saturating_sub(1),
+                        batch: frame.batch.saturating_sub(1) as u16,
+                        at: if frame.value_is_next {
+                            ItemsAt::Key { batched }
+                        } else {
+                            ItemsAt::Item { batched }
+                        },
+                        key,
+                        value,
+                        entered: false,
+                    })))?;
+                }
+                stretch::Frame::Set(frame) if frame.frozen => {
+                    let items = frame.set.iter()?;
+                    for _ in 0..frame.done {
+                        drop(items.next()?);
+                    }
+                    let set = frame.set.own();
+                    self.push(Frame::FrozenSet { set, items: Some(items), entered: false })?;
+                }
+                stretch::Frame::Set(frame) => {
+                    let Some(set) = frame.set.cast::<Set>() else { continue };
+                    self.push(Frame::Set(Box::new(SetFrame {
+                        set: set.own_view(),
+                        position: frame.position,
+                        size: frame.size,
+                        done: frame.done - 1,
+                        batch: (frame.batch - 1) as u16,
+                        open: frame.open,
+                    })))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push_planned(&mut self, object: &Object, at: PlannedAt) -> PyResult<()> {
+        let obj = object.own();
+        self.push(Frame::Planned(PlannedFrame { obj, at, counted: false }))
+    }
+
+    /// Goes on with the topmost frame in a stretch, if it is one that allows it. False if not.
+    fn resume(&mut self) -> Result<bool, Failed> {
+        let held = match self.frames.last() {
+            Some(Frame::List(frame)) if frame.list.len() == frame.size => self.frames.pop(),
+            Some(Frame::Dict(frame))
+                if frame.dict.len() == frame.size
+                    && !matches!(frame.at, ItemsAt::Start | ItemsAt::Batch) =>
+            {
+                self.frames.pop()
+            }
+            Some(Frame::Tuple { .. }) => self.frames.pop(),
+            _ => None,
+        };
+        let Some(held) = held else { return Ok(false) };
+        let frame = match &held {
+            Frame::List(frame) => {
+                let (next, start) = match frame.at {
+                    ListAt::Batch => (frame.done, frame.done),
+                    _ => (frame.done + 1, frame.done - usize::from(frame.batch)),
+                };
+                let end = match frame.at {
+                    ListAt::Batch => start,
+                    ListAt::Single => start + 1,
+                    ListAt::Item => (start + usize::from(BATCH_SIZE)).min(frame.size),
+                };
+                let marked = frame.at == ListAt::Item;
+                let frame = stretch::ListFrame::new(&frame.list, next, (start, end), marked);
+                stretch::Frame::List(frame)
+            }
+            Frame::Dict(frame) => {
+                let (batched, value_is_next) = match frame.at {
+                    ItemsAt::Key { batched } => (batched, true),
+                    ItemsAt::Item { batched } => (batched, false),
+                    ItemsAt::Start | ItemsAt::Batch => (true, false),
+                };
+                let counts = (frame.done + 1, usize::from(frame.batch) + 1);
+                let slot = frame.position.unsigned_abs();
+                let mut resumed =
+                    stretch::PairsFrame::of_dict(&frame.dict, slot, frame.size, counts, batched);
+                resumed.current = frame.key.as_deref().zip(frame.value.as_deref());
+                resumed.value_is_next = value_is_next;
+                stretch::Frame::Pairs(resumed)
+            }
+            Frame::Tuple { tuple, next, marked } => stretch::Frame::Tuple(stretch::TupleFrame {
+                tuple,
+                next: *next,
+                marked: *marked,
+                then: Then::Nothing,
+            }),
+            _ => return Ok(false),
+        };
+        let result = match self.stretch(Begin::Frame(frame)) {
+            Ok(Stretched::Done) => Ok(true),
+            Ok(Stretched::Stopped(at)) => {
+                self.save_itself(at).map(|()| true).map_err(|Raised| Failed::InChild)
+            }
+            Ok(Stretched::Full(at)) => {
+                self.save(at, false).map(|()| true).map_err(|Raised| Failed::InChild)
+            }
+            Ok(Stretched::Changed) => {
+                let Raised = changed_size();
+                Err(Failed::Here)
+            }
+            Err(Raised) => Err(Failed::InChild),
+        };
+        drop(held);
+        result
+    }
+
+    // ---- step by step --------------------------------------------------------------------------
 
     /// Leaves work for later.
     #[inline]
@@ -725,6 +1127,9 @@ impl<'a> Walker<'a> {
 
     /// Goes on with the topmost frame: until it waits for a child, or is done.
     fn step(&mut self) -> Step {
+        if self.may_stretch() && self.resume()? {
+            return Ok(());
+        }
         match self.frames.last_mut() {
             Some(Frame::Tuple { .. }) => self.step_tuple(),
             Some(Frame::List(_)) => self.step_list(),
@@ -747,8 +1152,34 @@ impl<'a> Walker<'a> {
                 self.frames.pop();
                 Ok(())
             }
+            Some(Frame::Planned(_)) => self.step_planned(),
             None => Ok(()),
         }
+    }
+
+    /// What an instance was waiting for is written.
+    fn step_planned(&mut self) -> Step {
+        let Some(Frame::Planned(frame)) = self.frames.last_mut() else { return Ok(()) };
+        let (obj, at) = (frame.obj.clone(), frame.at);
+        match at {
+            PlannedAt::State => self.out.op(Opcode::Build),
+            PlannedAt::NewArguments => {
+                self.out.op(Opcode::NewObj);
+                if self.is_memoized(&obj) {
+                    self.out.op(Opcode::Pop);
+                    self.get(&obj)?;
+                } else {
+                    self.memoize(obj)?;
+                }
+            }
+        }
+        // Dropping the state may run Python: the frame is gone by then.
+        if let Some(Frame::Planned(frame)) = self.frames.pop()
+            && frame.counted
+        {
+            self.depth -= 1;
+        }
+        Ok(())
     }
 
     fn step_tuple(&mut self) -> Step {
@@ -1083,8 +1514,7 @@ impl<'a> Walker<'a> {
             // Where entries were moved under the position, items may run out at the same size.
             let ran_out = self.state.version.trims_batches && frame.batch == 0;
             if frame.dict.len() != frame.size || ran_out {
-                let message = "dictionary changed size during iteration";
-                return Err(raise(&Exc::RuntimeError, message).into());
+                return Err(changed_size().into());
             }
             let more = if self.state.version.trims_batches {
                 frame.done < frame.size
@@ -1490,6 +1920,16 @@ impl Frame {
                 error::add_note("when serializing {} element", &[Part::TypeOf(set)]);
             }
             Frame::Reduce(frame) => frame.note(in_child),
+            Frame::Planned(PlannedFrame { obj, at, .. }) => {
+                if in_child {
+                    let what = match at {
+                        PlannedAt::State => "when serializing {} state",
+                        PlannedAt::NewArguments => "when serializing {} __new__ arguments",
+                    };
+                    error::add_note(what, &[Part::TypeOf(obj)]);
+                }
+                error::add_note("when serializing {} object", &[Part::TypeOf(obj)]);
+            }
             _ => {}
         }
     }
@@ -1538,6 +1978,11 @@ impl ReduceFrame {
             error::add_note("when serializing {} object", &[Part::TypeOf(obj)]);
         }
     }
+}
+
+#[cold]
+fn changed_size() -> Raised {
+    raise(&Exc::RuntimeError, "dictionary changed size during iteration")
 }
 
 fn empty_tuple() -> PyResult<Obj> {

@@ -1,0 +1,36 @@
+//! Memory that is kept from one dump to the next: most dumps are small, and asking for memory would
+//! be most of their work.
+
+use super::frame::Frame;
+use crate::ffi::output::{self, Output};
+use crate::memo::Memo;
+use crate::state::State;
+
+/// What a dump works with, empty between dumps.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(super) output: output::Scratch,
+    pub(super) memo: Memo,
+    pub(super) frames: Vec<Frame>,
+}
+
+/// How many frames are kept room for.
+const FRAMES: usize = 1 << 10;
+
+impl Scratch {
+    /// Takes the scratch of this interpreter, or a new one where a dump has it that is under way.
+    #[inline]
+    pub(super) fn borrow(state: &State) -> Box<Scratch> {
+        state.scratch.take().unwrap_or_default()
+    }
+
+    /// Gives it back, emptied.
+    #[inline]
+    pub(super) fn give_back(mut self: Box<Scratch>, state: &State, output: Output) {
+        self.output = output.into_scratch();
+        if self.frames.capacity() > FRAMES {
+            self.frames = Vec::new();
+        }
+        drop(state.scratch.replace(Some(self)));
+    }
+}
