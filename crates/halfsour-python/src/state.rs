@@ -2,7 +2,7 @@
 //! consults, which are captured once and seen as they change.
 
 use crate::ffi::error::{self, Exc, Part, raise_parts};
-use crate::ffi::module::{Types, sys_modules};
+use crate::ffi::module::{Types, loaded_modules};
 use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, layout, types};
 use crate::pickler::{Plans, Scratch};
 use crate::version::Version;
@@ -120,11 +120,15 @@ pub(crate) struct State {
 /// has put something else in its place.
 struct Known {
     copyreg: Obj,
+    /// where `sys.modules` had it last
+    copyreg_slot: Cell<usize>,
     /// `copyreg.__newobj__`
     newobj: Obj,
+    newobj_slot: Cell<usize>,
     builtins: Obj,
     /// `builtins.__import__`
     import: Obj,
+    import_slot: Cell<usize>,
     /// The code of the `__getnewargs__` that all classes of `collections.namedtuple` share.
     namedtuple_getnewargs: Option<Obj>,
 }
@@ -216,8 +220,11 @@ impl Known {
             .map(|method| method.function_code().map(Object::own));
         Ok(Known {
             newobj: get(&copyreg, "__newobj__")?,
+            newobj_slot: Cell::default(),
             copyreg,
+            copyreg_slot: Cell::default(),
             import: get(&builtins, "__import__")?,
+            import_slot: Cell::default(),
             builtins,
             namedtuple_getnewargs: namedtuple_getnewargs.unwrap_or_else(|Raised| {
                 error::clear();
@@ -237,13 +244,22 @@ impl State {
     /// Python.
     pub(crate) fn newobj_is_known(&self) -> bool {
         let known = &self.known;
-        self.loaded_module(&self.names.copyreg).is_some_and(|module| module.is(&known.copyreg))
-            && has(&known.copyreg, &self.names.newobj, &known.newobj)
+        let modules = loaded_modules();
+        modules.is_some_and(|modules| {
+            modules.has_at(&known.copyreg_slot, &self.names.copyreg, &known.copyreg)
+        }) && known
+            .copyreg
+            .module_dict()
+            .is_some_and(|dict| dict.has_at(&known.newobj_slot, &self.names.newobj, &known.newobj))
     }
 
     /// Whether importing a loaded module gives just that. Runs no Python.
     pub(crate) fn import_is_known(&self) -> bool {
-        has(&self.known.builtins, &self.names.import, &self.known.import)
+        let known = &self.known;
+        known
+            .builtins
+            .module_dict()
+            .is_some_and(|dict| dict.has_at(&known.import_slot, &self.names.import, &known.import))
     }
 
     /// Whether a function is the `__getnewargs__` of a `collections.namedtuple`.
@@ -258,18 +274,12 @@ impl State {
         self.known.copyreg.call_method1(&*Str::interned(c"_slotnames")?, class).map(drop)
     }
 
-    /// What `sys.modules` has under a name; None also where that is no plain dict. Runs no Python.
+    /// The module that importing this name gives, where it is loaded; None also where the
+    /// interpreter's modules are no plain dict. Runs no Python.
     pub(crate) fn loaded_module(&self, name: &Object) -> Option<Obj> {
-        let modules = sys_modules().ok()?;
         name.cast_exact::<Str>()?;
-        modules.cast_exact::<Dict>()?.get(name).ok()?
+        loaded_modules()?.get(name).ok()?
     }
-}
-
-/// Whether a module has an object under a name.
-fn has(module: &Object, name: &Object, object: &Object) -> bool {
-    let found = module.module_dict().and_then(|dict| dict.get(name).ok().flatten());
-    found.is_some_and(|found| found.is(object))
 }
 
 struct Exceptions {

@@ -63,10 +63,10 @@ pub enum Payload {
 }
 
 /// An encoded [`Emitter::get`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Fetch {
+    /// the opcode and its argument; the last byte says how many they are
     bytes: [u8; 8],
-    length: u8,
 }
 
 impl Fetch {
@@ -78,9 +78,9 @@ impl Fetch {
         let index = u32::try_from(index).map_err(|_| TooLarge::MemoGet)?;
         let [a, b, c, d] = index.to_le_bytes();
         Ok(if index < 256 {
-            Fetch { bytes: [Opcode::BinGet as u8, a, 0, 0, 0, 0, 0, 0], length: 2 }
+            Fetch { bytes: [Opcode::BinGet as u8, a, 0, 0, 0, 0, 0, 2] }
         } else {
-            Fetch { bytes: [Opcode::LongBinGet as u8, a, b, c, d, 0, 0, 0], length: 5 }
+            Fetch { bytes: [Opcode::LongBinGet as u8, a, b, c, d, 0, 0, 5] }
         })
     }
 }
@@ -240,7 +240,7 @@ impl<S: Sink> Emitter<S> {
         self.sink.extend(bytes);
     }
 
-    #[inline]
+    #[inline(always)]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         self.sink.put(bytes, N);
     }
@@ -253,7 +253,7 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// An opcode without an argument.
-    #[inline]
+    #[inline(always)]
     pub fn op(&mut self, opcode: Opcode) {
         self.put([opcode as u8]);
     }
@@ -281,7 +281,7 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// An int that 32 bits can hold.
-    #[inline]
+    #[inline(always)]
     pub fn int(&mut self, value: i32) {
         if !self.binary {
             self.line(Opcode::Int, value.to_string().as_bytes());
@@ -325,7 +325,7 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// A float in binary.
-    #[inline]
+    #[inline(always)]
     pub fn float(&mut self, value: f64) {
         let mut bytes = [Opcode::BinFloat as u8; 9];
         bytes[1..].copy_from_slice(&value.to_be_bytes());
@@ -483,6 +483,12 @@ impl<S: Sink> Emitter<S> {
         self.sink.len()
     }
 
+    /// Whether the open frame is full: [`boundary`](Emitter::boundary) will close it.
+    #[inline(always)]
+    pub fn is_full(&self) -> bool {
+        self.sink.len() >= self.limit
+    }
+
     /// How many bytes fit into the open frame before it is full; many outside of frames.
     #[inline]
     pub fn room(&self) -> usize {
@@ -494,7 +500,7 @@ impl<S: Sink> Emitter<S> {
     ///
     /// # Errors
     /// As theirs.
-    #[inline]
+    #[inline(always)]
     pub fn payload_memoized(
         &mut self,
         kind: Payload,
@@ -515,9 +521,9 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// As [`get`](Emitter::get), in binary protocols.
-    #[inline]
+    #[inline(always)]
     pub fn get_again(&mut self, fetch: Fetch) {
-        self.sink.put(fetch.bytes, usize::from(fetch.length));
+        self.sink.put(fetch.bytes, usize::from(fetch.bytes[7]));
     }
 
     /// Opcodes without arguments, one after the other.
@@ -531,7 +537,7 @@ impl<S: Sink> Emitter<S> {
     ///
     /// # Errors
     /// [`TooLarge::MemoPut`] where the index has more than 32 bits, below protocol 4.
-    #[inline]
+    #[inline(always)]
     pub fn memoize(&mut self, index: i64) -> Result<(), TooLarge> {
         if self.protocol >= 4 {
             self.op(Opcode::Memoize);
@@ -546,13 +552,14 @@ impl<S: Sink> Emitter<S> {
     ///
     /// # Errors
     /// [`TooLarge::MemoGet`] where the index has more than 32 bits.
-    #[inline]
+    #[inline(always)]
     pub fn get(&mut self, index: i64) -> Result<(), TooLarge> {
         self.memo(Opcode::Get, Opcode::BinGet, Opcode::LongBinGet, index).ok_or(TooLarge::MemoGet)
     }
 
     // Indexes are signed, since a program may fill CPython's memo with any; like CPython, a
     // negative one is written by its low byte.
+    #[inline(always)]
     fn memo(&mut self, text: Opcode, short: Opcode, long: Opcode, index: i64) -> Option<()> {
         if !self.binary {
             self.line(text, index.to_string().as_bytes());

@@ -878,3 +878,10 @@ pub(crate) fn sys_modules() -> PyResult<Obj> {
         .map(Object::own)
         .ok_or_else(|| error::raise(&Exc::RuntimeError, "unable to get sys.modules"))
 }
+
+/// The modules that the interpreter has loaded: what `sys.modules` was made to be. None where that
+/// is no plain dict.
+pub(crate) fn loaded_modules() -> Option<&'static super::Dict> {
+    // SAFETY: a borrowed reference, alive as long as the interpreter runs Python code, or NULL.
+    unsafe { Object::from_ptr_opt(c::PyImport_GetModuleDict()) }?.cast_exact::<super::Dict>()
+}

@@ -247,6 +247,9 @@ impl Object {
                 Kind::Bool(self.is(Object::bool(true)))
             } else if is!(c::PyFloat_Type) {
                 Kind::Float
+            } else if (*ty).tp_flags & c::Py_TPFLAGS_HEAPTYPE != 0 {
+                // The built-in types are no heap types.
+                Kind::Other
             } else if is!(c::PyDict_Type) {
                 Kind::Dict
             } else if is!(c::PyList_Type) {
@@ -301,6 +304,15 @@ impl Object {
     pub(crate) fn set_attr(&self, name: &Object, value: &Object) -> PyResult<()> {
         // SAFETY: all three are live.
         check(unsafe { c::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) })
+    }
+
+    /// Whether this is a class, made by `type` itself, whose name does not contain `part`. What
+    /// `__name__` is for these, nobody can change but by giving them another name.
+    pub(crate) fn is_class_named_otherwise(&self, part: &[u8]) -> bool {
+        self.kind() == Kind::Type
+            && self.cast::<Type>().is_some_and(|class| {
+                !class.tp_name().windows(part.len()).any(|window| window == part)
+            })
     }
 
     /// Whether this is a function that is written in Python.

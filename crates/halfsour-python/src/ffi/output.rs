@@ -135,10 +135,7 @@ impl Sink for Output {
     fn extend(&mut self, bytes: &[u8]) {
         if self.has_room(bytes.len()) {
             // SAFETY: there is room behind `length`, and nobody else has the memory.
-            unsafe {
-                let target = self.start.add(self.length);
-                std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
-            }
+            unsafe { copy(bytes, self.start.add(self.length)) };
             self.length += bytes.len();
         }
     }
@@ -151,7 +148,7 @@ impl Sink for Output {
                 let target = self.start.add(self.length);
                 target.cast::<[u8; 8]>().write_unaligned(head);
                 let target = target.add(used.min(8));
-                std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
+                copy(bytes, target);
                 target.add(bytes.len()).cast::<[u8; 8]>().write_unaligned(tail);
             }
             self.length += used.min(8) + bytes.len() + ended.min(8);
@@ -182,6 +179,38 @@ impl Sink for Output {
     #[inline(always)]
     fn is_out_of_memory(&self) -> bool {
         self.out_of_memory
+    }
+}
+
+/// Copies bytes; a few of them by two reads that may overlap, for a call would take longer.
+///
+/// # Safety
+/// There is room for them at `target`, in memory that nobody else has.
+#[inline(always)]
+unsafe fn copy(bytes: &[u8], target: *mut u8) {
+    let (source, length) = (bytes.as_ptr(), bytes.len());
+    // SAFETY: each read is inside `bytes`, and each write inside as many bytes at `target`.
+    unsafe {
+        macro_rules! twice {
+            ($word:ty) => {{
+                let last = length - size_of::<$word>();
+                let (a, b) = (
+                    source.cast::<$word>().read_unaligned(),
+                    source.add(last).cast::<$word>().read_unaligned(),
+                );
+                target.cast::<$word>().write_unaligned(a);
+                target.add(last).cast::<$word>().write_unaligned(b);
+            }};
+        }
+        match length {
+            8..=16 => twice!(u64),
+            4..=7 => twice!(u32),
+            2..=3 => twice!(u16),
+            1 => target.write(source.read()),
+            0 => {}
+            17..=32 => twice!(u128),
+            _ => std::ptr::copy_nonoverlapping(source, target, length),
+        }
     }
 }
 

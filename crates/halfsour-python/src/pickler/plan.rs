@@ -5,7 +5,7 @@
 //! apart again. A plan is the outcome, good for as long as the type is what it was. It is made
 //! without running Python; where that cannot be, the plan is [`Plan::Generic`].
 
-use crate::ffi::layout::{DictPlace, Named, PLAIN_SIZE, TypeFacts};
+use crate::ffi::layout::{Attributes, DictPlace, Entries, Named, PLAIN_SIZE, TypeFacts};
 use crate::ffi::{Dict, Obj, Object, Own, Str, Tuple, Type, datetime, types};
 use crate::state::State;
 use halfsour::Fetch;
@@ -24,9 +24,17 @@ pub(super) enum Plan {
     NamedTuple,
     /// As a class of `datetime` with a few bytes or numbers.
     DateTime(datetime::Kind),
-    /// Like [`Plan::Instance`], but with a `__getstate__` of its own, which is Python.
-    GetState,
+    /// Like [`Plan::Instance`], but with a `__getstate__` of its own, which is Python. Instances have
+    /// their dict there.
+    GetState(Option<DictPlace>),
     /// By a `__reduce__` of its own, which is Python.
+    Reduce(Option<DictPlace>),
+}
+
+/// A hook that a plan has the walker call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hook {
+    GetState,
     Reduce,
 }
 
@@ -45,7 +53,7 @@ pub(super) struct Entry {
     metaclass: u32,
     /// The epoch in which it was last seen to be good.
     checked: u64,
-    pub(super) plan: Plan,
+    plan: Plan,
     pub(super) written: Written,
     /// The table of shared keys, and how many of them, that hold no name of a hook.
     harmless: (usize, usize),
@@ -58,7 +66,7 @@ pub(super) struct Written {
     stamp: u64,
     pub(super) class: Option<Fetch>,
     /// The names of attributes, by their place in the table of shared keys, or of slots.
-    pub(super) names: Vec<Option<(usize, Fetch)>>,
+    names: Vec<(usize, Fetch)>,
 }
 
 impl Written {
@@ -75,7 +83,16 @@ impl Written {
     #[inline(always)]
     pub(super) fn name(&self, place: usize, name: &Object) -> Option<Fetch> {
         match self.names.get(place) {
-            Some(Some((address, fetch))) if *address == name.address() => Some(*fetch),
+            Some((address, fetch)) if *address == name.address() => Some(*fetch),
+            _ => None,
+        }
+    }
+
+    /// The same for a slot, whose name is the plan's own.
+    #[inline(always)]
+    pub(super) fn slot(&self, number: usize) -> Option<Fetch> {
+        match self.names.get(number) {
+            Some((address, fetch)) if *address != 0 => Some(*fetch),
             _ => None,
         }
     }
@@ -83,9 +100,9 @@ impl Written {
     pub(super) fn note_name(&mut self, place: usize, name: &Object, index: i64) {
         let Ok(fetch) = Fetch::new(index) else { return };
         if self.names.len() <= place {
-            self.names.resize(place + 1, None);
+            self.names.resize(place + 1, (0, Fetch::default()));
         }
-        self.names[place] = Some((name.address(), fetch));
+        self.names[place] = (name.address(), fetch);
     }
 }
 
@@ -130,6 +147,11 @@ impl Plans {
     #[inline(always)]
     pub(super) fn entry(&mut self, place: usize) -> &mut Entry {
         &mut self.entries[place]
+    }
+
+    #[inline(always)]
+    pub(super) fn plan(&self, place: usize) -> &Plan {
+        &self.entries[place].plan
     }
 
     #[inline(always)]
@@ -194,6 +216,23 @@ impl Plans {
         number
     }
 
+    /// The hook that the walker is to call for an object, if no attribute of its own hides one.
+    pub(super) fn hook(&mut self, state: &State, table: &Dict, object: &Object) -> Option<Hook> {
+        let place = self.find(state, table, object.type_of());
+        let entry = self.entry(place);
+        let (hook, dict) = match entry.plan {
+            Plan::GetState(dict) => (Hook::GetState, dict),
+            Plan::Reduce(dict) => (Hook::Reduce, dict),
+            _ => return None,
+        };
+        let entries = match dict.map(|dict| dict.attributes(object)) {
+            None | Some(Attributes::Empty) => return Some(hook),
+            Some(Attributes::Values(entries)) => entries,
+            Some(Attributes::Dict(dict)) => dict.entries(),
+        };
+        entry.hide_nothing(entries).then_some(hook)
+    }
+
     /// `copyreg.__newobj__` is what instances are written with, by its name; programs can change it.
     fn copyreg_is_known(&mut self, state: &State) -> bool {
         if self.copyreg_checked != self.epoch && state.newobj_is_known() {
@@ -232,9 +271,22 @@ pub(super) fn has(table: &Dict, class: &Object) -> bool {
 }
 
 impl Entry {
-    /// Whether none of the attributes hides a hook of the class.
+    /// Whether no attribute hides a hook of the class.
     #[inline(always)]
-    pub(super) fn are_harmless(&mut self, keys: &[Named<'_>]) -> bool {
+    pub(super) fn hide_nothing(&mut self, entries: Entries<'_>) -> bool {
+        match entries {
+            Entries::Split(keys, _) => self.are_harmless(keys),
+            Entries::Named(entries) => {
+                entries.iter().all(|entry| entry.key.is_none_or(|key| !is_hook(key)))
+            }
+            // Keys that are no strings are left to those who can compare them.
+            Entries::Hashed(_) => false,
+        }
+    }
+
+    /// Whether none of the keys does.
+    #[inline(always)]
+    fn are_harmless(&mut self, keys: &[Named<'_>]) -> bool {
         let table = (keys.as_ptr().addr(), keys.len());
         self.harmless == table || self.look_for_hooks(keys, table)
     }
@@ -252,7 +304,7 @@ impl Entry {
 /// Whether an instance attribute of this name is seen by `object.__reduce_ex__` or its caller.
 /// Unknown kinds of keys count too.
 #[inline(always)]
-pub(super) fn is_hook(name: &Object) -> bool {
+fn is_hook(name: &Object) -> bool {
     match name.cast_exact::<Str>() {
         Some(name) => match name.ascii() {
             Some([b'_', b'_', rest @ ..]) => rest == b"reduce_ex__" || rest == b"getstate__",
@@ -292,19 +344,22 @@ impl Plan {
                 && class.is_plain_tuple(&names.iter);
             return if is_namedtuple { Plan::NamedTuple } else { Plan::Generic };
         }
-        if class.is_list_or_dict() {
+        let facts = TypeFacts::of(class);
+        if facts.dict_is_elsewhere {
             return Plan::Generic;
         }
         if !default_reduce {
             let python = class.lookup(&names.reduce).is_some_and(Object::is_function);
-            return if python { Plan::Reduce } else { Plan::Generic };
+            return if python { Plan::Reduce(facts.dict) } else { Plan::Generic };
+        }
+        if class.is_list_or_dict() {
+            return Plan::Generic;
         }
         if !default_state {
             let python = class.lookup(&names.getstate).is_some_and(Object::is_function);
-            return if python { Plan::GetState } else { Plan::Generic };
+            return if python { Plan::GetState(facts.dict) } else { Plan::Generic };
         }
-        let facts = TypeFacts::of(class);
-        if facts.dict_is_elsewhere || facts.itemsize != 0 {
+        if facts.itemsize != 0 {
             return Plan::Generic;
         }
         let Some(slots) = Shape::slots(state, class) else { return Plan::Unlisted };

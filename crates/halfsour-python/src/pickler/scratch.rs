@@ -2,6 +2,7 @@
 //! be most of their work.
 
 use super::frame::Frame;
+use super::stretch;
 use crate::ffi::output::{self, Output};
 use crate::memo::Memo;
 use crate::state::State;
@@ -12,6 +13,7 @@ pub(crate) struct Scratch {
     pub(super) output: output::Scratch,
     pub(super) memo: Memo,
     pub(super) frames: Vec<Frame>,
+    pub(super) stretch_frames: Vec<stretch::Frame<'static>>,
 }
 
 /// How many frames are kept room for.
@@ -30,6 +32,9 @@ impl Scratch {
         self.output = output.into_scratch();
         if self.frames.capacity() > FRAMES {
             self.frames = Vec::new();
+        }
+        if self.stretch_frames.capacity() > FRAMES {
+            self.stretch_frames = Vec::new();
         }
         drop(state.scratch.replace(Some(self)));
     }

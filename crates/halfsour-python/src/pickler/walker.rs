@@ -9,6 +9,7 @@ use super::frame::{
     PlannedFrame, ReduceAt, ReduceFrame, SetFrame,
 };
 use super::global::{self, Global};
+use super::plan::Hook;
 use super::reduce::{Construct, NewEx, Reduction};
 use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
 use super::{Pickler, Scratch, no_memory};
@@ -48,6 +49,8 @@ pub(super) struct Walker<'a> {
     persistent_id: Option<Obj>,
     reducer_override: Option<Obj>,
     frames: Vec<Frame>,
+    /// Memory for the stack of a stretch.
+    stretch_frames: Vec<stretch::Frame<'static>>,
     scratch: Box<Scratch>,
     /// How many reductions and persistent ids are among the frames.
     depth: usize,
@@ -67,7 +70,7 @@ enum Stretched {
     /// Before this object, because of what must be done first.
     Full(Obj),
     /// In a dict that lost entries while it was written.
-    Changed,
+    Failed,
 }
 
 /// A sink that keeps nothing.
@@ -128,6 +131,7 @@ impl<'a> Walker<'a> {
             persistent_id: None,
             reducer_override: None,
             frames: std::mem::take(&mut scratch.frames),
+            stretch_frames: std::mem::take(&mut scratch.stretch_frames),
             scratch,
             depth: 0,
             ticks: TICKS,
@@ -137,8 +141,9 @@ impl<'a> Walker<'a> {
 
     /// Gives back what it works with.
     pub(super) fn end(self) {
-        let Walker { mut scratch, frames, out, .. } = self;
+        let Walker { mut scratch, frames, stretch_frames, out, .. } = self;
         scratch.frames = frames;
+        scratch.stretch_frames = stretch_frames;
         if self.this.is_none() {
             std::mem::swap(&mut *self.pickler.memo.borrow_mut(), &mut scratch.memo);
         }
@@ -200,9 +205,7 @@ impl<'a> Walker<'a> {
             self.ticks = TICKS;
             self.signals.poll()?;
         }
-        if self.out.boundary() && self.write.is_some() {
-            self.flush()?;
-        }
+        self.edge()?;
         if self.out.is_out_of_memory() {
             return Err(error::no_memory());
         }
@@ -212,13 +215,62 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         if self.may_stretch() {
+            let kind = obj.kind();
+            if !matches!(kind, Kind::None | Kind::Bool(_) | Kind::Int | Kind::Float)
+                && let Some(index) = self.pickler.memo.borrow().get(&obj)
+            {
+                return self.out.get(index).map_err(|e| self.too_large(e));
+            }
             match self.stretch(Begin::Object(&obj))? {
                 Stretched::Done => return Ok(()),
-                Stretched::Stopped(stopped) if stopped.is(&obj) => {}
-                Stretched::Stopped(stopped) => return self.save_itself(stopped),
+                Stretched::Stopped(stopped) => return self.save_stopped(stopped),
                 Stretched::Full(next) => return self.save(next, false),
-                Stretched::Changed => return Err(changed_size()),
+                Stretched::Failed => return Err(changed_size()),
             }
+        }
+        self.save_itself(obj)
+    }
+
+    /// The hook by which an object's plan has it written; no Python has run since a stretch ended.
+    fn hook(&self, obj: &Object) -> Option<Hook> {
+        if self.out.protocol() < 2 {
+            return None;
+        }
+        let table = self.plain_dispatch_table()?;
+        let mut plans = self.state.plans.borrow_mut();
+        plans.hook(self.state, &table, obj)
+    }
+
+    /// Writes an instance by what its one hook returns; `object.__reduce_ex__`, which is not
+    /// overridden, would do nothing else.
+    fn save_by_hook(&mut self, obj: Obj, hook: Hook) -> PyResult<()> {
+        let names = &self.state.names;
+        match hook {
+            Hook::Reduce => {
+                let reduced = obj.call_method0(&names.reduce)?;
+                self.save_reduced(obj, reduced)
+            }
+            Hook::GetState => {
+                let state = obj.call_method0(&names.getstate)?;
+                let class = obj.type_of().own();
+                self.deepen()?;
+                self.push(Frame::Planned(PlannedFrame {
+                    obj,
+                    at: PlannedAt::Class,
+                    state: Some(state),
+                    counted: true,
+                }))?;
+                self.save(class, false)
+            }
+        }
+    }
+
+    /// Writes the object at which a stretch has stopped, just now.
+    fn save_stopped(&mut self, obj: Obj) -> PyResult<()> {
+        if obj.kind() == Kind::Other
+            && let Some(hook) = self.hook(&obj)
+        {
+            return self.save_by_hook(obj, hook);
         }
         self.save_itself(obj)
     }
@@ -308,8 +360,11 @@ impl<'a> Walker<'a> {
                     &keep,
                     Keeping::Unshared,
                     false,
+                    stretch::recycle(std::mem::take(&mut self.stretch_frames)),
                 );
-                stretch.run(Begin::Object(obj))
+                let stopped = stretch.run(Begin::Object(obj));
+                self.stretch_frames = stretch::recycle(std::mem::take(&mut stretch.frames));
+                stopped
             };
             match stopped {
                 Ok(()) => return Ok(()),
@@ -365,6 +420,7 @@ impl<'a> Walker<'a> {
                 &keep,
                 Keeping::All,
                 false,
+                Vec::new(),
             );
             let stopped = stretch.run(Begin::Object(obj));
             match stopped {
@@ -377,8 +433,8 @@ impl<'a> Walker<'a> {
         let Some((at, frames)) = again else {
             return Err(raise(&Exc::SystemError, "an object changed while nobody could change it"));
         };
-        self.take_over(frames)?;
-        self.save_itself(at)
+        self.take_over(&frames)?;
+        self.save_stopped(at)
     }
 
     /// Writes as much as can be without running Python, and takes over where that ends.
@@ -401,41 +457,29 @@ impl<'a> Walker<'a> {
                 &keep,
                 keeping,
                 self.write.is_some(),
+                stretch::recycle(std::mem::take(&mut self.stretch_frames)),
             );
             let stopped = stretch.run(begin);
             (stopped, std::mem::take(&mut stretch.frames))
         };
+        let stretched = match stopped {
+            Ok(()) => Stretched::Done,
+            Err(Stop::At(at) | Stop::Unlisted(at)) => Stretched::Stopped(at.own()),
+            Err(Stop::Full(at) | Stop::Signals(at)) => Stretched::Full(at.own()),
+            Err(Stop::Changed | Stop::Recursive | Stop::Raised) => Stretched::Failed,
+        };
+        self.take_over(&frames)?;
+        self.stretch_frames = stretch::recycle(frames);
         match stopped {
-            Ok(()) => Ok(Stretched::Done),
-            Err(Stop::At(at) | Stop::Unlisted(at)) => {
-                let at = at.own();
-                self.take_over(frames)?;
-                Ok(Stretched::Stopped(at))
-            }
-            Err(Stop::Full(at)) => {
-                let at = at.own();
-                self.take_over(frames)?;
-                Ok(Stretched::Full(at))
-            }
-            Err(Stop::Signals(at)) => {
-                let at = at.own();
-                self.take_over(frames)?;
-                error::check_signals()?;
-                Ok(Stretched::Full(at))
-            }
-            Err(Stop::Changed | Stop::Recursive) => {
-                self.take_over(frames)?;
-                Ok(Stretched::Changed)
-            }
-            Err(Stop::Raised) => {
-                self.take_over(frames)?;
-                Err(Raised)
-            }
+            Err(Stop::Signals(_)) => error::check_signals()?,
+            Err(Stop::Raised) => return Err(Raised),
+            _ => {}
         }
+        Ok(stretched)
     }
 
     /// Makes the frames of a stretch our own.
-    fn take_over(&mut self, frames: Vec<stretch::Frame<'_>>) -> PyResult<()> {
+    fn take_over(&mut self, frames: &[stretch::Frame<'_>]) -> PyResult<()> {
         for frame in frames {
             match frame {
                 stretch::Frame::List(frame) => {
@@ -459,21 +503,19 @@ impl<'a> Walker<'a> {
                     }
                     self.push(Frame::Tuple { tuple, next: frame.next, marked: frame.marked })?;
                 }
-                stretch::Frame::Pairs(frame) => {
-                    let Some(dict) = frame.dict() else {
-                        return Err(raise(&Exc::SystemError, "a dict that is none"));
-                    };
+                stretch::Frame::Dict(frame) => {
                     if let Then::Build(object) = frame.then {
                         self.push_planned(object, PlannedAt::State)?;
                     }
-                    let (key, value) = frame.current.map(|(k, v)| (k.own(), v.own())).unzip();
+                    let (key, value) = frame.current().map(|(k, v)| (k.own(), v.own())).unzip();
                     let batched = frame.marked;
+                    let done = frame.done.saturating_sub(1);
                     self.push(Frame::Dict(Box::new(DictFrame {
-                        dict: dict.own_view(),
+                        dict: frame.dict.own_view(),
                         position: frame.slot as isize,
                         size: frame.size,
-                        done: frame.done.saturating_sub(1),
-                        batch: frame.batch.saturating_sub(1) as u16,
+                        done,
+                        batch: done.saturating_sub(frame.batch.0) as u16,
                         at: if frame.value_is_next {
                             ItemsAt::Key { batched }
                         } else {
@@ -483,6 +525,10 @@ impl<'a> Walker<'a> {
                         value,
                         entered: false,
                     })))?;
+                }
+                // These are in dumps only that are walked again.
+                stretch::Frame::Attributes(_) | stretch::Frame::Slots(_) => {
+                    return Err(raise(&Exc::SystemError, "attributes without a dict"));
                 }
                 stretch::Frame::Set(frame) if frame.frozen => {
                     let items = frame.set.iter()?;
@@ -510,7 +556,7 @@ impl<'a> Walker<'a> {
 
     fn push_planned(&mut self, object: &Object, at: PlannedAt) -> PyResult<()> {
         let obj = object.own();
-        self.push(Frame::Planned(PlannedFrame { obj, at, counted: false }))
+        self.push(Frame::Planned(PlannedFrame { obj, at, state: None, counted: false }))
     }
 
     /// Goes on with the topmost frame in a stretch, if it is one that allows it. False if not.
@@ -518,8 +564,7 @@ impl<'a> Walker<'a> {
         let held = match self.frames.last() {
             Some(Frame::List(frame)) if frame.list.len() == frame.size => self.frames.pop(),
             Some(Frame::Dict(frame))
-                if frame.dict.len() == frame.size
-                    && !matches!(frame.at, ItemsAt::Start | ItemsAt::Batch) =>
+                if frame.dict.len() == frame.size && matches!(frame.at, ItemsAt::Item { .. }) =>
             {
                 self.frames.pop()
             }
@@ -543,18 +588,17 @@ impl<'a> Walker<'a> {
                 stretch::Frame::List(frame)
             }
             Frame::Dict(frame) => {
-                let (batched, value_is_next) = match frame.at {
-                    ItemsAt::Key { batched } => (batched, true),
-                    ItemsAt::Item { batched } => (batched, false),
-                    ItemsAt::Start | ItemsAt::Batch => (true, false),
-                };
-                let counts = (frame.done + 1, usize::from(frame.batch) + 1);
-                let slot = frame.position.unsigned_abs();
-                let mut resumed =
-                    stretch::PairsFrame::of_dict(&frame.dict, slot, frame.size, counts, batched);
-                resumed.current = frame.key.as_deref().zip(frame.value.as_deref());
-                resumed.value_is_next = value_is_next;
-                stretch::Frame::Pairs(resumed)
+                let batched = frame.at == ItemsAt::Item { batched: true };
+                let start = frame.done - usize::from(frame.batch);
+                let size = usize::from(BATCH_SIZE).min(frame.size - start);
+                stretch::Frame::Dict(stretch::DictFrame::resumed(
+                    &frame.dict,
+                    frame.position.unsigned_abs(),
+                    frame.size,
+                    frame.done + 1,
+                    (start, start + size),
+                    batched,
+                ))
             }
             Frame::Tuple { tuple, next, marked } => stretch::Frame::Tuple(stretch::TupleFrame {
                 tuple,
@@ -567,12 +611,12 @@ impl<'a> Walker<'a> {
         let result = match self.stretch(Begin::Frame(frame)) {
             Ok(Stretched::Done) => Ok(true),
             Ok(Stretched::Stopped(at)) => {
-                self.save_itself(at).map(|()| true).map_err(|Raised| Failed::InChild)
+                self.save_stopped(at).map(|()| true).map_err(|Raised| Failed::InChild)
             }
             Ok(Stretched::Full(at)) => {
                 self.save(at, false).map(|()| true).map_err(|Raised| Failed::InChild)
             }
-            Ok(Stretched::Changed) => {
+            Ok(Stretched::Failed) => {
                 let Raised = changed_size();
                 Err(Failed::Here)
             }
@@ -583,6 +627,12 @@ impl<'a> Walker<'a> {
     }
 
     // ---- step by step --------------------------------------------------------------------------
+
+    /// Closes a full frame, and writes it to the file.
+    #[inline]
+    fn edge(&mut self) -> PyResult<()> {
+        if self.out.boundary() && self.write.is_some() { self.flush() } else { Ok(()) }
+    }
 
     /// Leaves work for later.
     #[inline]
@@ -961,6 +1011,17 @@ impl<'a> Walker<'a> {
             return self.save_global(obj, Some(&reduced));
         }
         match reduced.cast::<Tuple>() {
+            Some(tuple) if self.is_plain_call(tuple) => {
+                let Some(callable) = tuple.get(0).map(Object::own) else { return Ok(()) };
+                self.deepen()?;
+                self.push(Frame::Planned(PlannedFrame {
+                    obj,
+                    at: PlannedAt::Callable,
+                    state: Some(reduced),
+                    counted: true,
+                }))?;
+                self.save(callable, false)
+            }
             Some(tuple) => self.push_reduce(Some(obj), tuple.own_view(), true),
             None => {
                 let class = &self.state.pickling_error;
@@ -976,6 +1037,15 @@ impl<'a> Walker<'a> {
                 Err(raise(class, "__reduce__ must return a string or tuple"))
             }
         }
+    }
+
+    /// Whether a reduction is a class and its arguments, perhaps with a state: most are, and need no
+    /// further look.
+    fn is_plain_call(&self, reduced: &Tuple) -> bool {
+        let is = |n, what: fn(&Object) -> bool| reduced.get(n).is_some_and(what);
+        matches!(reduced.len(), 2 | 3)
+            && is(0, |callable| callable.is_class_named_otherwise(b"__newobj"))
+            && is(1, |args| args.cast::<Tuple>().is_some())
     }
 
     /// Writes an object as `callable(*args)`, on the pickler's own account.
@@ -1162,7 +1232,40 @@ impl<'a> Walker<'a> {
         let Some(Frame::Planned(frame)) = self.frames.last_mut() else { return Ok(()) };
         let (obj, at) = (frame.obj.clone(), frame.at);
         match at {
+            PlannedAt::Class => {
+                frame.at = PlannedAt::State;
+                let state = frame.state.clone().filter(|state| !state.is_none());
+                self.edge()?;
+                self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
+                self.memoize(obj)?;
+                if let Some(state) = state {
+                    return self.child(state);
+                }
+            }
             PlannedAt::State => self.out.op(Opcode::Build),
+            PlannedAt::Callable => {
+                frame.at = PlannedAt::Arguments;
+                let reduced = frame.state.as_ref().and_then(|reduced| reduced.cast::<Tuple>());
+                if let Some(args) = reduced.and_then(|reduced| reduced.get(1)).map(Object::own) {
+                    return self.child(args);
+                }
+            }
+            PlannedAt::Arguments => {
+                frame.at = PlannedAt::State;
+                let reduced = frame.state.as_ref().and_then(|reduced| reduced.cast::<Tuple>());
+                let state = reduced.and_then(|reduced| reduced.get(2)).map(Object::own);
+                self.out.op(Opcode::Reduce);
+                if self.is_memoized(&obj) {
+                    // It was written as part of its own arguments: drop this one, fetch that.
+                    self.out.op(Opcode::Pop);
+                    self.get(&obj)?;
+                } else {
+                    self.memoize(obj)?;
+                    if let Some(state) = state.filter(|state| !state.is_none()) {
+                        return self.child(state);
+                    }
+                }
+            }
             PlannedAt::NewArguments => {
                 self.out.op(Opcode::NewObj);
                 if self.is_memoized(&obj) {
@@ -1923,6 +2026,9 @@ impl Frame {
             Frame::Planned(PlannedFrame { obj, at, .. }) => {
                 if in_child {
                     let what = match at {
+                        PlannedAt::Class => "when serializing {} class",
+                        PlannedAt::Callable => "when serializing {} reconstructor",
+                        PlannedAt::Arguments => "when serializing {} reconstructor arguments",
                         PlannedAt::State => "when serializing {} state",
                         PlannedAt::NewArguments => "when serializing {} __new__ arguments",
                     };

@@ -1,8 +1,9 @@
 //! The entries of dicts.
 
-use crate::ffi::Dict;
 use crate::ffi::object::Object;
+use crate::ffi::{Dict, Str};
 use pyo3_ffi as c;
+use std::cell::Cell;
 
 /// Objects/dictobject.c: `PyDictObject`
 #[repr(C)]
@@ -50,6 +51,14 @@ impl Keys {
 pub(crate) struct Named<'a> {
     pub(crate) key: Option<&'a Object>,
     value: Option<&'a Object>,
+}
+
+impl<'a> Named<'a> {
+    /// Key and value, if the entry is in use.
+    #[inline(always)]
+    pub(crate) fn pair(&self) -> Option<(&'a Object, &'a Object)> {
+        self.key.zip(self.value)
+    }
 }
 
 /// An entry of any table.
@@ -108,6 +117,12 @@ impl<'a> Values<'a> {
         self.order.get(n).map(|&place| usize::from(place))
     }
 
+    /// How many values there are.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self, place: usize) -> Option<&'a Object> {
         self.values.get(place).copied().flatten()
@@ -140,10 +155,7 @@ impl<'a> Entries<'a> {
     #[inline(always)]
     pub(crate) fn get(&self, slot: usize) -> Option<(&'a Object, &'a Object)> {
         match self {
-            Entries::Named(entries) => {
-                let entry = entries.get(slot)?;
-                entry.key.zip(entry.value)
-            }
+            Entries::Named(entries) => entries.get(slot)?.pair(),
             Entries::Hashed(entries) => {
                 let entry = entries.get(slot)?;
                 entry.key.zip(entry.value)
@@ -157,6 +169,28 @@ impl<'a> Entries<'a> {
 }
 
 impl Dict {
+    /// Whether the dict has just this object under a string. `slot` is where it was last.
+    #[inline]
+    pub(crate) fn has_at(&self, slot: &Cell<usize>, key: &Object, value: &Object) -> bool {
+        let entries = self.entries();
+        let same_text = |other: &Object| {
+            let (other, key) = (other.cast_exact::<Str>(), key.cast_exact::<Str>());
+            other.zip(key).is_some_and(|(other, key)| {
+                other.ascii().is_some_and(|other| key.ascii() == Some(other))
+            })
+        };
+        let is_it = |slot: usize| {
+            let pair = entries.get(slot);
+            pair.is_some_and(|(k, v)| v.is(value) && (k.is(key) || same_text(k)))
+        };
+        if is_it(slot.get()) {
+            return true;
+        }
+        let found = (0..entries.slots()).find(|&slot| is_it(slot));
+        slot.set(found.unwrap_or_default());
+        found.is_some()
+    }
+
     /// The entries, until something changes the dict.
     #[inline(always)]
     pub(crate) fn entries(&self) -> Entries<'_> {
