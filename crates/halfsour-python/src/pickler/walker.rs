@@ -221,7 +221,7 @@ impl<'a> Walker<'a> {
             {
                 return self.out.get(index).map_err(|e| self.too_large(e));
             }
-            match self.stretch(Begin::Object(&obj))? {
+            match self.stretch(Begin::Object(&obj), self.keeping())? {
                 Stretched::Done => return Ok(()),
                 Stretched::Stopped(stopped) => return self.save_stopped(stopped),
                 Stretched::Full(next) => return self.save(next, false),
@@ -309,6 +309,45 @@ impl<'a> Walker<'a> {
     }
 
     // ---- stretches -----------------------------------------------------------------------------
+
+    fn keeping(&self) -> Keeping {
+        if self.this.is_some() { Keeping::Visible } else { Keeping::All }
+    }
+
+    /// Has the frame of a planned instance, which is on top, wait for what a hook has made: all of
+    /// it, or an item. The frame keeps it where it must live on.
+    fn child_made(&mut self, made: Obj, item: Option<usize>) -> Step {
+        let place = self.frames.len() - 1;
+        let written = self.save_made(&made, item).map_err(|Raised| Failed::InChild)?;
+        let is_last = item
+            .is_none_or(|item| made.cast::<Tuple>().is_none_or(|tuple| item + 1 == tuple.len()));
+        if !(written && is_last)
+            && let Some(Frame::Planned(frame)) = self.frames.get_mut(place)
+        {
+            frame.state = Some(made);
+        }
+        Ok(())
+    }
+
+    /// True if all of it was written, and nothing refers to it any more.
+    fn save_made(&mut self, made: &Obj, item: Option<usize>) -> PyResult<bool> {
+        let child: &Object = match item {
+            None => made,
+            Some(item) => made.cast::<Tuple>().and_then(|made| made.get(item)).unwrap_or(made),
+        };
+        let is_fresh = self.this.is_none() && made.is_unshared() && child.is_unshared();
+        if !is_fresh || !self.may_stretch() {
+            return self.save(child.own(), false).map(|()| false);
+        }
+        self.edge()?;
+        match self.stretch(Begin::Object(child), Keeping::Fresh)? {
+            Stretched::Done => return Ok(true),
+            Stretched::Stopped(stopped) => self.save_stopped(stopped)?,
+            Stretched::Full(next) => self.save(next, false)?,
+            Stretched::Failed => return Err(changed_size()),
+        }
+        Ok(false)
+    }
 
     /// Whether what comes next may be written in a [`Stretch`].
     fn may_stretch(&self) -> bool {
@@ -438,10 +477,9 @@ impl<'a> Walker<'a> {
     }
 
     /// Writes as much as can be without running Python, and takes over where that ends.
-    fn stretch(&mut self, begin: Begin<'_>) -> PyResult<Stretched> {
+    fn stretch(&mut self, begin: Begin<'_>, keeping: Keeping) -> PyResult<Stretched> {
         let table = self.plain_dispatch_table();
         let keep = Keep::default();
-        let keeping = if self.this.is_some() { Keeping::Visible } else { Keeping::All };
         let (stopped, frames) = {
             let _pause = Pause::begin();
             let mut memo = self.pickler.memo.borrow_mut();
@@ -608,7 +646,7 @@ impl<'a> Walker<'a> {
             }),
             _ => return Ok(false),
         };
-        let result = match self.stretch(Begin::Frame(frame)) {
+        let result = match self.stretch(Begin::Frame(frame), self.keeping()) {
             Ok(Stretched::Done) => Ok(true),
             Ok(Stretched::Stopped(at)) => {
                 self.save_stopped(at).map(|()| true).map_err(|Raised| Failed::InChild)
@@ -1234,26 +1272,24 @@ impl<'a> Walker<'a> {
         match at {
             PlannedAt::Class => {
                 frame.at = PlannedAt::State;
-                let state = frame.state.clone().filter(|state| !state.is_none());
+                let state = frame.state.take().filter(|state| !state.is_none());
                 self.edge()?;
                 self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
                 self.memoize(obj)?;
                 if let Some(state) = state {
-                    return self.child(state);
+                    return self.child_made(state, None);
                 }
             }
             PlannedAt::State => self.out.op(Opcode::Build),
             PlannedAt::Callable => {
                 frame.at = PlannedAt::Arguments;
-                let reduced = frame.state.as_ref().and_then(|reduced| reduced.cast::<Tuple>());
-                if let Some(args) = reduced.and_then(|reduced| reduced.get(1)).map(Object::own) {
-                    return self.child(args);
+                if let Some(reduced) = frame.state.take() {
+                    return self.child_made(reduced, Some(1));
                 }
             }
             PlannedAt::Arguments => {
                 frame.at = PlannedAt::State;
-                let reduced = frame.state.as_ref().and_then(|reduced| reduced.cast::<Tuple>());
-                let state = reduced.and_then(|reduced| reduced.get(2)).map(Object::own);
+                let reduced = frame.state.take();
                 self.out.op(Opcode::Reduce);
                 if self.is_memoized(&obj) {
                     // It was written as part of its own arguments: drop this one, fetch that.
@@ -1261,8 +1297,11 @@ impl<'a> Walker<'a> {
                     self.get(&obj)?;
                 } else {
                     self.memoize(obj)?;
-                    if let Some(state) = state.filter(|state| !state.is_none()) {
-                        return self.child(state);
+                    if let Some(reduced) = reduced
+                        && let Some(state) = reduced.cast::<Tuple>().and_then(|tuple| tuple.get(2))
+                        && !state.is_none()
+                    {
+                        return self.child_made(reduced, Some(2));
                     }
                 }
             }

@@ -87,15 +87,28 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     /// again before, so do objects that have one reference.
     #[inline(always)]
     pub(super) fn open(&mut self, object: &'q Object) {
-        if self.keeping == Keeping::Unshared && !object.is_unshared() {
-            self.no_memory |= self.memo.open(object).is_err();
+        if object.is_unshared() {
+            return;
+        }
+        match self.keeping {
+            Keeping::Unshared => self.no_memory |= self.memo.open(object).is_err(),
+            Keeping::Fresh => self.open_tuples += 1,
+            Keeping::All | Keeping::Visible => {}
         }
     }
 
     /// The index of an object that was opened, if it is part of itself and has been memoized.
     #[inline(always)]
     fn closed(&mut self, object: &'q Object) -> Option<i64> {
-        if self.keeping == Keeping::Unshared { None } else { self.memo.get(object) }
+        match self.keeping {
+            Keeping::Unshared => None,
+            Keeping::Fresh if object.is_unshared() => None,
+            Keeping::Fresh => {
+                self.open_tuples -= 1;
+                self.memo.get(object)
+            }
+            Keeping::All | Keeping::Visible => self.memo.get(object),
+        }
     }
 
     #[inline(always)]
@@ -157,7 +170,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             self.out.op(Opcode::Pop);
             self.no_memory |= self.out.get(index).is_err();
         } else {
-            let is_shared = self.is_asked_for(object);
+            let is_shared = self.keeping != Keeping::Unshared || !object.is_unshared();
             self.memoize(object, is_shared);
         }
     }

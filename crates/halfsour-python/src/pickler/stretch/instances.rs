@@ -12,6 +12,13 @@ use halfsour::{Fetch, Opcode};
 const HEADER: usize = 64;
 
 impl<'q, S: Sink> Stretch<'_, 'q, S> {
+    /// As [`is_asked_for`](Stretch::is_asked_for), but instances are kept even where nobody sees
+    /// them: they may have finalisers, which run when all is written.
+    #[inline(always)]
+    fn is_instance_asked_for(&self, object: &Object) -> bool {
+        self.keeping != Keeping::Unshared || !object.is_unshared()
+    }
+
     /// Writes an instance, or begins to, if its type's plan is for us.
     pub(super) fn instance(&mut self, object: &'q Object) -> Put<'q> {
         let stop = Put::Stop(Stop::At(object));
@@ -66,7 +73,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                         return stop;
                     }
                     self.datetime(parts);
-                    let is_shared = self.is_asked_for(object);
+                    let is_shared = self.is_instance_asked_for(object);
                     self.memoize(object, is_shared);
                     Put::Done
                 }
@@ -138,7 +145,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         }
         self.edge();
         self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
-        let is_shared = self.is_asked_for(object);
+        let is_shared = self.is_instance_asked_for(object);
         self.memoize(object, is_shared);
         let then = if has_slots { Then::Slots(object, place) } else { Then::Build(object) };
         let Some(entries) = entries.filter(|_| size > 0) else {

@@ -38,6 +38,9 @@ use halfsour::{Emitter, FRAME_TARGET, Payload, Sink};
 pub(super) enum Keeping {
     /// It notes those that others may refer to, and keeps none alive.
     Unshared,
+    /// It keeps those that others may refer to. What is written was made by a hook a moment ago, and
+    /// nobody but the walker holds it: built-in objects in it with one reference are seen by nobody.
+    Fresh,
     /// It keeps all.
     All,
     /// It keeps all, and also those that the pickler makes itself, since programs can look at it.
@@ -185,6 +188,10 @@ pub(super) struct Stretch<'w, 'q, S> {
     /// What is written in part, the outermost first.
     pub(super) frames: Vec<Frame<'q>>,
     pub(super) ticks: &'w mut u32,
+    /// How many tuples are being written that have several references, in what is
+    /// [fresh](Keeping::Fresh): they may come again before they are in the memo, with all that is in
+    /// them.
+    open_tuples: usize,
     /// The memo has no more memory.
     pub(super) no_memory: bool,
     text: Vec<u8>,
@@ -224,6 +231,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             to_file,
             frames,
             ticks,
+            open_tuples: 0,
             no_memory: false,
             text: Vec::new(),
         }
@@ -355,7 +363,11 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     /// Whether the memo can have an object.
     #[inline(always)]
     fn is_asked_for(&self, object: &Object) -> bool {
-        self.keeping != Keeping::Unshared || !object.is_unshared()
+        match self.keeping {
+            Keeping::Unshared => !object.is_unshared(),
+            Keeping::Fresh => !object.is_unshared() || self.open_tuples > 0,
+            Keeping::All | Keeping::Visible => true,
+        }
     }
 
     #[inline(always)]
@@ -372,7 +384,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         let index = match self.keeping {
             Keeping::Unshared if is_shared => self.memo.note(object),
             Keeping::Unshared => Ok(self.memo.skip()),
-            Keeping::All | Keeping::Visible => {
+            Keeping::Fresh if !is_shared => Ok(self.memo.skip()),
+            Keeping::Fresh | Keeping::All | Keeping::Visible => {
                 let index = self.memo.len();
                 self.memo.insert(object.own(), index as i64).map(|known| {
                     // It is not there: it was asked for.
