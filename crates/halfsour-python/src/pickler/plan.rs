@@ -65,8 +65,10 @@ pub(super) struct Written {
     /// The memo's stamp.
     stamp: u64,
     pub(super) class: Option<Fetch>,
-    /// The names of attributes, by their place in the table of shared keys, or of slots.
+    /// The names of attributes, by address, at their places in the table of shared keys.
     names: Vec<(usize, Fetch)>,
+    /// The names of slots.
+    slots: Vec<Option<Fetch>>,
 }
 
 impl Written {
@@ -77,6 +79,7 @@ impl Written {
             self.stamp = stamp;
             self.class = None;
             self.names.clear();
+            self.slots.clear();
         }
     }
 
@@ -88,21 +91,24 @@ impl Written {
         }
     }
 
-    /// The same for a slot, whose name is the plan's own.
-    #[inline(always)]
-    pub(super) fn slot(&self, number: usize) -> Option<Fetch> {
-        match self.names.get(number) {
-            Some((address, fetch)) if *address != 0 => Some(*fetch),
-            _ => None,
-        }
-    }
-
     pub(super) fn note_name(&mut self, place: usize, name: &Object, index: i64) {
         let Ok(fetch) = Fetch::new(index) else { return };
         if self.names.len() <= place {
             self.names.resize(place + 1, (0, Fetch::default()));
         }
         self.names[place] = (name.address(), fetch);
+    }
+
+    #[inline(always)]
+    pub(super) fn slot(&self, number: usize) -> Option<Fetch> {
+        self.slots.get(number).copied().flatten()
+    }
+
+    pub(super) fn note_slot(&mut self, number: usize, index: i64) {
+        if self.slots.len() <= number {
+            self.slots.resize(number + 1, None);
+        }
+        self.slots[number] = Fetch::new(index).ok();
     }
 }
 

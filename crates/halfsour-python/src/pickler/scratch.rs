@@ -6,6 +6,7 @@ use super::stretch;
 use crate::ffi::output::{self, Output};
 use crate::memo::Memo;
 use crate::state::State;
+use halfsour::Emitter;
 
 /// What a dump works with, empty between dumps.
 #[derive(Default)]
@@ -26,10 +27,20 @@ impl Scratch {
         state.scratch.take().unwrap_or_default()
     }
 
+    /// Begins a pickle in the memory that is kept for its bytes.
+    #[inline]
+    pub(super) fn begin(&mut self, protocol: u8) -> Emitter<Output> {
+        let output = Output::new(std::mem::take(&mut self.output));
+        let mut out = Emitter::with_sink(protocol, output);
+        out.begin();
+        out
+    }
+
     /// Gives it back, emptied.
     #[inline]
-    pub(super) fn give_back(mut self: Box<Scratch>, state: &State, output: Output) {
-        self.output = output.into_scratch();
+    pub(super) fn end(mut self: Box<Scratch>, state: &State, out: Emitter<Output>) {
+        let objects = self.memo.empty();
+        self.output = out.into_sink().into_scratch();
         if self.frames.capacity() > FRAMES {
             self.frames = Vec::new();
         }
@@ -37,5 +48,7 @@ impl Scratch {
             self.stretch_frames = Vec::new();
         }
         drop(state.scratch.replace(Some(self)));
+        // Their finalisers may dump something themselves.
+        drop(objects);
     }
 }

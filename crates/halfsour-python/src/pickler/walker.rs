@@ -32,7 +32,7 @@ use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, Sink, TooLarge};
 const BATCH_SIZE: u16 = 1000;
 
 /// How many objects are written between two polls of signals.
-const TICKS: u32 = 1 << 12;
+const TICKS: u32 = stretch::TICKS;
 
 /// After how many levels of reductions free memory is looked at.
 const DEPTH_TO_LOOK_AT_MEMORY: usize = 1 << 12;
@@ -57,10 +57,6 @@ pub(super) struct Walker<'a> {
     ticks: u32,
     signals: Signals,
 }
-
-/// How many classes whose slots are not listed a dump may meet before it gives up doing without a
-/// memo: each makes it start again.
-const CLASSES_TO_LIST: usize = 8;
 
 /// How a stretch ended.
 enum Stretched {
@@ -113,18 +109,18 @@ impl<'a> Walker<'a> {
         this: Option<&'a Object>,
         write: Option<Obj>,
         mut scratch: Box<Scratch>,
+        out: Emitter<Output>,
     ) -> Walker<'a> {
         let buffer_callback = pickler.buffer_callback.borrow().clone();
         if this.is_none() {
             // Nobody sees this pickler's memo, so it may be the one that is kept.
             std::mem::swap(&mut *pickler.memo.borrow_mut(), &mut scratch.memo);
         }
-        let output = Output::new(std::mem::take(&mut scratch.output));
         Walker {
             state,
             pickler,
             this,
-            out: Emitter::with_sink(pickler.protocol.get(), output),
+            out,
             write,
             buffer_callback,
             #[cfg(Py_3_13)]
@@ -147,17 +143,18 @@ impl<'a> Walker<'a> {
         if self.this.is_none() {
             std::mem::swap(&mut *self.pickler.memo.borrow_mut(), &mut scratch.memo);
         }
-        let objects = scratch.memo.empty();
-        scratch.give_back(self.state, out.into_sink());
-        // Their finalisers may dump something themselves.
-        drop(objects);
+        scratch.end(self.state, out);
     }
 
-    /// Writes one pickle. Gives the bytes if there is no file.
-    pub(super) fn dump(&mut self, obj: &Object) -> PyResult<Option<Own<Bytes>>> {
+    /// Writes one pickle. Gives the bytes if there is no file. A dump that got as far as `at` without
+    /// a memo goes on there.
+    pub(super) fn dump(&mut self, obj: &Object, at: Option<Obj>) -> PyResult<Option<Own<Bytes>>> {
         self.find_hooks()?;
-        self.out.begin();
-        let mut result = self.save_root(obj).map_err(|Raised| Failed::InChild);
+        let begun = match at {
+            Some(at) => self.save_after_silent_walk(obj, &at),
+            None => self.save(obj.own(), false),
+        };
+        let mut result = begun.map_err(|Raised| Failed::InChild);
         while result.is_ok() && !self.frames.is_empty() {
             result = self.step();
         }
@@ -374,66 +371,6 @@ impl<'a> Walker<'a> {
             None => Some(self.state.dispatch_table.clone()),
             Some(table) => table.cast_exact::<Dict>().map(Dict::own_view),
         }
-    }
-
-    /// Writes the object that was given to `dump`: without keeping a memo, if no Python has to run.
-    fn save_root(&mut self, obj: &Object) -> PyResult<()> {
-        if self.this.is_some() || self.write.is_some() || !self.may_stretch() {
-            return self.save(obj.own(), false);
-        }
-        for _ in 0..CLASSES_TO_LIST {
-            let table = self.plain_dispatch_table();
-            let keep = Keep::default();
-            let stopped = {
-                let _pause = Pause::begin();
-                let mut memo = self.pickler.memo.borrow_mut();
-                let mut plans = self.state.plans.borrow_mut();
-                let mut stretch = Stretch::new(
-                    self.state,
-                    &mut self.out,
-                    &mut memo,
-                    &mut plans,
-                    &mut self.signals,
-                    &mut self.ticks,
-                    table.as_deref(),
-                    &keep,
-                    Keeping::Unshared,
-                    false,
-                    stretch::recycle(std::mem::take(&mut self.stretch_frames)),
-                );
-                let stopped = stretch.run(Begin::Object(obj));
-                self.stretch_frames = stretch::recycle(std::mem::take(&mut stretch.frames));
-                stopped
-            };
-            match stopped {
-                Ok(()) => return Ok(()),
-                Err(Stop::Raised) => return Err(Raised),
-                Err(Stop::Unlisted(instance)) if self.out.len() < FRAME_TARGET => {
-                    let class = instance.type_of().own();
-                    self.state.list_slots(&class)?;
-                    self.start_again();
-                }
-                Err(Stop::Signals(_)) => {
-                    // What was borrowed is not looked at again, whatever a handler does.
-                    error::check_signals()?;
-                    self.start_again();
-                    return self.save(obj.own(), false);
-                }
-                Err(Stop::At(at) | Stop::Unlisted(at) | Stop::Full(at)) => {
-                    return self.save_after_silent_walk(obj, at);
-                }
-                Err(Stop::Recursive | Stop::Changed) => break,
-            }
-        }
-        self.start_again();
-        self.save(obj.own(), false)
-    }
-
-    /// Forgets what was written.
-    fn start_again(&mut self) {
-        let objects = self.pickler.memo.borrow_mut().empty();
-        drop(objects);
-        self.out.begin_again();
     }
 
     /// Goes on at `at`, where a stretch stopped that kept no memo: walks there again, silently, and

@@ -6,9 +6,6 @@ use halfsour::Opcode;
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes.
 const BATCH_SIZE: usize = 1000;
 
-/// How many containers are written between two looks at the clock.
-const TICKS: u32 = 1 << 12;
-
 impl<'q, S: Sink> Stretch<'_, 'q, S> {
     /// Whether it is time to look for signals, which is looked at once for many containers.
     #[inline(always)]

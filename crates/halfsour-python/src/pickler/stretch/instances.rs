@@ -416,10 +416,13 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             Plan::Instance(shape) => shape.slots.get(number).map(|(name, _)| name.clone()),
             _ => None,
         };
-        match name {
-            Some(name) => self.first_name(self.keep.hold(name), place, number),
-            None => Put::Done,
+        let Some(name) = name else { return Put::Done };
+        let name = self.keep.hold(name);
+        let put = self.key(name);
+        if let Some(index) = self.memo.get(name) {
+            self.plans.entry(place).written.note_slot(number, index);
         }
+        put
     }
 }
 

@@ -33,6 +33,9 @@ use crate::state::State;
 use containers::{AnyPairs, NamedPairs};
 use halfsour::{Emitter, FRAME_TARGET, Payload, Sink};
 
+/// How many containers are written between two looks at the clock.
+pub(super) const TICKS: u32 = 1 << 12;
+
 /// What the memo does with objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keeping {
