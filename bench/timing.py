@@ -106,6 +106,7 @@ class Prepared:
             way.before_dump()
             self.dumped[name] = way.dump(self.data, self.case.protocol)
             written[name] = way.written(self.dumped[name])
+            way.ready(self.case.workload.calls)
         self.expected = written[THEIRS]
         self.check_bytes(written[OURS])
         # A loaded set may have another order than the first one had, so the measure is what `_pickle` makes of its own.
