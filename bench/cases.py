@@ -51,9 +51,9 @@ def shared(data: list[Any]) -> list[Any]:
     return data + data
 
 
-def held(data: Any) -> Any:
+def held(data: list[Any]) -> list[Any]:
     """Every object once, but something else refers to it too, so that its reference count tells nothing."""
-    kept.append(list(data) if isinstance(data, list) else data)
+    kept.append(list(data))
     return data
 
 
@@ -61,10 +61,11 @@ def variants(case: Case) -> Iterator[Case]:
     workload = case.workload
     if workload.calls == 1:
         yield replace(case, variant="cold", cold=True)
-        if workload.name != "tree":  # there its shape is what it is about
-            yield replace(case, variant="shuffled", arrange=shuffled)
-            yield replace(case, variant="shared", arrange=shared)
-            yield replace(case, variant="held", arrange=held)
+    if not workload.variants:
+        return
+    if workload.calls == 1 and workload.name != "tree":  # a tree is no list, and has all its nodes shared
+        for arrange in (shuffled, shared, held):
+            yield replace(case, variant=arrange.__name__, arrange=arrange)
     for protocol in range(workload.lowest_protocol, 6):
         if protocol != case.protocol:
             yield replace(case, variant=f"protocol {protocol}", protocol=protocol)
@@ -72,13 +73,16 @@ def variants(case: Case) -> Iterator[Case]:
         yield replace(case, variant=way.name, way=way)
 
 
-def choose(patterns: list[str], protocol: int, quick: bool) -> list[Case]:
-    """The cases that are asked for: `plain` is the workload, `plain,*` its variants, and no pattern is everything."""
+def choose(patterns: list[str], protocol: int, share: float = 1.0, size: int | None = None) -> list[Case]:
+    """The cases that are asked for: `plain` is the workload, `plain,*` its variants, and no pattern is everything.
+
+    They have a share of their full size, or the size that is given.
+    """
     found = []
     for workload in every().values():
-        size = workload.size if not quick or workload.calls > 1 else max(1, workload.size // 10)
-        case = Case(workload, max(protocol, workload.lowest_protocol), workload.way, size)
-        found += [case, *(variants(case) if workload.variants else ())]
+        full = size or (max(1, int(workload.size * share)) if workload.calls == 1 else workload.size)
+        case = Case(workload, max(protocol, workload.lowest_protocol), workload.way, full)
+        found += [case, *variants(case)]
     if not patterns:
         return found
     wanted = [case for case in found if any(fnmatch.fnmatchcase(case.name, pattern) for pattern in patterns)]

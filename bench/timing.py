@@ -44,6 +44,9 @@ class Contender:
         """Seconds for one call."""
         return statistics.median(self.figures)
 
+    def reset(self) -> None:
+        self.figures, self.spent = [], 0.0
+
 
 def clock(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> tuple[float, Any]:
     """Seconds for one call, and its result, or that of the last."""

@@ -18,7 +18,7 @@ class Workload:
     size: int
     calls: int = 1
     way: type[Functions] = Functions
-    variants: bool = False  # also cold, shuffled, shared, in every protocol, through files and subclasses
+    variants: bool = False  # also shuffled, shared, in every protocol, and so on: see `cases`
     lowest_protocol: int = 0
     declared: Any = None  # the type that msgspec is told to decode
 
