@@ -3,7 +3,7 @@
 import statistics
 import tomllib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.run import DUMPS, LOADS, LOADS_OFF, VERBS, Row, ratio
 from bench.timing import OURS, THEIRS
@@ -41,30 +41,29 @@ def judge(rows: list[Row], python: str) -> list[Verdict]:
             figure = mean(rows, verb) if name == MEAN else ratio(by_name.get(name, {}), verb)
             if figure is not None:
                 found.append(Verdict(f"{verb}: {name}", figure, goal, figure >= goal))
-    return [*found, *slower(rows, goals["everything"]["at least"]), *memory(rows, goals["memory"])]
+    return found
 
 
-def slower(rows: list[Row], goal: float) -> list[Verdict]:
-    """Whatever is slower than `_pickle`; or the slowest, where nothing is."""
-    every = [
-        Verdict(f"{verb}: {row['name']}: nothing slower", figure, goal, figure >= goal)
+def slowness(rows: list[Row]) -> list[Verdict]:
+    """Every figure, the slowest first, against the goal that nothing is slower than `_pickle`."""
+    goal = table()["everything"]["at least"]
+    found = [
+        Verdict(f"{row['name']}: {verb}", figure, goal, figure >= goal)
         for row in rows
         for verb in VERBS
         if (figure := ratio(row, verb))
     ]
-    return [one for one in every if not one.met] or sorted(every, key=lambda one: one.figure)[:1]
+    return sorted(found, key=lambda one: one.figure)
 
 
-def memory(rows: list[Row], goals: dict[str, float]) -> list[Verdict]:
-    """Each call that drives the peak of memory too far; or the worst, where none does."""
-    every = []
+def memory(rows: list[Row]) -> list[Verdict]:
+    """How far each call drives the peak of memory, in shares of what it may be measured by, the worst first."""
+    goals = table()["memory"]
+    found = []
     for row in rows:
-        if grown := row.get("memory"):
-            every.append(limit(row, DUMPS, grown[DUMPS][OURS], row["bytes"], goals["dumps, of the output"], goals))
-            every.append(limit(row, LOADS, grown[LOADS][OURS], grown[LOADS][THEIRS], goals["loads, of _pickle's"], goals))
-    return [one for one in every if not one.met] or sorted(every, key=lambda one: -one.figure)[:1]
-
-
-def limit(row: Row, verb: str, grown: float, base: float, goal: float, goals: dict[str, Any]) -> Verdict:
-    figure = grown / base if base else float(grown > 0)
-    return Verdict(f"peak memory, {verb}: {row['workload']}", figure, goal, grown <= goal * base + goals["slack, bytes"])
+        for verb, sides in row.get("memory", {}).items():
+            base, goal = (row["bytes"], goals["dumps"]) if verb == DUMPS else (sides[THEIRS], goals["loads"])
+            grown = sides[OURS]
+            met = grown <= goal * base + goals["slack, bytes"]
+            found.append(Verdict(f"{row['workload']}: {verb}", grown / max(base, 1), goal, met))
+    return sorted(found, key=lambda one: (one.met, -one.figure))

@@ -107,6 +107,14 @@ def verdicts(found: list[goals.Verdict]) -> Table:
     return table
 
 
+def failures(what: str, found: list[goals.Verdict]) -> str:
+    """A line for a goal that every figure has to meet, and those that do not."""
+    missed = [f"{one.what} {one.figure:.2f}" for one in found if not one.met]
+    if missed:
+        return f"{what}: not met by {len(missed)} of {len(found)} figures:\n  " + "\n  ".join(missed)
+    return f"{what}: met by all {len(found)} figures; the nearest is {found[0].what} with {found[0].figure:.2f}."
+
+
 def show(console: Console, results: dict[str, Any]) -> None:
     rows, where = results["rows"], results["environment"]
     console.print(speeds(rows))
@@ -116,3 +124,9 @@ def show(console: Console, results: dict[str, Any]) -> None:
     if any("memory" in row for row in rows):
         console.print(memory(rows))
     console.print(verdicts(goals.judge(rows, where["python"])))
+    for what, found in (
+        ("Nothing slower than _pickle by more than 3 %", goals.slowness(rows)),
+        ("Peak memory: a dump takes its output and 10 %, a load no more than _pickle's", goals.memory(rows)),
+    ):
+        if found:
+            console.print(failures(what, found), highlight=False)

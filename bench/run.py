@@ -1,5 +1,6 @@
 """Runs the cases and gathers the figures, as plain data: what the JSON file has."""
 
+import importlib.util
 import os
 import platform
 import time
@@ -51,10 +52,9 @@ def figures(contenders: dict[str, Contender]) -> dict[str, Any]:
 def measure(case: Case, modules: dict[str, ModuleType], budget: Budget, with_peers: bool, fresh: int) -> Row:
     """All figures of one case, in seconds for one call, and in bytes."""
     row: Row = {"name": case.name, "workload": case.workload.name, "variant": case.variant, "protocol": case.protocol}
-    try:
-        prepared = Prepared(case, modules)
-    except ImportError as error:
-        return {**row, "absent": str(error)}
+    if case.workload.needs and not importlib.util.find_spec(case.workload.needs):
+        return {**row, "absent": f"{case.workload.needs} is not installed"}
+    prepared = Prepared(case, modules)
     row["bytes"] = len(prepared.expected)
     if case.cold:
         found = cold.compare(prepared, fresh)

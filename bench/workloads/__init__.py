@@ -20,6 +20,7 @@ class Workload:
     way: type[Functions] = Functions
     variants: bool = False  # also shuffled, shared, in every protocol, and so on: see `cases`
     lowest_protocol: int = 0
+    needs: str = ""  # a module that may be missing
     declared: Any = None  # the type that msgspec is told to decode
 
 
