@@ -1,1 +1,1 @@
-"""The benchmark: `make bench` times halfsour against the interpreter's `_pickle`, `make bench-gate` counts instructions."""
+"""`make bench` times halfsour against the interpreter's `_pickle`; `make bench-gate` counts instructions."""

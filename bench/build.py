@@ -16,7 +16,7 @@ def flags() -> dict[str, str]:
 
 
 def unoptimised() -> str | None:
-    """Why this interpreter would flatter us, in a sentence; None where it was built with profile-guided optimisation."""
+    """Why this interpreter would flatter us; None where it was built with profile-guided optimisation."""
     if hasattr(sys, "gettotalrefcount"):
         return "is a debug build"
     built = flags()

@@ -85,7 +85,7 @@ def compare(prepared: Prepared, times: int) -> dict[str, dict[str, list[Call]]]:
 
 
 def median(calls: list[Call], what: str) -> float:
-    return statistics.median(getattr(call, what) for call in calls)
+    return float(statistics.median(getattr(call, what) for call in calls))
 
 
 def main() -> None:

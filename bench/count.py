@@ -6,12 +6,11 @@ A mark is a call of getppid, which nothing else makes: callgrind is told to writ
 anew. So no start-up is counted, and no preparation.
 """
 
+import _pickle
 import gc
 import itertools
 import os
 import sys
-
-import _pickle
 
 import halfsour
 from bench.cases import choose

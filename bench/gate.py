@@ -22,7 +22,7 @@ from bench.timing import OURS, THEIRS
 BASELINE = Path(__file__).parent / "baseline.json"
 ROOT = Path(__file__).resolve().parents[1]
 TOLERANCE = 1.03
-SLACK = 0.003  # of `_pickle`'s count: where we need a fiftieth of it, three percent of that are a handful of instructions
+SLACK = 0.003  # of `_pickle`'s count: three percent of a tiny cost would be a handful of instructions
 
 # Name: size, calls. Small, since callgrind takes fifty times as long.
 COUNTED = {
@@ -41,6 +41,7 @@ COUNTED = {
     "datetimes": (300, 2),
     "one dict": (1, 100),
     "one instance": (1, 100),
+    "one int": (1, 100),
 }
 
 Costs = dict[str, dict[str, float]]
@@ -89,37 +90,43 @@ def worse(now: Costs, before: Costs) -> list[str]:
     return lines
 
 
+def refusal() -> str | None:
+    """Why nothing can be counted here, and what to do about it."""
+    if reason := build.unoptimised():
+        return f"{sys.executable} {reason}, so its _pickle is no measure. Name an optimised Python with PYTHON=..."
+    if not shutil.which("valgrind"):
+        return "valgrind is missing. Install it (on Debian and Ubuntu: apt install valgrind)"
+    return None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.gate", description=__doc__)
     parser.add_argument("--update", action="store_true", help="write the counts into the baseline")
     parser.add_argument("--only", action="append", choices=list(COUNTED), help="some workloads; may be repeated")
     parser.add_argument("--baseline", type=Path, default=BASELINE)
     options = parser.parse_args()
-    if reason := build.unoptimised():
-        print(f"bench-gate: {sys.executable} {reason}, so there is nothing to hold the counts against. "
-              "Name an optimised Python with PYTHON=...", file=sys.stderr)
-        return 2
-    if not shutil.which("valgrind"):
-        print("bench-gate: valgrind is missing. Install it (on Debian and Ubuntu: apt install valgrind)", file=sys.stderr)
+    if reason := refusal():
+        print(f"bench-gate: {reason}", file=sys.stderr)
         return 2
     baseline: dict[str, Costs] = json.loads(options.baseline.read_text()) if options.baseline.exists() else {}
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
-    counted = {}
-    print(f"{'instructions for one call':18}{'':>5}{'_pickle':>14}{'halfsour':>14}{'cost':>9}{'before':>9}")
     before = baseline.get(minor, {})
+    if not before and not options.update:
+        print(f"bench-gate: no baseline for Python {minor}; make bench-gate UPDATE=1 makes one", file=sys.stderr)
+        return 1
+    counted = {}
+    print(f"{'instructions a call':23}{'_pickle':>14}{'halfsour':>14}{'cost':>9}{'before':>9}")
     for name in options.only or COUNTED:
         counted[name] = counts(name)
         for verb, sides in counted[name].items():
             cost, old = sides[OURS] / sides[THEIRS], before.get(name, {}).get(verb)
-            print(f"{name:18}{verb:5}{sides[THEIRS]:14,}{sides[OURS]:14,}{cost:9.4f}{old or float('nan'):9.4f}", flush=True)
+            shown = f"{old:9.4f}" if old else ""
+            print(f"{name:18}{verb:5}{sides[THEIRS]:14,}{sides[OURS]:14,}{cost:9.4f}{shown}", flush=True)
     now = costs(counted)
     if options.update:
         baseline[minor] = {**before, **now}
         options.baseline.write_text(json.dumps(dict(sorted(baseline.items())), indent=1) + "\n")
         return 0
-    if not before:
-        print(f"bench-gate: the baseline has nothing for Python {minor}. make bench-gate UPDATE=1 writes it", file=sys.stderr)
-        return 1
     lines = worse(now, before)
     if lines:
         print("bench-gate: slower than the baseline, by instructions:", *lines, sep="\n  ", file=sys.stderr)

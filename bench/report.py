@@ -54,14 +54,15 @@ def speeds(rows: list[Row]) -> Table:
 def others(rows: list[Row]) -> Table:
     table = Table(
         title="Beside them: times faster than _pickle, dumps / loads",
-        caption="What comes back: = the same; ~ equal, but sharing or order is lost; ! other types or values. - cannot.",
+        caption="What comes back: = the same; ~ equal, less sharing or order; ! other types or values; - cannot.",
     )
     table.add_column("", no_wrap=True)
     for name in (OURS, *peers.NOTES):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         if "peers" in row:
-            table.add_row(row["name"], other(row, OURS, peers.SAME), *(other(row, name, fate) for name, fate in row["peers"].items()))
+            fates = {OURS: peers.SAME, **row["peers"]}
+            table.add_row(row["name"], *(other(row, name, fate) for name, fate in fates.items()))
     return table
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
@@ -87,13 +88,14 @@ def measure(case: Case, modules: dict[str, ModuleType], budget: Budget, with_pee
     return row
 
 
-def run(cases: Iterable[Case], budget: Budget, with_peers: bool, fresh: int) -> Iterator[Row]:
+def run(cases: Iterable[Case], full: Budget, with_peers: bool, fresh: int) -> Iterator[Row]:
     import _pickle
 
     import halfsour
 
     modules: dict[str, ModuleType] = {OURS: halfsour, THEIRS: _pickle}
     for case in cases:
+        budget = replace(full, seconds=full.seconds / 3) if case.variant else full
         yield measure(case, modules, budget, with_peers, fresh)
 
 

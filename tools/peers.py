@@ -17,7 +17,7 @@ def main() -> None:
     for name in tomllib.loads(project.read_text())["dependency-groups"]["peers"]:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", name]
         if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-            print(f"halfsour: {name} cannot be installed for this Python, so the benchmark goes without", file=sys.stderr)
+            print(f"halfsour: {name} has no wheel for this Python; the benchmark goes without", file=sys.stderr)
     done.write_bytes(project.read_bytes())
 
 

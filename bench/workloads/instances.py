@@ -36,7 +36,7 @@ class Named(NamedTuple):
     number: int
     name: str
     weight: float
-    count: int
+    amount: int  # `count` is a method of tuples
     city: str
 
 
