@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import marshal
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.timing import Contender, Prepared
@@ -20,7 +21,7 @@ NOTES = {
     "dill": "pickle, and functions and classes by value",
 }
 
-SAME, EQUAL, CHANGED = "same", "equal", "changed"
+SAME, EQUAL, CHANGED, ABSENT = "same", "equal", "changed", "absent: not installed"
 
 Pair = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
@@ -93,14 +94,20 @@ def kept(prepared: Prepared, loaded: Any) -> str:
     return EQUAL if alike(loaded, prepared.data) else CHANGED
 
 
-def enter(prepared: Prepared) -> tuple[dict[str, Contender], dict[str, Contender], dict[str, str]]:
-    """The peers that carry this case's data, as dumpers and loaders, and for each what it keeps or why it is out.
+@dataclass
+class Guests:
+    dumpers: dict[str, Contender] = field(default_factory=dict)
+    loaders: dict[str, Contender] = field(default_factory=dict)
+    fates: dict[str, str] = field(default_factory=dict)  # what each keeps, or why it is out
 
-    The timed checks hold every round to what the first round gave.
+
+def enter(prepared: Prepared) -> Guests:
+    """The peers that carry this case's data, and what becomes of the others.
+
+    In the timed rounds they are held to what they gave here.
     """
-    dumpers: dict[str, Contender] = {}
-    loaders: dict[str, Contender] = {}
-    fates: dict[str, str] = {}
+    guests = Guests()
+    fates = guests.fates
     for name in NOTES:
         if prepared.case.way is not Functions:
             fates[name] = "not tried: hooks of a pickler"
@@ -108,19 +115,16 @@ def enter(prepared: Prepared) -> tuple[dict[str, Contender], dict[str, Contender
         try:
             dump, load = pair(name, prepared.case.workload.declared, prepared.case.protocol)
         except ImportError:
-            fates[name] = "not installed"
+            fates[name] = ABSENT
             continue
         try:
             data = dump(prepared.data)
             loaded = load(data)
-            fates[name] = kept(prepared, loaded)
-            again = prepared.again(loaded)
-            if dump(prepared.data) != data or prepared.again(load(data)) != again:
-                fates[name] = "not the same twice"
-                continue
         except Exception as error:  # whatever a library raises for what it cannot carry
             fates[name] = f"cannot: {type(error).__name__}"
             continue
+        fates[name] = kept(prepared, loaded)
+        again = prepared.again(loaded)
 
         def check_dump(result: Any, data: Any = data) -> None:
             if result != data:
@@ -130,9 +134,9 @@ def enter(prepared: Prepared) -> tuple[dict[str, Contender], dict[str, Contender
             if prepared.again(result) != again:
                 raise AssertionError("loaded something else than before")
 
-        dumpers[name] = Contender(dump, (prepared.data,), nothing, check_dump)
-        loaders[name] = Contender(load, (data,), nothing, check_load)
-    return dumpers, loaders, fates
+        guests.dumpers[name] = Contender(dump, (prepared.data,), nothing, check_dump)
+        guests.loaders[name] = Contender(load, (data,), nothing, check_load)
+    return guests
 
 
 def nothing() -> None:

@@ -82,6 +82,9 @@ def reasons(rows: list[Row]) -> str:
             fate = row.get("peers", {}).get(name)
             if fate and fate not in MARKS:
                 out.setdefault(fate, []).append(row["name"])
+        if peers.ABSENT in out:
+            lines.append(f"  {name}: {peers.ABSENT}.")
+            continue
         left = "; ".join(f"{fate} ({', '.join(names)})" for fate, names in out.items())
         lines.append(f"  {name}: {note}." + (f" Left out: {left}." if left else ""))
     return "\n".join(lines)

@@ -71,13 +71,15 @@ def measure(case: Case, modules: dict[str, ModuleType], budget: Budget, with_pee
         return row
     dumpers, loaders = prepared.dumpers(), prepared.loaders()
     if with_peers and not case.variant:
-        guests, guest_loaders, row["peers"] = peers.enter(prepared)
-        dumpers |= guests
-        loaders |= guest_loaders
+        guests = peers.enter(prepared)
+        dumpers |= guests.dumpers
+        loaders |= guests.loaders
+        row["peers"] = guests.fates
+        del guests
     race(dumpers, case.workload.calls, budget)
     row[DUMPS] = figures(dumpers)
-    del dumpers
-    prepared.forget()
+    del dumpers  # and so the data, which a program has not that loads it
+    prepared.data = None
     race(loaders, case.workload.calls, budget)
     row[LOADS] = figures(loaders)
     for loader in loaders.values():

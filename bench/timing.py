@@ -152,7 +152,3 @@ class Prepared:
             name: Contender(way.load, (self.dumped[name],), way.before_load, self.check_loaded)
             for name, way in self.ways.items()
         }
-
-    def forget(self) -> None:
-        """Frees the data before the loads, which a program makes that has only the bytes."""
-        self.data = None

@@ -11,9 +11,8 @@ import types
 import pytest
 
 import halfsour
-from bench import build, cold, gate, goals, plot, report, run
+from bench import build, cold, gate, goals, peers, plot, report, run
 from bench.cases import Case, choose
-from bench.peers import alike
 from bench.timing import OURS, THEIRS, Budget, Contender, Different, Prepared, clock, race
 from bench.workloads import every
 
@@ -141,6 +140,21 @@ def test_a_name_that_is_none_is_told() -> None:
     assert "'plane'" in ran.stderr
 
 
+def test_missing_peers_are_told() -> None:
+    fates = dict.fromkeys(peers.NOTES, peers.SAME) | {"dill": peers.ABSENT, "marshal": "cannot: ValueError"}
+    told = report.reasons([{"name": "plain", "peers": fates}]).splitlines()
+    assert "  dill: absent: not installed." in told
+    assert any(line.startswith("  marshal:") and "cannot: ValueError (plain)" in line for line in told)
+
+
+def test_a_peer_that_cannot_carry_the_data_is_out() -> None:
+    (case,) = choose(["plain"], 5, size=5)
+    guests = peers.enter(Prepared(case, MODULES))
+    assert guests.fates.keys() == peers.NOTES.keys()
+    assert guests.fates["marshal"] == "cannot: ValueError"
+    assert "marshal" not in guests.dumpers
+
+
 def row(name: str, dumps: float, loads: float, variant: str = "") -> run.Row:
     """Figures as of a run in which `_pickle` took a second."""
     figures = {run.DUMPS: dumps, run.LOADS: loads, run.LOADS_OFF: loads}
@@ -176,10 +190,10 @@ def test_equal_is_not_the_same() -> None:
     name = "a name"
     shared, apart = [[name], [name]], [[name], ["".join(["a ", "name"])]]
     assert _pickle.dumps(shared) != _pickle.dumps(apart)
-    assert alike(shared, apart)
-    assert not alike([1], [1.0])
-    assert not alike([{"a": [1]}], [{"a": [2]}])
-    assert not alike((1,), [1])
+    assert peers.alike(shared, apart)
+    assert not peers.alike([1], [1.0])
+    assert not peers.alike([{"a": [1]}], [{"a": [2]}])
+    assert not peers.alike((1,), [1])
 
 
 def test_the_gate_fails_where_the_baseline_was_better() -> None:
