@@ -18,7 +18,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--no-peers", dest="compare_peers", action="store_false", help="the same as --no-compare-peers")
     parser.add_argument("--protocol", type=int, default=5, choices=range(6))
     parser.add_argument("--quick", action="store_true", help="a tenth of the data and of the time: a smoke test")
-    parser.add_argument("--budget", type=float, metavar="SECONDS", help="the time for one figure (2; quick: 0.1), a third of it for variants")
+    parser.add_argument("--budget", type=float, metavar="SECONDS",
+                        help="the time for one figure (2; quick: 0.1), a third of it for variants")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw light.svg and dark.svg there")
     parser.add_argument("--unoptimised", action="store_true", help="time on an unoptimised interpreter all the same")
