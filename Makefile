@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test setup pytest slow lint cpython leaks clean
+.PHONY: demo test setup pytest slow lint cpython leaks bench bench-gate clean
 
 demo: setup
 	$(VENV)/bin/python examples/demo.py
@@ -43,6 +43,22 @@ cpython: setup
 # With PYTHON a debug build of CPython: its reference leak hunt.
 leaks: setup
 	$(VENV)/bin/python tests/cpython/suites.py --leaks --python "$(PYTHON)" --extension "$(extension)"
+
+# The speed of an unoptimised Python is no yardstick: without PYTHON, the first optimised one that is found.
+bench_python = $(if $(filter file,$(origin PYTHON)),$(or $(shell \
+    python3 tools/cpythons.py --optimised | sed -n '1s/^[^ ]* //p'),$(PYTHON)),$(PYTHON))
+bench_venv = $(if $(filter file,$(origin VENV)),.venvs/bench,$(VENV))
+
+# For example: make bench BENCH="--only plain --only 'plain,*' --no-peers". --help tells the rest.
+bench:
+	@tools/setup "$(bench_python)" "$(bench_venv)"
+	@$(bench_venv)/bin/python tools/peers.py
+	$(bench_venv)/bin/python -m bench --json build/bench/results.json --plot build/bench $(BENCH)
+
+# Instructions under callgrind, held against bench/baseline.json; UPDATE=1 writes that instead.
+bench-gate:
+	@tools/setup "$(bench_python)" "$(bench_venv)"
+	$(bench_venv)/bin/python -m bench.gate $(if $(UPDATE),--update)
 
 clean:
 	rm -rf .venv .venvs build target python/halfsour/_pickle.*.so

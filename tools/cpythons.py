@@ -1,9 +1,10 @@
 """Finds the CPythons on this machine that halfsour supports: one line each, the version and the executable.
 
-    python tools/cpythons.py [--all] [--debug] [--fetch]
+    python tools/cpythons.py [--all] [--debug] [--optimised] [--fetch]
 
 Of each minor version it names one, with the standard library's test suite where one has it, and then the newest;
---all names every one that differs. HALFSOUR_PYTHONS (executables, separated as in PATH) replaces the search.
+--all names every one that differs, --optimised only those that are fit to be timed against (bench/build.py decides).
+HALFSOUR_PYTHONS (executables, separated as in PATH) replaces the search.
 """
 
 import argparse
@@ -63,10 +64,17 @@ def candidates() -> Iterable[str]:
             yield from (path for name in names if os.access(path := f"{folder}/{name}", os.X_OK))
 
 
-def find(every: bool = False, debug: bool = False) -> list[Interpreter]:
+def is_optimised(found: Interpreter) -> bool:
+    script = Path(__file__).resolve().parents[1] / "bench/build.py"
+    return subprocess.run([found.executable, "-I", script], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def find(every: bool = False, debug: bool = False, optimised: bool = False) -> list[Interpreter]:
     with ThreadPoolExecutor() as pool:
         probed = [found for found in pool.map(probe, dict.fromkeys(candidates())) if found]
     usable = [found for found in probed if found.version[:2] in MINORS and found.debug == debug]
+    if optimised:
+        usable = [found for found in usable if is_optimised(found)]
     best = sorted(usable, key=lambda found: (found.has_tests, found.version), reverse=True)
     keep = {found.version if every else found.version[:2]: found for found in reversed(best)}
     return sorted(keep.values())
@@ -83,11 +91,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="every interpreter, not one of each minor version")
     parser.add_argument("--debug", action="store_true", help="the debug builds instead of the others")
+    parser.add_argument("--optimised", action="store_true", help="only those that are fit to be timed against")
     parser.add_argument("--fetch", action="store_true", help="let ../shared/pythons/fetch unpack its builds first")
     options = parser.parse_args()
     if options.fetch:
         fetch()
-    for found in find(options.all, options.debug):
+    for found in find(options.all, options.debug, options.optimised):
         print(found.name, found.executable)
 
 
