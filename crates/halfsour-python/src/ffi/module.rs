@@ -725,10 +725,11 @@ impl Types {
             type_slot(c::Py_tp_methods, UNPICKLER_MEMO_METHODS.0.get().cast()),
             unhashable(),
         ]);
-        // A proxy that Python code makes itself (`type(p.memo)()`) must have a body too.
-        pickler_memo.push(type_slot(c::Py_tp_new, class::new::<PicklerMemoProxy> as *mut c_void));
+        // A proxy that Python code makes itself (`type(p.memo)()`, since 3.12) must have a body too.
+        pickler_memo
+            .push(type_slot(c::Py_tp_new, class::new_bare::<PicklerMemoProxy> as *mut c_void));
         unpickler_memo
-            .push(type_slot(c::Py_tp_new, class::new::<UnpicklerMemoProxy> as *mut c_void));
+            .push(type_slot(c::Py_tp_new, class::new_bare::<UnpicklerMemoProxy> as *mut c_void));
 
         let mut loan = common_slots::<Loan>();
         loan.extend([

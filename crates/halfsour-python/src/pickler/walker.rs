@@ -934,7 +934,11 @@ impl<'a> Walker<'a> {
         if self.pickler.fast.get() == 0 {
             return Ok(false);
         }
-        self.pickler.cycles.enter(obj)?;
+        if let Err(raised) = self.pickler.cycles.enter(obj) {
+            // CPython leaves here what it could not enter.
+            let _ = self.pickler.cycles.leave(obj);
+            return Err(raised);
+        }
         Ok(true)
     }
 
@@ -1084,8 +1088,8 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         let at = if protocol >= 4 {
-            // Up to 3.12 a name without dots is written as PyUnicode_Split gives it back.
-            if !self.state.version.chained_getattr && global.path.len() == 1 {
+            // Up to 3.13 a name without dots is written as PyUnicode_Split gives it back.
+            if !self.state.version.explains && global.path.len() == 1 {
                 global.name = global.path[0].own();
             }
             GlobalAt::Module
