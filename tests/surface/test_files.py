@@ -31,7 +31,7 @@ class Odd(io.BytesIO):
         raise AttributeError
 
 
-bytes_only = pytest.mark.skipif(sys.version_info >= (3, 15), reason="3.15's own pickle fails with other than bytes here")
+bytes_only = pytest.mark.skipif(sys.version_info >= (3, 15), reason="3.15's own pickle fails with others here")
 
 
 @bytes_only

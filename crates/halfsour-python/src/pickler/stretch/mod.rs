@@ -1,7 +1,7 @@
 //! A stretch of a dump in which no Python code runs.
 //!
 //! Most of what is pickled is written without asking anybody: built-in types, and instances whose
-//! [`Plan`] says how. Here that is done with borrowed references, on a stack of small frames, until
+//! [plan](super::plan) says how. Here that is done with borrowed references, on a stack of small frames, until
 //! the work is done or an object comes that takes Python (a hook, a file, a class that is not where
 //! it says). Then the stretch [stops](Stop), and the [walker](super::walker) goes on with what
 //! [`Stretch::frames`] tells. What is written here is what the walker would have written.
@@ -329,7 +329,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         Put::Done
     }
 
-    /// Closes a full frame. Into a file that never happens here: see [`Stop::Full`] and [`HEADER`].
+    /// Closes a full frame. Into a file that never happens here: see [`Stop::Full`].
     #[inline(always)]
     fn edge(&mut self) {
         debug_assert!(!self.to_file || self.out.room() > 0);
