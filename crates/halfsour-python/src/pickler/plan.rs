@@ -54,6 +54,9 @@ pub(super) struct Entry {
     /// The epoch in which it was last seen to be good.
     checked: u64,
     plan: Plan,
+    /// The plan is not in force in this epoch: a dispatch table has the type, or `copyreg` is not what
+    /// it was.
+    barred: bool,
     pub(super) written: Written,
     /// The table of shared keys, and how many of them, that hold no name of a hook.
     harmless: (usize, usize),
@@ -157,7 +160,8 @@ impl Plans {
 
     #[inline(always)]
     pub(super) fn plan(&self, place: usize) -> &Plan {
-        &self.entries[place].plan
+        let entry = &self.entries[place];
+        if entry.barred { &Plan::Generic } else { &entry.plan }
     }
 
     #[inline(always)]
@@ -187,6 +191,7 @@ impl Plans {
                 metaclass: 0,
                 checked: 0,
                 plan: Plan::Generic,
+                barred: false,
                 written: Written::default(),
                 harmless: (0, 0),
             });
@@ -205,32 +210,31 @@ impl Plans {
         let entry = &mut self.entries[number];
         entry.checked = self.epoch;
         // A version belongs to one type in one condition; a type without one is uncertain.
-        if entry.version == 0
-            || entry.version != class.version_tag()
-            || entry.metaclass != metaclass_version(class)
-            || matches!(entry.plan, Plan::Unlisted)
+        let is_dispatched = has(table, class);
+        if !is_dispatched
+            && (entry.version == 0
+                || entry.version != class.version_tag()
+                || entry.metaclass != metaclass_version(class)
+                || matches!(entry.plan, Plan::Unlisted))
         {
             entry.plan = Plan::make(state, class);
             entry.version = class.version_tag();
             entry.metaclass = metaclass_version(class);
             entry.harmless = (0, 0);
         }
-        if entry.version == 0 || !copyreg_is_known || has(table, class) {
-            entry.plan = Plan::Generic;
-            entry.version = 0;
-        }
+        entry.barred = is_dispatched || entry.version == 0 || !copyreg_is_known;
         number
     }
 
     /// The hook that the walker is to call for an object, if no attribute of its own hides one.
     pub(super) fn hook(&mut self, state: &State, table: &Dict, object: &Object) -> Option<Hook> {
         let place = self.find(state, table, object.type_of());
-        let entry = self.entry(place);
-        let (hook, dict) = match entry.plan {
+        let (hook, dict) = match *self.plan(place) {
             Plan::GetState(dict) => (Hook::GetState, dict),
             Plan::Reduce(dict) => (Hook::Reduce, dict),
             _ => return None,
         };
+        let entry = self.entry(place);
         let entries = match dict.map(|dict| dict.attributes(object)) {
             None | Some(Attributes::Empty) => return Some(hook),
             Some(Attributes::Values(entries)) => entries,

@@ -49,6 +49,9 @@ pub(super) struct Walker<'a> {
     persistent_id: Option<Obj>,
     reducer_override: Option<Obj>,
     frames: Vec<Frame>,
+    /// The type of the last object at which a stretch stopped, by address. The next one of this type
+    /// will be no better: it is not tried.
+    stopped_at: usize,
     /// Memory for the stack of a stretch.
     stretch_frames: Vec<stretch::Frame<'static>>,
     scratch: Box<Scratch>,
@@ -127,6 +130,7 @@ impl<'a> Walker<'a> {
             persistent_id: None,
             reducer_override: None,
             frames: std::mem::take(&mut scratch.frames),
+            stopped_at: 0,
             stretch_frames: std::mem::take(&mut scratch.stretch_frames),
             scratch,
             depth: 0,
@@ -217,6 +221,10 @@ impl<'a> Walker<'a> {
                 && let Some(index) = self.pickler.memo.borrow().get(&obj)
             {
                 return self.out.get(index).map_err(|e| self.too_large(e));
+            }
+            if kind == Kind::Other && obj.type_of().address() == self.stopped_at {
+                self.state.plans.borrow_mut().begin();
+                return self.save_stopped(obj);
             }
             match self.stretch(Begin::Object(&obj), self.keeping())? {
                 Stretched::Done => return Ok(()),
@@ -439,7 +447,11 @@ impl<'a> Walker<'a> {
         };
         let stretched = match stopped {
             Ok(()) => Stretched::Done,
-            Err(Stop::At(at) | Stop::Unlisted(at)) => Stretched::Stopped(at.own()),
+            Err(Stop::At(at)) => {
+                self.stopped_at = at.type_of().address();
+                Stretched::Stopped(at.own())
+            }
+            Err(Stop::Unlisted(at)) => Stretched::Stopped(at.own()),
             Err(Stop::Full(at) | Stop::Signals(at)) => Stretched::Full(at.own()),
             Err(Stop::Changed | Stop::Recursive | Stop::Raised) => Stretched::Failed,
         };
@@ -537,7 +549,16 @@ impl<'a> Walker<'a> {
     /// Goes on with the topmost frame in a stretch, if it is one that allows it. False if not.
     fn resume(&mut self) -> Result<bool, Failed> {
         let held = match self.frames.last() {
-            Some(Frame::List(frame)) if frame.list.len() == frame.size => self.frames.pop(),
+            Some(Frame::List(frame)) if frame.list.len() == frame.size => {
+                let next = frame.done + usize::from(frame.at != ListAt::Batch);
+                let next = frame.list.get(next);
+                if next.is_some_and(|next| {
+                    next.type_of().address() == self.stopped_at && !self.is_memoized(&next)
+                }) {
+                    return Ok(false);
+                }
+                self.frames.pop()
+            }
             Some(Frame::Dict(frame))
                 if frame.dict.len() == frame.size && matches!(frame.at, ItemsAt::Item { .. }) =>
             {
@@ -624,10 +645,11 @@ impl<'a> Walker<'a> {
         self.save(obj, false).map_err(|Raised| Failed::InChild)
     }
 
-    fn persistent_id(&self) -> PyResult<Option<Obj>> {
+    /// What the hook says of an object; None where there is no hook.
+    fn ask_for_persistent_id(&self, obj: &Object) -> PyResult<Option<Obj>> {
         #[cfg(Py_3_13)]
         {
-            Ok(self.persistent_id.clone())
+            self.persistent_id.as_ref().map(|hook| hook.call1(obj)).transpose()
         }
         #[cfg(not(Py_3_13))]
         {
@@ -636,9 +658,10 @@ impl<'a> Walker<'a> {
             let function = hook.attribute.borrow().clone();
             match (function, self.this) {
                 (Some(function), Some(this)) if hook.unbound.get() => {
-                    crate::ffi::module::bind(&function, this).map(Some)
+                    function.call2(this, obj).map(Some)
                 }
-                (function, _) => Ok(function),
+                (Some(function), _) => function.call1(obj).map(Some),
+                (None, _) => Ok(None),
             }
         }
     }
@@ -649,8 +672,7 @@ impl<'a> Walker<'a> {
         if self.this.is_none() {
             return Ok(false);
         }
-        let Some(hook) = self.persistent_id()? else { return Ok(false) };
-        let pid = hook.call1(obj)?;
+        let Some(pid) = self.ask_for_persistent_id(obj)? else { return Ok(false) };
         if pid.is_none() {
             return Ok(false);
         }
