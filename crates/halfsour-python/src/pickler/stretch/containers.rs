@@ -114,7 +114,15 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if marked {
             self.out.op(Opcode::Mark);
         }
-        self.push(Frame::Tuple(TupleFrame { tuple, next: 0, marked, then }))
+        let mut next = 0;
+        while let Some(&item) = tuple.items().get(next) {
+            if !self.leaf(item) {
+                return self.push(Frame::Tuple(TupleFrame { tuple, next, marked, then }));
+            }
+            next += 1;
+        }
+        self.close_tuple(tuple, marked, then);
+        Put::Done
     }
 
     pub(super) fn tuple(&mut self, mut frame: TupleFrame<'q>) -> Step<'q> {
@@ -128,25 +136,33 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             }
         }
         self.frames.truncate(place);
-        let end = match (frame.marked, items.len()) {
+        self.close_tuple(frame.tuple, frame.marked, frame.then);
+        Ok(())
+    }
+
+    /// Ends a tuple whose items are written.
+    #[inline(always)]
+    fn close_tuple(&mut self, tuple: &'q Tuple, marked: bool, then: Then<'q>) {
+        let items = tuple.items();
+        let end = match (marked, items.len()) {
             (false, 1) => Opcode::Tuple1,
             (false, 2) => Opcode::Tuple2,
             (false, 3) => Opcode::Tuple3,
             _ => Opcode::Tuple,
         };
-        if let Then::NewObj(object) = frame.then {
+        if let Then::NewObj(object) = then {
             self.out.op(end);
-            self.memoize_made(|| Ok(frame.tuple.slice_from(0)?.into_obj()));
+            self.memoize_made(|| Ok(tuple.slice_from(0)?.into_obj()));
             self.new_object(object);
-            return Ok(());
+            return;
         }
-        let tuple: &'q Object = frame.tuple;
+        let tuple: &'q Object = tuple;
         if let Some(index) = self.closed(tuple) {
             // It is part of itself, and was written while its items were: drop them, fetch it.
-            if frame.marked && self.out.is_binary() {
+            if marked && self.out.is_binary() {
                 self.out.op(Opcode::PopMark);
             } else {
-                for _ in 0..items.len() + usize::from(frame.marked) {
+                for _ in 0..items.len() + usize::from(marked) {
                     self.out.op(Opcode::Pop);
                 }
             }
@@ -156,8 +172,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             let is_shared = self.is_asked_for(tuple);
             self.memoize(tuple, is_shared);
         }
-        self.finish(frame.then);
-        Ok(())
+        self.finish(then);
     }
 
     /// NEWOBJ for a namedtuple; it may be part of itself.
@@ -216,7 +231,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     #[inline(always)]
     pub(super) fn open_dict(&mut self, dict: &'q Dict, size: usize, then: Then<'q>) -> Put<'q> {
         let entries = dict.entries();
-        self.push(Frame::Dict(DictFrame {
+        let mut frame = DictFrame {
             dict,
             entries,
             slot: 0,
@@ -226,7 +241,45 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             marked: false,
             value_is_next: false,
             then,
-        }))
+        };
+        if let (Entries::Named(entries), true) = (entries, size < BATCH_SIZE) {
+            // A small dict mostly has leaves only: it is written without a frame of its own.
+            let pairs = NamedPairs(entries);
+            frame.marked = size > 1;
+            frame.batch = (0, size);
+            if frame.marked {
+                self.out.op(Opcode::Mark);
+            }
+            let (mut slot, mut done) = (0, 0);
+            loop {
+                let before = slot;
+                let Some((key, value)) = pairs.next(&mut slot) else { break };
+                if !self.leaf(key) {
+                    (frame.slot, frame.done) = (before, done);
+                    return self.push(Frame::Dict(frame));
+                }
+                done += 1;
+                if !self.leaf(value) {
+                    (frame.slot, frame.done, frame.value_is_next) = (slot, done, true);
+                    return self.push(Frame::Dict(frame));
+                }
+            }
+            self.out.op(if frame.marked { Opcode::SetItems } else { Opcode::SetItem });
+            return self.finish_put(then);
+        }
+        self.push(Frame::Dict(frame))
+    }
+
+    /// As [`finish`](Stretch::finish), for a container that had no frame.
+    #[inline(always)]
+    pub(super) fn finish_put(&mut self, then: Then<'q>) -> Put<'q> {
+        match then {
+            Then::Slots(object, place) => self.begin_slots(object, place),
+            then => {
+                self.finish(then);
+                Put::Done
+            }
+        }
     }
 
     pub(super) fn dict<P: Pairs<'q>>(&mut self, mut frame: DictFrame<'q>, pairs: P) -> Step<'q> {

@@ -162,13 +162,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             if is_shared {
                 if let Some(index) = self.memo.get(dict) {
                     self.no_memory |= self.out.get(index).is_err();
-                    return match then {
-                        Then::Slots(object, place) => self.begin_slots(object, place),
-                        then => {
-                            self.finish(then);
-                            Put::Done
-                        }
-                    };
+                    return self.finish_put(then);
                 }
                 self.out.op(Opcode::EmptyDict);
                 self.memoize(dict, true);
@@ -185,8 +179,14 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 if size > 1 {
                     self.out.op(Opcode::Mark);
                 }
-                let frame = AttributesFrame { keys, values, next: 0, place, then };
-                self.push(Frame::Attributes(frame))
+                self.begin_attributes(AttributesFrame {
+                    keys,
+                    values,
+                    next: 0,
+                    value_is_next: false,
+                    place,
+                    then,
+                })
             }
             (_, Some(dict)) => self.open_dict(dict, size, then),
             (_, None) => stop,
@@ -332,15 +332,42 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         true
     }
 
+    /// Most attributes are leaves: then they need no frame.
+    #[inline(always)]
+    fn begin_attributes(&mut self, mut frame: AttributesFrame<'q>) -> Put<'q> {
+        while let Some(number) = frame.values.place(frame.next) {
+            let key = frame.keys.get(number).and_then(|entry| entry.key);
+            if let Some((key, value)) = key.zip(frame.values.get(number)) {
+                if self.out.is_full() {
+                    return self.push(Frame::Attributes(frame));
+                }
+                match self.name(key, frame.place, number) {
+                    Put::Done => {}
+                    put => return put,
+                }
+                if !self.leaf(value) {
+                    frame.value_is_next = true;
+                    return self.push(Frame::Attributes(frame));
+                }
+            }
+            frame.next += 1;
+        }
+        let is_one = frame.values.len() == 1;
+        self.out.op(if is_one { Opcode::SetItem } else { Opcode::SetItems });
+        self.finish_put(frame.then)
+    }
+
     pub(super) fn attributes(&mut self, mut frame: AttributesFrame<'q>) -> Step<'q> {
         let at = self.frames.len() - 1;
         while let Some(number) = frame.values.place(frame.next) {
             frame.next += 1;
             let key = frame.keys.get(number).and_then(|entry| entry.key);
             let Some((key, value)) = key.zip(frame.values.get(number)) else { continue };
-            match self.name(key, frame.place, number) {
-                Put::Done => {}
-                put => return self.wait(at, Frame::Attributes(frame), put),
+            if !std::mem::take(&mut frame.value_is_next) {
+                match self.name(key, frame.place, number) {
+                    Put::Done => {}
+                    put => return self.wait(at, Frame::Attributes(frame), put),
+                }
             }
             match self.put(value) {
                 Put::Done => {}

@@ -125,6 +125,8 @@ pub(super) struct AttributesFrame<'q> {
     keys: &'q [Named<'q>],
     values: Values<'q>,
     next: usize,
+    /// The name of the next one is written already.
+    value_is_next: bool,
     /// the place of the plan
     place: usize,
     then: Then<'q>,
@@ -327,6 +329,36 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             kind => return self.shared(object, kind),
         }
         Put::Done
+    }
+
+    /// Writes an object that has no others in it, and needs no frame; false, and nothing is written,
+    /// for others.
+    #[inline(always)]
+    fn leaf(&mut self, object: &'q Object) -> bool {
+        if self.out.is_full() {
+            return false;
+        }
+        let put = match object.kind() {
+            Kind::Str => self.str(object, false),
+            Kind::Int => self.int(object),
+            Kind::None => {
+                self.out.none();
+                return true;
+            }
+            Kind::Bool(value) => {
+                self.out.bool(value);
+                return true;
+            }
+            Kind::Float => match object.cast_exact::<Float>() {
+                Some(float) => {
+                    self.out.float(float.value());
+                    return true;
+                }
+                None => return false,
+            },
+            _ => return false,
+        };
+        matches!(put, Put::Done)
     }
 
     /// Closes a full frame. Into a file that never happens here: see [`Stop::Full`].
