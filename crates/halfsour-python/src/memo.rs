@@ -79,7 +79,7 @@ impl Memo {
     }
 
     /// The index of an object.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, object: &Object) -> Option<i64> {
         if self.slots.is_empty() {
             return None;
@@ -159,11 +159,13 @@ impl Memo {
     }
 
     // Objects are aligned to 16 bytes and often allocated in the order in which they are written:
-    // neighbours in memory are neighbours here.
-    #[inline]
+    // neighbours in memory are neighbours here, within a kilobyte. Kilobytes are scattered, or those
+    // of different arenas would pile up on one another.
+    #[inline(always)]
     fn find(&self, address: usize) -> usize {
         let mask = self.slots.len() - 1;
-        let mut place = (address >> 4) & mask;
+        let kilobyte = (address >> 10).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let mut place = ((kilobyte << 6) | (address >> 4 & 63)) & mask;
         loop {
             let slot = &self.slots[place & mask];
             if slot.generation != self.generation || slot.address == address {

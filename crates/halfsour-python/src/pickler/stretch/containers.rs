@@ -342,7 +342,10 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             }
             self.edge();
         }
-        if key.cast_exact::<Str>().is_some() { self.str(key, true) } else { self.put(key) }
+        match key.cast_exact::<Str>() {
+            Some(text) => self.text(key, text, true),
+            None => self.put(key),
+        }
     }
 
     pub(super) fn begin_set(&mut self, object: &'q Object, frozen: bool) -> Put<'q> {

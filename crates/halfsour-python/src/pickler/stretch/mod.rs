@@ -317,18 +317,34 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             }
             self.edge();
         }
-        match object.kind() {
-            Kind::Str => return self.str(object, false),
-            Kind::Int => return self.int(object),
-            Kind::None => self.out.none(),
-            Kind::Bool(value) => self.out.bool(value),
-            Kind::Float => match object.cast_exact::<Float>() {
-                Some(float) => self.out.float(float.value()),
-                None => return Put::Stop(Stop::At(object)),
-            },
-            kind => return self.shared(object, kind),
+        match self.plain(object) {
+            Some(put) => put,
+            None => self.shared(object, object.kind()),
         }
-        Put::Done
+    }
+
+    /// Writes a string, a number, a bool or None: None for other objects.
+    // Asks for the types themselves, which are compared here: [`Object::kind`] is a call.
+    #[inline(always)]
+    fn plain(&mut self, object: &'q Object) -> Option<Put<'q>> {
+        if let Some(text) = object.cast_exact::<Str>() {
+            return Some(self.text(object, text, false));
+        }
+        if let Some(int) = object.cast_exact::<Int>() {
+            return Some(self.int(object, int));
+        }
+        if object.is_none() {
+            self.out.none();
+        } else if let Some(float) = object.cast_exact::<Float>() {
+            self.out.float(float.value());
+        } else if object.is(Object::bool(true)) {
+            self.out.bool(true);
+        } else if object.is(Object::bool(false)) {
+            self.out.bool(false);
+        } else {
+            return None;
+        }
+        Some(Put::Done)
     }
 
     /// Writes an object that has no others in it, and needs no frame; false, and nothing is written,
@@ -338,27 +354,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         if self.out.is_full() {
             return false;
         }
-        let put = match object.kind() {
-            Kind::Str => self.str(object, false),
-            Kind::Int => self.int(object),
-            Kind::None => {
-                self.out.none();
-                return true;
-            }
-            Kind::Bool(value) => {
-                self.out.bool(value);
-                return true;
-            }
-            Kind::Float => match object.cast_exact::<Float>() {
-                Some(float) => {
-                    self.out.float(float.value());
-                    return true;
-                }
-                None => return false,
-            },
-            _ => return false,
-        };
-        matches!(put, Put::Done)
+        matches!(self.plain(object), Some(Put::Done))
     }
 
     /// Closes a full frame. Into a file that never happens here: see [`Stop::Full`].
@@ -470,12 +466,11 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
 
     /// `always`: whoever holds the string may not have counted all who refer to it.
     #[inline(always)]
-    fn str(&mut self, object: &'q Object, always: bool) -> Put<'q> {
+    fn text(&mut self, object: &'q Object, text: &'q Str, always: bool) -> Put<'q> {
         let is_shared = always || self.is_asked_for(object);
         if is_shared && let Some(index) = self.memo.get(object) {
             return self.get(object, index);
         }
-        let Some(text) = object.cast_exact::<Str>() else { return Put::Stop(Stop::At(object)) };
         match text.ascii() {
             Some(ascii) if ascii.len() < FRAME_TARGET => {
                 let index = self.remember(object, is_shared);
@@ -518,8 +513,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     }
 
     #[inline(always)]
-    fn int(&mut self, object: &'q Object) -> Put<'q> {
-        let Some(int) = object.cast_exact::<Int>() else { return Put::Stop(Stop::At(object)) };
+    fn int(&mut self, object: &'q Object, int: &'q Int) -> Put<'q> {
         match int.compact().map(i32::try_from) {
             Some(Ok(value)) => {
                 self.out.int(value);
