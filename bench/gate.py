@@ -66,8 +66,8 @@ def counts(name: str) -> dict[str, dict[str, int]]:
             raise RuntimeError(f"{name} did not run under valgrind:\n{ran.stderr}")
         totals = {}
         for file in Path(folder).glob("out*.[0-9]*"):
-            found = re.search(r"^(?:summary|totals): (\d+)", file.read_text(), re.MULTILINE)
-            totals[int(file.suffix[1:])] = int(found[1]) if found else 0
+            total = re.search(r"^(?:summary|totals): (\d+)", file.read_text(), re.MULTILINE)
+            totals[int(file.suffix[1:])] = int(total[1]) if total else 0
     # The first is from the start to the first mark, the second what ran between the first two marks, and so on.
     combinations = [(verb, side) for verb in (DUMPS, LOADS) for side in (OURS, THEIRS)]
     if not set(range(1, 2 * LAYOUTS * len(combinations) + 1)) <= totals.keys():
@@ -144,7 +144,7 @@ def main() -> int:
     if lines:
         print("bench-gate: slower than the baseline, by instructions:", *lines, sep="\n  ", file=sys.stderr)
         return 1
-    better = sum(cost < before[name][verb] / tolerance(name) for name, verbs in now.items() for verb, cost in verbs.items())
+    better = len(worse({name: before[name] for name in now}, now))
     print(f"bench-gate: nothing is slower than the baseline; {better} figures are better, by more than the tolerance")
     return 0
 
