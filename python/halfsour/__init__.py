@@ -5,6 +5,7 @@ the private names that libraries reach for) is the standard library's own, so th
 """
 
 import pickle as _stdlib
+import sys as _sys
 from pickle import *  # noqa: F403 - the opcodes and the protocol numbers
 
 from halfsour._pickle import (
@@ -23,13 +24,15 @@ from halfsour._pickle import (
 )
 
 __all__ = list(_stdlib.__all__)
+_missing = object()
 
 
 def __getattr__(name):
-    try:
-        return getattr(_stdlib, name)
-    except AttributeError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name) from None
+    found = getattr(_stdlib, name, _missing)
+    if found is _missing:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=_sys.modules[__name__])
+    return found
 
 
 def __dir__():

@@ -2,33 +2,80 @@
 
 use crate::ffi::{Obj, Object};
 use halfsour::OutOfMemory;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Objects by identity, each with its memo index.
 ///
 /// The memo keeps its objects alive, so that an address stays the object's own. Dropping one of them
 /// may run Python: what a method gives back is to be dropped when the memo is no longer borrowed.
-#[derive(Default)]
+///
+/// While nothing can run Python, a dump may [note](Memo::note) objects without keeping them, and
+/// [skip](Memo::skip) the indexes of those that cannot come again.
 pub(crate) struct Memo {
     /// Open addressing with linear probing; a power of two in size, at most two thirds full.
     slots: Vec<Slot>,
-    /// In the order of insertion.
+    /// How many slots of this generation there are.
+    used: usize,
+    /// Slots of other generations are empty.
+    generation: u32,
+    /// In the order of insertion, without those that are only noted.
     objects: Vec<Obj>,
+    /// Indexes that do not fit into a slot, by address: programs can make them.
+    odd: Vec<(usize, i64)>,
+    next: usize,
+    stamp: u64,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Slot {
-    /// 0 for an empty slot
     address: usize,
-    index: i64,
+    index: u32,
+    generation: u32,
 }
 
-const FIRST_SIZE: usize = 16;
+const FIRST_SIZE: usize = 64;
+
+/// The index of a slot whose index is among the odd ones.
+const ODD: u32 = u32::MAX;
+
+/// The index of an object that is being written and will have one when it is.
+pub(crate) const OPEN: i64 = ODD as i64 - 1;
+
+/// How many slots are kept when a memo is cleared for the next dump (1 MiB).
+const KEPT: usize = 1 << 16;
+
+static NEXT_STAMP: AtomicU64 = AtomicU64::new(1);
+
+fn new_stamp() -> u64 {
+    NEXT_STAMP.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Default for Memo {
+    fn default() -> Memo {
+        Memo {
+            slots: Vec::new(),
+            used: 0,
+            generation: 1,
+            objects: Vec::new(),
+            odd: Vec::new(),
+            next: 0,
+            stamp: new_stamp(),
+        }
+    }
+}
 
 impl Memo {
     /// The number of objects, which is the next index.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.objects.len()
+        self.next
+    }
+
+    /// A number that no other memo has, and this one only until it is emptied: as long as it is the
+    /// same, an object that had an index has it still.
+    #[inline]
+    pub(crate) fn stamp(&self) -> u64 {
+        self.stamp
     }
 
     /// The index of an object.
@@ -38,23 +85,77 @@ impl Memo {
             return None;
         }
         let slot = self.slots[self.find(object.address())];
-        (slot.address != 0).then_some(slot.index)
+        (slot.generation == self.generation).then(|| self.index_in(slot))
+    }
+
+    #[inline]
+    fn index_in(&self, slot: Slot) -> i64 {
+        if slot.index != ODD {
+            return i64::from(slot.index);
+        }
+        let odd = self.odd.iter().find(|(address, _)| *address == slot.address);
+        odd.map_or(i64::from(ODD), |(_, index)| *index)
     }
 
     /// Gives an object an index. Gives the reference back if the memo has the object already.
     #[inline]
     pub(crate) fn insert(&mut self, object: Obj, index: i64) -> Result<Option<Obj>, OutOfMemory> {
-        if (self.objects.len() + 1) * 3 > self.slots.len() * 2 {
-            self.grow()?;
-        }
-        let place = self.find(object.address());
-        let known = self.slots[place].address != 0;
-        self.slots[place] = Slot { address: object.address(), index };
+        let known = self.place(object.address(), index)?;
         if known {
             return Ok(Some(object));
         }
+        if self.objects.len() == self.objects.capacity() {
+            self.objects.try_reserve(1)?;
+        }
         self.objects.push(object);
+        self.next += 1;
         Ok(None)
+    }
+
+    /// Gives an object the next index, without keeping it alive: it must be so by other means, until
+    /// the memo is emptied.
+    #[inline]
+    pub(crate) fn note(&mut self, object: &Object) -> Result<usize, OutOfMemory> {
+        let index = self.next;
+        self.place(object.address(), index as i64)?;
+        self.next += 1;
+        Ok(index)
+    }
+
+    /// Says that an object is being written, and has no index yet: [`OPEN`].
+    #[inline]
+    pub(crate) fn open(&mut self, object: &Object) -> Result<(), OutOfMemory> {
+        self.place_small(object.address(), OPEN as u32).map(drop)
+    }
+
+    /// Gives the next index to an object that will never be asked for.
+    #[inline]
+    pub(crate) fn skip(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Fills a slot; true if the object had one.
+    #[inline]
+    fn place(&mut self, address: usize, index: i64) -> Result<bool, OutOfMemory> {
+        if (0..OPEN).contains(&index) {
+            return self.place_small(address, index as u32);
+        }
+        self.odd.retain(|(other, _)| *other != address);
+        self.odd.push((address, index));
+        self.place_small(address, ODD)
+    }
+
+    #[inline]
+    fn place_small(&mut self, address: usize, index: u32) -> Result<bool, OutOfMemory> {
+        if (self.used + 1) * 3 > self.slots.len() * 2 {
+            self.grow()?;
+        }
+        let place = self.find(address);
+        let known = self.slots[place].generation == self.generation;
+        self.slots[place] = Slot { address, index, generation: self.generation };
+        self.used += usize::from(!known);
+        Ok(known)
     }
 
     // Objects are aligned to 16 bytes and often allocated in the order in which they are written:
@@ -63,10 +164,13 @@ impl Memo {
     fn find(&self, address: usize) -> usize {
         let mask = self.slots.len() - 1;
         let mut place = (address >> 4) & mask;
-        while self.slots[place].address != 0 && self.slots[place].address != address {
-            place = (place + 1) & mask;
+        loop {
+            let slot = &self.slots[place & mask];
+            if slot.generation != self.generation || slot.address == address {
+                return place & mask;
+            }
+            place += 1;
         }
-        place
     }
 
     #[cold]
@@ -75,19 +179,35 @@ impl Memo {
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
         slots.resize(size, Slot::default());
-        // Room for all objects that the slots will take.
-        self.objects.try_reserve(size * 2 / 3 + 1 - self.objects.len())?;
         let old = std::mem::replace(&mut self.slots, slots);
-        for slot in old.into_iter().filter(|slot| slot.address != 0) {
+        for slot in old.into_iter().filter(|slot| slot.generation == self.generation) {
             let place = self.find(slot.address);
             self.slots[place] = slot;
         }
         Ok(())
     }
 
+    /// Empties the memo and keeps some of its memory. The objects are to be dropped when the memo is
+    /// no longer borrowed.
+    pub(crate) fn empty(&mut self) -> Vec<Obj> {
+        self.used = 0;
+        self.next = 0;
+        self.odd.clear();
+        self.stamp = new_stamp();
+        if self.slots.len() > KEPT {
+            self.slots = Vec::new();
+        }
+        self.generation = self.generation.wrapping_add(1);
+        if self.generation == 0 {
+            self.generation = 1;
+            self.slots.fill(Slot::default());
+        }
+        std::mem::take(&mut self.objects)
+    }
+
     /// Objects and their indexes.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Obj, i64)> {
-        self.objects.iter().map(|object| (object, self.slots[self.find(object.address())].index))
+        self.objects.iter().map(|object| (object, self.get(object).unwrap_or_default()))
     }
 
     /// The objects.
@@ -97,7 +217,15 @@ impl Memo {
 
     /// An independent copy.
     pub(crate) fn copy(&self) -> Memo {
-        Memo { slots: self.slots.clone(), objects: self.objects.clone() }
+        Memo {
+            slots: self.slots.clone(),
+            used: self.used,
+            generation: self.generation,
+            objects: self.objects.clone(),
+            odd: self.odd.clone(),
+            next: self.next,
+            stamp: new_stamp(),
+        }
     }
 
     /// The size in memory, in bytes.

@@ -18,11 +18,16 @@ impl Signals {
     /// Runs pending signal handlers if it is time to; what they raise comes back. Call it every few
     /// thousand objects.
     pub(crate) fn poll(&mut self) -> PyResult<()> {
+        if self.are_due() { check_signals() } else { Ok(()) }
+    }
+
+    /// Whether it is time to look for signals; if so, the next time is an interval later.
+    pub(crate) fn are_due(&mut self) -> bool {
         let now = Instant::now();
-        if now.duration_since(*self.looked.get_or_insert(now)) < INTERVAL {
-            return Ok(());
+        let due = now.duration_since(*self.looked.get_or_insert(now)) >= INTERVAL;
+        if due {
+            self.looked = Some(now);
         }
-        self.looked = Some(now);
-        check_signals()
+        due
     }
 }

@@ -1,11 +1,12 @@
 //! What one loaded module holds: types, exceptions, and the tables of other modules that pickling
 //! consults, which are captured once and seen as they change.
 
-use crate::ffi::error::{Exc, Part, raise_parts};
-use crate::ffi::module::Types;
-use crate::ffi::{Dict, Obj, Object, Own, PyResult, Str, types};
+use crate::ffi::error::{self, Exc, Part, raise_parts};
+use crate::ffi::module::{Types, loaded_modules};
+use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, layout, types};
+use crate::pickler::{Plans, Scratch};
 use crate::version::Version;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 /// How many reductions may be nested in one dump, unless the program says otherwise.
 ///
@@ -34,12 +35,19 @@ names! {
     add = c"add",
     append = c"append",
     class = c"__class__",
+    copyreg = c"copyreg",
     dict = c"__dict__",
     dispatch_table = c"dispatch_table",
     extend = c"extend",
     find_class = c"find_class",
     getinitargs = c"__getinitargs__",
+    getnewargs = c"__getnewargs__",
+    getnewargs_ex = c"__getnewargs_ex__",
+    getstate = c"__getstate__",
+    import = c"__import__",
+    initializing = c"_initializing",
     items = c"items",
+    iter = c"__iter__",
     latin1 = c"latin1",
     main = c"__main__",
     module = c"__module__",
@@ -58,6 +66,8 @@ names! {
     reduce_ex = c"__reduce_ex__",
     reducer_override = c"reducer_override",
     setstate = c"__setstate__",
+    slotnames = c"__slotnames__",
+    spec = c"__spec__",
     toreadonly = c"toreadonly",
     write = c"write",
 }
@@ -98,6 +108,29 @@ pub(crate) struct State {
     pub(crate) partial: Obj,
     /// `getattr`, by which protocols below 4 write nested names
     pub(crate) getattr: Obj,
+
+    /// Whether CPython's private layouts are known, so that the fast ways may be taken.
+    pub(crate) layouts_known: bool,
+    pub(crate) plans: RefCell<Plans>,
+    pub(crate) scratch: Cell<Option<Box<Scratch>>>,
+    known: Known,
+}
+
+/// What the interpreter came with, for fast ways that are equal to slow ones only as long as nobody
+/// has put something else in its place.
+struct Known {
+    copyreg: Obj,
+    /// where `sys.modules` had it last
+    copyreg_slot: Cell<usize>,
+    /// `copyreg.__newobj__`
+    newobj: Obj,
+    newobj_slot: Cell<usize>,
+    builtins: Obj,
+    /// `builtins.__import__`
+    import: Obj,
+    import_slot: Cell<usize>,
+    /// The code of the `__getnewargs__` that all classes of `collections.namedtuple` share.
+    namedtuple_getnewargs: Option<Obj>,
 }
 
 impl State {
@@ -129,6 +162,10 @@ impl State {
             codecs_encode: callable("codecs", "encode")?,
             partial: import("functools")?.attr(&*Str::new("partial")?)?,
             getattr: import("builtins")?.attr(&*Str::new("getattr")?)?,
+            layouts_known: layout::check(),
+            plans: RefCell::default(),
+            scratch: Cell::default(),
+            known: Known::new(copyreg)?,
         })
     }
 
@@ -169,7 +206,79 @@ impl State {
             &self.getattr,
         ]
         .into_iter()
+        .chain(self.known.references())
         .chain(self.names.all())
+    }
+}
+
+impl Known {
+    fn new(copyreg: Obj) -> PyResult<Known> {
+        let builtins = import("builtins")?;
+        let get = |object: &Object, name| object.attr(&*Str::new(name)?);
+        let namedtuple_getnewargs = get(&*import("functools")?, "_CacheInfo")
+            .and_then(|class| get(&class, "__getnewargs__"))
+            .map(|method| method.function_code().map(Object::own));
+        Ok(Known {
+            newobj: get(&copyreg, "__newobj__")?,
+            newobj_slot: Cell::default(),
+            copyreg,
+            copyreg_slot: Cell::default(),
+            import: get(&builtins, "__import__")?,
+            import_slot: Cell::default(),
+            builtins,
+            namedtuple_getnewargs: namedtuple_getnewargs.unwrap_or_else(|Raised| {
+                error::clear();
+                None
+            }),
+        })
+    }
+
+    fn references(&self) -> impl Iterator<Item = &Object> {
+        let always = [&self.copyreg, &self.newobj, &self.builtins, &self.import];
+        always.into_iter().chain(&self.namedtuple_getnewargs).map(|object| &**object)
+    }
+}
+
+impl State {
+    /// Whether `object.__reduce_ex__` still finds the `copyreg.__newobj__` that it came with. Runs no
+    /// Python.
+    pub(crate) fn newobj_is_known(&self) -> bool {
+        let known = &self.known;
+        let modules = loaded_modules();
+        modules.is_some_and(|modules| {
+            modules.has_at(&known.copyreg_slot, &self.names.copyreg, &known.copyreg)
+        }) && known
+            .copyreg
+            .module_dict()
+            .is_some_and(|dict| dict.has_at(&known.newobj_slot, &self.names.newobj, &known.newobj))
+    }
+
+    /// Whether importing a loaded module gives just that. Runs no Python.
+    pub(crate) fn import_is_known(&self) -> bool {
+        let known = &self.known;
+        known
+            .builtins
+            .module_dict()
+            .is_some_and(|dict| dict.has_at(&known.import_slot, &self.names.import, &known.import))
+    }
+
+    /// Whether a function is the `__getnewargs__` of a `collections.namedtuple`.
+    pub(crate) fn is_namedtuple_getnewargs(&self, function: &Object) -> bool {
+        let known = self.known.namedtuple_getnewargs.as_deref();
+        function.function_code().zip(known).is_some_and(|(code, known)| code.is(known))
+    }
+
+    /// Has `copyreg` list the slots of a class, in `class.__slotnames__`, as it does when the first
+    /// instance is pickled.
+    pub(crate) fn list_slots(&self, class: &Object) -> PyResult<()> {
+        self.known.copyreg.call_method1(&*Str::interned(c"_slotnames")?, class).map(drop)
+    }
+
+    /// The module that importing this name gives, where it is loaded; None also where the
+    /// interpreter's modules are no plain dict. Runs no Python.
+    pub(crate) fn loaded_module(&self, name: &Object) -> Option<Obj> {
+        name.cast_exact::<Str>()?;
+        loaded_modules()?.get(name).ok()?
     }
 }
 

@@ -52,6 +52,10 @@ pub(crate) struct Version {
     pub(crate) memo_counts_sparse: bool,
     /// APPENDS and ADDITEMS without items still look up `extend`, `append` and `add` (3.15).
     pub(crate) empty_batches_look_up: bool,
+    /// What is left of a text or a long number of more than a mebibyte is read with `readinto`, as
+    /// bytes objects are (3.15, PR 119204); before, all of it comes from `read`, in any type that
+    /// has a buffer.
+    pub(crate) reads_on_into: bool,
     /// "Can't resolve path" with a chained cause where a dotted name is not found (3.14).
     pub(crate) explains_paths: bool,
 }
@@ -90,6 +94,7 @@ impl Version {
             persistent_error_wraps: !since(12, 0),
             memo_counts_sparse: !since(15, 0),
             empty_batches_look_up: since(15, 0),
+            reads_on_into: since(15, 0),
             explains_paths: since(14, 0),
         }
     }

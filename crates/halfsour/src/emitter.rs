@@ -5,6 +5,7 @@
 //! `_Pickler_OpcodeBoundary`, `memo_put` and the leaves of `save` in `_pickle.c`.
 
 use crate::opcode::Opcode;
+use crate::sink::{Buffer, Sink};
 use std::fmt;
 
 /// The size, in bytes, from which on a frame is closed, and a payload is written outside of frames.
@@ -61,7 +62,30 @@ pub enum Payload {
     ByteArray,
 }
 
-/// Encodes one pickle into a buffer.
+/// An encoded [`Emitter::get`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fetch {
+    /// the opcode and its argument; the last byte says how many they are
+    bytes: [u8; 8],
+}
+
+impl Fetch {
+    /// How [`Emitter::get`] writes an index in binary protocols, for those that write it often.
+    ///
+    /// # Errors
+    /// [`TooLarge::MemoGet`] where the index has more than 32 bits.
+    pub fn new(index: i64) -> Result<Fetch, TooLarge> {
+        let index = u32::try_from(index).map_err(|_| TooLarge::MemoGet)?;
+        let [a, b, c, d] = index.to_le_bytes();
+        Ok(if index < 256 {
+            Fetch { bytes: [Opcode::BinGet as u8, a, 0, 0, 0, 0, 0, 2] }
+        } else {
+            Fetch { bytes: [Opcode::LongBinGet as u8, a, b, c, d, 0, 0, 5] }
+        })
+    }
+}
+
+/// Encodes one pickle into a [`Sink`].
 ///
 /// ```
 /// use halfsour::{Emitter, Opcode};
@@ -72,37 +96,60 @@ pub enum Payload {
 /// assert_eq!(out.take(), b"\x80\x02M\x02\x01.");
 /// ```
 #[derive(Debug)]
-pub struct Emitter {
-    buffer: Vec<u8>,
+pub struct Emitter<S = Buffer> {
+    sink: S,
     protocol: u8,
     /// Whether binary opcodes are used: all protocols but 0.
     binary: bool,
+    /// Whether a frame is open. It is, in protocols that have them, but around large payloads.
     framing: bool,
-    /// Where the open frame's header is in the buffer.
-    frame: Option<usize>,
-    out_of_memory: bool,
+    /// Where the open frame's header is in the sink.
+    frame: usize,
+    /// The sink's length at which the open frame is full.
+    limit: usize,
 }
 
 impl Emitter {
-    /// An emitter for a protocol, 0 to 5.
+    /// An emitter for a protocol, 0 to 5, into memory.
     pub fn new(protocol: u8) -> Emitter {
+        Emitter::with_sink(protocol, Buffer::default())
+    }
+
+    /// Takes the bytes emitted so far, which must not be in an open frame: after
+    /// [`boundary`](Emitter::boundary) was true, after [`finish`](Emitter::finish), or after
+    /// [`payload_apart`](Emitter::payload_apart).
+    pub fn take(&mut self) -> Vec<u8> {
+        self.between_frames(Buffer::take)
+    }
+}
+
+impl<S: Sink> Emitter<S> {
+    /// An emitter for a protocol, 0 to 5.
+    pub fn with_sink(protocol: u8, sink: S) -> Emitter<S> {
         Emitter {
-            buffer: Vec::new(),
+            sink,
             protocol,
             binary: protocol > 0,
             framing: false,
-            frame: None,
-            out_of_memory: false,
+            frame: 0,
+            limit: usize::MAX,
         }
+    }
+
+    /// Gives the sink back.
+    pub fn into_sink(self) -> S {
+        self.sink
     }
 
     /// Chooses between text and binary opcodes against the protocol's own choice, as CPython's
     /// `Pickler.bin` does.
+    #[inline]
     pub fn set_binary(&mut self, binary: bool) {
         self.binary = binary;
     }
 
     /// Whether binary opcodes are used.
+    #[inline]
     pub fn is_binary(&self) -> bool {
         self.binary
     }
@@ -114,94 +161,101 @@ impl Emitter {
     }
 
     /// PROTO, where the protocol has it; frames begin after it.
+    #[inline]
     pub fn begin(&mut self) {
         if self.protocol >= 2 {
-            self.write(&[Opcode::Proto as u8, self.protocol]);
-            self.framing = self.protocol >= 4;
+            self.sink.put([Opcode::Proto as u8, self.protocol], 2);
+            if self.protocol >= 4 {
+                self.open_frame();
+            }
         }
+    }
+
+    /// Forgets what was emitted, and begins again.
+    pub fn begin_again(&mut self) {
+        self.framing = false;
+        self.limit = usize::MAX;
+        self.sink.remove(0, self.sink.len());
+        self.begin();
     }
 
     /// STOP, and the end of the last frame.
+    #[inline]
     pub fn finish(&mut self) {
         self.op(Opcode::Stop);
-        self.commit_frame();
-        self.framing = false;
+        self.close_frame();
     }
 
     /// To be called before each object: closes the frame when it is full. True if it did, so that
-    /// what is in the buffer may be [taken](Emitter::take) and written.
+    /// what is in the sink may be [taken](Emitter::between_frames) and written.
     #[inline]
     pub fn boundary(&mut self) -> bool {
-        match self.frame {
-            Some(start) if self.buffer.len() - start - FRAME_HEADER >= FRAME_TARGET => {
-                self.commit_frame();
-                true
-            }
-            _ => false,
+        self.sink.len() >= self.limit && self.next_frame()
+    }
+
+    #[cold]
+    fn next_frame(&mut self) -> bool {
+        self.close_frame();
+        self.open_frame();
+        true
+    }
+
+    /// Lends the sink, so that what was emitted can be taken out of it. There must be nothing in the
+    /// open frame: see [`take`](Emitter::take).
+    pub fn between_frames<R>(&mut self, lend: impl FnOnce(&mut S) -> R) -> R {
+        let framing = self.framing;
+        debug_assert!(!framing || self.sink.len() == self.frame + FRAME_HEADER, "an open frame");
+        self.close_frame();
+        let result = lend(&mut self.sink);
+        if framing {
+            self.open_frame();
         }
+        result
     }
 
-    /// Takes the bytes emitted so far. There must be no open frame: after
-    /// [`boundary`](Emitter::boundary) was true, after [`finish`](Emitter::finish), or after
-    /// [`payload_apart`](Emitter::payload_apart).
-    pub fn take(&mut self) -> Vec<u8> {
-        debug_assert!(self.frame.is_none(), "an open frame cannot be taken");
-        std::mem::take(&mut self.buffer)
+    fn open_frame(&mut self) {
+        self.framing = true;
+        self.frame = self.sink.len();
+        self.sink.put([0; FRAME_HEADER], FRAME_HEADER);
+        self.limit = self.frame + FRAME_HEADER + FRAME_TARGET;
     }
 
-    fn commit_frame(&mut self) {
-        let Some(start) = self.frame.take() else { return };
-        let length = self.buffer.len() - start - FRAME_HEADER;
+    fn close_frame(&mut self) {
+        if !std::mem::replace(&mut self.framing, false) || self.sink.is_out_of_memory() {
+            return;
+        }
+        self.limit = usize::MAX;
+        let length = self.sink.len() - self.frame - FRAME_HEADER;
         if length >= FRAME_MIN {
-            self.buffer[start] = Opcode::Frame as u8;
-            self.buffer[start + 1..start + FRAME_HEADER]
-                .copy_from_slice(&(length as u64).to_le_bytes());
+            let mut header = [Opcode::Frame as u8; FRAME_HEADER];
+            header[1..].copy_from_slice(&(length as u64).to_le_bytes());
+            self.sink.overwrite(self.frame, header);
         } else {
-            self.buffer.drain(start..start + FRAME_HEADER);
+            self.sink.remove(self.frame, FRAME_HEADER);
         }
     }
 
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        if self.framing && self.frame.is_none() {
-            self.open_frame();
-        }
-        self.append(bytes);
+        self.sink.extend(bytes);
     }
 
-    fn open_frame(&mut self) {
-        self.frame = Some(self.buffer.len());
-        self.append(&[0; FRAME_HEADER]);
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.sink.put(bytes, N);
     }
 
-    #[inline]
-    fn append(&mut self, bytes: &[u8]) {
-        if self.buffer.try_reserve(bytes.len()).is_ok() && !self.out_of_memory {
-            self.buffer.extend_from_slice(bytes);
-        } else {
-            self.give_up();
-        }
-    }
-
-    /// From here on nothing is emitted: what there is makes no pickle.
-    #[cold]
-    fn give_up(&mut self) {
-        self.out_of_memory = true;
-        self.frame = None;
-        self.buffer = Vec::new();
-    }
-
-    /// Whether memory ran out, so that what was emitted is lost. To be asked now and then, and at
-    /// the end.
+    /// Whether memory ran out, so that what was emitted makes no pickle. To be asked now and then,
+    /// and at the end.
     #[inline]
     pub fn is_out_of_memory(&self) -> bool {
-        self.out_of_memory
+        self.sink.is_out_of_memory()
     }
 
     /// An opcode without an argument.
-    #[inline]
+    #[inline(always)]
     pub fn op(&mut self, opcode: Opcode) {
-        self.write(&[opcode as u8]);
+        self.put([opcode as u8]);
     }
 
     /// An opcode with a text argument, up to a newline.
@@ -227,7 +281,7 @@ impl Emitter {
     }
 
     /// An int that 32 bits can hold.
-    #[inline]
+    #[inline(always)]
     pub fn int(&mut self, value: i32) {
         if !self.binary {
             self.line(Opcode::Int, value.to_string().as_bytes());
@@ -235,9 +289,9 @@ impl Emitter {
         }
         let [a, b, c, d] = value.to_le_bytes();
         match (b, c, d) {
-            (0, 0, 0) => self.write(&[Opcode::BinInt1 as u8, a]),
-            (_, 0, 0) => self.write(&[Opcode::BinInt2 as u8, a, b]),
-            _ => self.write(&[Opcode::BinInt as u8, a, b, c, d]),
+            (0, 0, 0) => self.put([Opcode::BinInt1 as u8, a]),
+            (_, 0, 0) => self.put([Opcode::BinInt2 as u8, a, b]),
+            _ => self.put([Opcode::BinInt as u8, a, b, c, d]),
         }
     }
 
@@ -271,11 +325,11 @@ impl Emitter {
     }
 
     /// A float in binary.
-    #[inline]
+    #[inline(always)]
     pub fn float(&mut self, value: f64) {
         let mut bytes = [Opcode::BinFloat as u8; 9];
         bytes[1..].copy_from_slice(&value.to_be_bytes());
-        self.write(&bytes);
+        self.put(bytes);
     }
 
     /// A float in text, for protocol 0.
@@ -290,7 +344,7 @@ impl Emitter {
         for point in code_points {
             match u8::try_from(point) {
                 Ok(byte) if !matches!(byte, b'\\' | 0 | b'\n' | b'\r' | 0x1a) => {
-                    self.append(&[byte]);
+                    self.put([byte]);
                 }
                 _ => {
                     let escape = if point < 0x1_0000 {
@@ -298,7 +352,7 @@ impl Emitter {
                     } else {
                         format!("\\U{point:08x}")
                     };
-                    self.append(escape.as_bytes());
+                    self.write(escape.as_bytes());
                 }
             }
         }
@@ -324,14 +378,14 @@ impl Emitter {
             Payload::ByteArray => (None, None, Opcode::ByteArray8, TooLarge::Bytes),
         };
         if let (Some(opcode), Some(length)) = (opcode1, short) {
-            self.write(&[opcode as u8, length]);
+            self.put([opcode as u8, length]);
         } else if let (Some(opcode), Some(length)) = (opcode4, long) {
             let [a, b, c, d] = length.to_le_bytes();
-            self.write(&[opcode as u8, a, b, c, d]);
+            self.put([opcode as u8, a, b, c, d]);
         } else if self.protocol >= 4 {
             let mut header = [opcode8 as u8; 9];
             header[1..].copy_from_slice(&(length as u64).to_le_bytes());
-            self.write(&header);
+            self.put(header);
         } else {
             return Err(too_large);
         }
@@ -368,12 +422,14 @@ impl Emitter {
 
     fn unframed(
         &mut self,
-        emit: impl FnOnce(&mut Emitter) -> Result<(), TooLarge>,
+        emit: impl FnOnce(&mut Emitter<S>) -> Result<(), TooLarge>,
     ) -> Result<(), TooLarge> {
-        self.commit_frame();
-        let framing = std::mem::replace(&mut self.framing, false);
+        let framing = self.framing;
+        self.close_frame();
         let result = emit(self);
-        self.framing = framing;
+        if framing {
+            self.open_frame();
+        }
         result
     }
 
@@ -415,10 +471,65 @@ impl Emitter {
     pub fn extension(&mut self, code: i32) {
         let [a, b, c, d] = code.to_le_bytes();
         match (b, c, d) {
-            (0, 0, 0) => self.write(&[Opcode::Ext1 as u8, a]),
-            (_, 0, 0) => self.write(&[Opcode::Ext2 as u8, a, b]),
-            _ => self.write(&[Opcode::Ext4 as u8, a, b, c, d]),
+            (0, 0, 0) => self.put([Opcode::Ext1 as u8, a]),
+            (_, 0, 0) => self.put([Opcode::Ext2 as u8, a, b]),
+            _ => self.put([Opcode::Ext4 as u8, a, b, c, d]),
         }
+    }
+
+    /// How many bytes are in the sink.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.sink.len()
+    }
+
+    /// Whether the open frame is full: [`boundary`](Emitter::boundary) will close it.
+    #[inline(always)]
+    pub fn is_full(&self) -> bool {
+        self.sink.len() >= self.limit
+    }
+
+    /// How many bytes fit into the open frame before it is full; many outside of frames.
+    #[inline]
+    pub fn room(&self) -> usize {
+        self.limit.saturating_sub(self.sink.len())
+    }
+
+    /// [`payload`](Emitter::payload), then [`memoize`](Emitter::memoize): the two that come together
+    /// most often.
+    ///
+    /// # Errors
+    /// As theirs.
+    #[inline(always)]
+    pub fn payload_memoized(
+        &mut self,
+        kind: Payload,
+        data: &[u8],
+        index: i64,
+    ) -> Result<(), TooLarge> {
+        let opcode = match kind {
+            Payload::Text => Opcode::ShortBinUnicode,
+            _ => Opcode::ShortBinBytes,
+        };
+        if self.protocol >= 4 && data.len() < 256 && kind != Payload::ByteArray {
+            let head = [opcode as u8, data.len() as u8, 0, 0, 0, 0, 0, 0];
+            self.sink.wrap(head, 2, data, [Opcode::Memoize as u8; 8], 1);
+            return Ok(());
+        }
+        self.payload(kind, data)?;
+        self.memoize(index)
+    }
+
+    /// As [`get`](Emitter::get), in binary protocols.
+    #[inline(always)]
+    pub fn get_again(&mut self, fetch: Fetch) {
+        self.sink.put(fetch.bytes, usize::from(fetch.bytes[7]));
+    }
+
+    /// Opcodes without arguments, one after the other.
+    #[inline]
+    pub fn ops<const N: usize>(&mut self, opcodes: [Opcode; N]) {
+        self.sink.put(opcodes.map(|opcode| opcode as u8), N);
     }
 
     /// Stores the topmost object in the memo at `index`, which is the number of objects that are in
@@ -426,7 +537,7 @@ impl Emitter {
     ///
     /// # Errors
     /// [`TooLarge::MemoPut`] where the index has more than 32 bits, below protocol 4.
-    #[inline]
+    #[inline(always)]
     pub fn memoize(&mut self, index: i64) -> Result<(), TooLarge> {
         if self.protocol >= 4 {
             self.op(Opcode::Memoize);
@@ -441,21 +552,22 @@ impl Emitter {
     ///
     /// # Errors
     /// [`TooLarge::MemoGet`] where the index has more than 32 bits.
-    #[inline]
+    #[inline(always)]
     pub fn get(&mut self, index: i64) -> Result<(), TooLarge> {
         self.memo(Opcode::Get, Opcode::BinGet, Opcode::LongBinGet, index).ok_or(TooLarge::MemoGet)
     }
 
     // Indexes are signed, since a program may fill CPython's memo with any; like CPython, a
     // negative one is written by its low byte.
+    #[inline(always)]
     fn memo(&mut self, text: Opcode, short: Opcode, long: Opcode, index: i64) -> Option<()> {
         if !self.binary {
             self.line(text, index.to_string().as_bytes());
         } else if index < 256 {
-            self.write(&[short as u8, index.to_le_bytes()[0]]);
+            self.put([short as u8, index.to_le_bytes()[0]]);
         } else {
             let [a, b, c, d] = u32::try_from(index).ok()?.to_le_bytes();
-            self.write(&[long as u8, a, b, c, d]);
+            self.put([long as u8, a, b, c, d]);
         }
         Some(())
     }

@@ -32,10 +32,11 @@ pub mod memo;
 mod number;
 pub mod opcode;
 pub mod reader;
+pub mod sink;
 mod text;
 mod unicode;
 
-pub use emitter::{Emitter, FRAME_TARGET, Payload, TooLarge};
+pub use emitter::{Emitter, FRAME_TARGET, Fetch, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
 pub use graph::{Graph, NodeId, load};
 pub use heap::Heap;
@@ -43,3 +44,4 @@ pub use machine::{HIGHEST_PROTOCOL, Machine};
 pub use memo::Memo;
 pub use opcode::Opcode;
 pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
+pub use sink::{Buffer, Sink};

@@ -84,6 +84,10 @@ view!(
     Set, c::PySet_Check, c::PySet_CheckExact
 );
 view!(
+    /// `set` or `frozenset`
+    AnySet, c::PyAnySet_Check, c::PyAnySet_CheckExact
+);
+view!(
     /// `type`
     Type, c::PyType_Check, c::PyType_CheckExact
 );
@@ -111,6 +115,8 @@ pub(crate) mod types {
         frozenset = c::PyFrozenSet_Type;
         dict = c::PyDict_Type;
         type_ = c::PyType_Type;
+        object = c::PyBaseObject_Type;
+        tuple = c::PyTuple_Type;
         picklebuffer = symbols::PyPickleBuffer_Type;
     }
 
@@ -139,6 +145,11 @@ impl Str {
     pub(crate) fn interned(text: &CStr) -> PyResult<Obj> {
         // SAFETY: a NUL-terminated string; the result is owned or NULL with an exception.
         unsafe { Own::from_owned(c::PyUnicode_InternFromString(text.as_ptr())) }
+    }
+
+    /// As [`Str::interned`].
+    pub(crate) fn interned_text(text: &str) -> PyResult<Obj> {
+        Str::from_utf8(text.as_bytes(), c"strict").map(|text| Str::intern(text).into_obj())
     }
 
     /// Interns this string in place of the reference given, as instance dictionaries want it.
@@ -688,6 +699,12 @@ impl Dict {
         if found.is_none() && error::occurred() { Err(Raised) } else { Ok(found) }
     }
 
+    /// `del self[key]`, not through an overridden `__delitem__`.
+    pub(crate) fn remove(&self, key: &Object) -> PyResult<()> {
+        // SAFETY: a live dict and key.
+        check(unsafe { c::PyDict_DelItem(self.as_ptr(), key.as_ptr()) })
+    }
+
     /// `self[key] = value`, not through an overridden `__setitem__`.
     pub(crate) fn set(&self, key: &Object, value: &Object) -> PyResult<()> {
         // SAFETY: a live dict, key and value.
@@ -736,6 +753,28 @@ impl Set {
     }
 }
 
+impl AnySet {
+    /// The number of elements, now.
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: a live set or frozenset.
+        unsafe { c::PySet_Size(self.as_ptr()).unsigned_abs() }
+    }
+
+    /// The next element, as [`Set::next_item`] gives it, but borrowed until something changes the set.
+    pub(crate) fn next_borrowed(&self, position: &mut isize) -> Option<&Object> {
+        let (mut key, mut hash) = (std::ptr::null_mut(), 0);
+        // SAFETY: a live set or frozenset; the C function checks the position against the table's
+        // size. The set keeps its elements, and changing it takes running Python (rule 3).
+        unsafe {
+            if symbols::_PySet_NextEntry(self.as_ptr(), position, &mut key, &mut hash) == 0 {
+                None
+            } else {
+                Some(Object::from_ptr(key))
+            }
+        }
+    }
+}
+
 impl Type {
     /// The type as a plain object.
     #[inline]
@@ -767,6 +806,46 @@ impl Type {
     pub(crate) fn is_metaclass(&self) -> bool {
         // SAFETY: two live types.
         unsafe { c::PyType_IsSubtype(self.as_ptr().cast(), &raw mut c::PyType_Type) != 0 }
+    }
+
+    /// Whether the type was made by a program or with `PyType_FromSpec`.
+    pub(crate) fn is_heap_type(&self) -> bool {
+        self.has_flag(c::Py_TPFLAGS_HEAPTYPE)
+    }
+
+    /// Whether it is a subclass of list or dict.
+    pub(crate) fn is_list_or_dict(&self) -> bool {
+        self.has_flag(c::Py_TPFLAGS_LIST_SUBCLASS | c::Py_TPFLAGS_DICT_SUBCLASS)
+    }
+
+    /// Whether it is a subclass of tuple that has no dict, and under this name (`__iter__`) what
+    /// tuple has.
+    pub(crate) fn is_plain_tuple(&self, iter: &Object) -> bool {
+        let same = |base: &Type| {
+            self.lookup(iter).zip(base.lookup(iter)).is_some_and(|(own, base)| own.is(base))
+        };
+        // SAFETY: reads a field of a live type.
+        let dictoffset = unsafe { (*self.as_ptr().cast::<c::PyTypeObject>()).tp_dictoffset };
+        self.has_flag(c::Py_TPFLAGS_TUPLE_SUBCLASS)
+            && dictoffset == 0
+            && types::tuple().cast::<Type>().is_some_and(same)
+    }
+
+    fn has_flag(&self, flags: std::ffi::c_ulong) -> bool {
+        // SAFETY: reads a field of a live type.
+        let own = unsafe { c::PyType_GetFlags(self.as_ptr().cast()) };
+        own & flags != 0
+    }
+
+    /// What a heap type's own dict has under a string; no base is asked.
+    pub(crate) fn own_attribute(&self, name: &Object) -> Option<Obj> {
+        if !self.is_heap_type() {
+            return None;
+        }
+        // SAFETY: a heap type has its dict here; strings are looked up without running Python.
+        let dict =
+            unsafe { Object::from_ptr_opt((*self.as_ptr().cast::<c::PyTypeObject>()).tp_dict) };
+        dict?.cast::<Dict>()?.get(name).ok()?
     }
 
     /// Whether the type can make instances at all (`tp_new`).

@@ -173,6 +173,32 @@ pub(super) unsafe extern "C" fn new<T: Body>(
     }
 }
 
+/// `tp_new` of a type that takes no arguments, and that programs could not make before 3.12.
+pub(super) unsafe extern "C" fn new_bare<T: Body>(
+    ty: *mut c::PyTypeObject,
+    args: *mut c::PyObject,
+    kwargs: *mut c::PyObject,
+) -> *mut c::PyObject {
+    // SAFETY: a live type, a tuple, and a dict or NULL, as `tp_new` gets them.
+    let (class, has_arguments) = unsafe {
+        let has_kwargs = !kwargs.is_null() && c::PyDict_Size(kwargs) > 0;
+        (Object::from_ptr(ty.cast()), c::PyTuple_GET_SIZE(args) > 0 || has_kwargs)
+    };
+    if has_arguments || cfg!(not(Py_3_12)) {
+        let name = class.cast::<super::Type>().map_or(&b""[..], super::Type::tp_name);
+        let name = String::from_utf8_lossy(name);
+        let text = if cfg!(not(Py_3_12)) {
+            format!("cannot create '{name}' instances")
+        } else {
+            format!("{name}() takes no arguments")
+        };
+        error::raise(&Exc::TypeError, &text);
+        return std::ptr::null_mut();
+    }
+    // SAFETY: as the caller promises.
+    unsafe { new::<T>(ty, args, kwargs) }
+}
+
 /// `tp_dealloc`
 pub(super) unsafe extern "C" fn dealloc<T: Body>(object: *mut c::PyObject) {
     // SAFETY: called once, for an instance without references; the body is dropped once, then the

@@ -232,6 +232,18 @@ pub(crate) fn check_signals() -> PyResult<()> {
     if unsafe { c::PyErr_CheckSignals() } < 0 { Err(Raised) } else { Ok(()) }
 }
 
+/// Whether Ctrl-C was pressed, without running the handler: [`check_signals`] will.
+pub(crate) fn is_interrupted() -> bool {
+    // SAFETY: reads and clears a flag, and sets it again; runs no Python.
+    unsafe {
+        let interrupted = c::PyOS_InterruptOccurred() != 0;
+        if interrupted {
+            c::PyErr_SetInterrupt();
+        }
+        interrupted
+    }
+}
+
 /// Raises the audit event `event(a, b)`.
 pub(crate) fn audit(event: &CStr, a: &Object, b: &Object) -> PyResult<()> {
     // SAFETY: the format asks for exactly the two objects that follow.

@@ -25,11 +25,18 @@ pub(crate) mod args;
 pub(crate) mod buffer;
 pub(crate) mod builtins;
 pub(crate) mod class;
+pub(crate) mod collector;
+pub(crate) mod datetime;
 pub(crate) mod error;
+pub(crate) mod keep;
+pub(crate) mod layout;
 pub(crate) mod module;
 pub(crate) mod object;
+pub(crate) mod output;
 mod symbols;
 
-pub(crate) use builtins::{ByteArray, Bytes, Dict, Float, Int, List, Set, Str, Tuple, Type, types};
+pub(crate) use builtins::{
+    AnySet, ByteArray, Bytes, Dict, Float, Int, List, Set, Str, Tuple, Type, types,
+};
 pub(crate) use error::{PyResult, Raised};
 pub(crate) use object::{Kind, Obj, Object, Own};

@@ -725,10 +725,11 @@ impl Types {
             type_slot(c::Py_tp_methods, UNPICKLER_MEMO_METHODS.0.get().cast()),
             unhashable(),
         ]);
-        // A proxy that Python code makes itself (`type(p.memo)()`) must have a body too.
-        pickler_memo.push(type_slot(c::Py_tp_new, class::new::<PicklerMemoProxy> as *mut c_void));
+        // A proxy that Python code makes itself (`type(p.memo)()`, since 3.12) must have a body too.
+        pickler_memo
+            .push(type_slot(c::Py_tp_new, class::new_bare::<PicklerMemoProxy> as *mut c_void));
         unpickler_memo
-            .push(type_slot(c::Py_tp_new, class::new::<UnpicklerMemoProxy> as *mut c_void));
+            .push(type_slot(c::Py_tp_new, class::new_bare::<UnpicklerMemoProxy> as *mut c_void));
 
         let mut loan = common_slots::<Loan>();
         loan.extend([
@@ -877,4 +878,11 @@ pub(crate) fn sys_modules() -> PyResult<Obj> {
     unsafe { Object::from_ptr_opt(c::PySys_GetObject(c"modules".as_ptr())) }
         .map(Object::own)
         .ok_or_else(|| error::raise(&Exc::RuntimeError, "unable to get sys.modules"))
+}
+
+/// The modules that the interpreter has loaded: what `sys.modules` was made to be. None where that
+/// is no plain dict.
+pub(crate) fn loaded_modules() -> Option<&'static super::Dict> {
+    // SAFETY: a borrowed reference, alive as long as the interpreter runs Python code, or NULL.
+    unsafe { Object::from_ptr_opt(c::PyImport_GetModuleDict()) }?.cast_exact::<super::Dict>()
 }

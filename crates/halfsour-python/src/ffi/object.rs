@@ -247,6 +247,9 @@ impl Object {
                 Kind::Bool(self.is(Object::bool(true)))
             } else if is!(c::PyFloat_Type) {
                 Kind::Float
+            } else if (*ty).tp_flags & c::Py_TPFLAGS_HEAPTYPE != 0 {
+                // The built-in types are no heap types.
+                Kind::Other
             } else if is!(c::PyDict_Type) {
                 Kind::Dict
             } else if is!(c::PyList_Type) {
@@ -301,6 +304,50 @@ impl Object {
     pub(crate) fn set_attr(&self, name: &Object, value: &Object) -> PyResult<()> {
         // SAFETY: all three are live.
         check(unsafe { c::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) })
+    }
+
+    /// Whether this is a class, made by `type` itself, whose name does not contain `part`. What
+    /// `__name__` is for these, nobody can change but by giving them another name.
+    pub(crate) fn is_class_named_otherwise(&self, part: &[u8]) -> bool {
+        self.kind() == Kind::Type
+            && self.cast::<Type>().is_some_and(|class| {
+                !class.tp_name().windows(part.len()).any(|window| window == part)
+            })
+    }
+
+    /// Whether this is a function that is written in Python.
+    pub(crate) fn is_function(&self) -> bool {
+        self.kind() == Kind::Function
+    }
+
+    /// The code of a function that is written in Python.
+    pub(crate) fn function_code(&self) -> Option<&Object> {
+        if self.is_function() {
+            // SAFETY: a function has a code object as long as it lives.
+            unsafe { Object::from_ptr_opt(c::PyFunction_GetCode(self.as_ptr())) }
+        } else {
+            None
+        }
+    }
+
+    /// The dict of a module, if this is exactly one.
+    pub(crate) fn module_dict(&self) -> Option<&super::Dict> {
+        // SAFETY: compares with the address of a static type; a module has a dict as long as it
+        // lives.
+        let dict = unsafe {
+            if c::PyModule_CheckExact(self.as_ptr()) == 0 {
+                return None;
+            }
+            Object::from_ptr_opt(c::PyModule_GetDict(self.as_ptr()))
+        };
+        dict?.cast_exact::<super::Dict>()
+    }
+
+    /// The instance's dict itself, made if need be; a property named `__dict__` is not asked.
+    /// AttributeError where it can have none.
+    pub(crate) fn instance_dict(&self) -> PyResult<Obj> {
+        // SAFETY: a live object; the result is owned or NULL with an exception.
+        unsafe { Own::from_owned(c::PyObject_GenericGetDict(self.as_ptr(), std::ptr::null_mut())) }
     }
 
     /// `self[key]`

@@ -5,6 +5,15 @@ use std::ffi::{c_char, c_int};
 
 unsafe extern "C" {
     pub(super) static mut PyPickleBuffer_Type: PyTypeObject;
+    pub(super) static mut PyMemberDescr_Type: PyTypeObject;
+
+    /// Objects/typeobject.c: a borrowed reference to what a type or its bases have under a name, or
+    /// NULL without an exception.
+    pub(super) fn _PyType_Lookup(ty: *mut PyTypeObject, name: *mut PyObject) -> *mut PyObject;
+
+    /// Objects/bytesobject.c: takes the reference in `*bytes` and leaves one there, or NULL with an
+    /// exception.
+    pub(super) fn _PyBytes_Resize(bytes: *mut *mut PyObject, size: Py_ssize_t) -> c_int;
 
     /// Objects/setobject.c: a borrowed reference to the next entry, 0 at the end.
     pub(super) fn _PySet_NextEntry(

@@ -30,6 +30,31 @@ pub(super) enum Frame {
     PersistentId,
     /// The object is in the memo after what is above this frame.
     Memoize(Obj),
+    /// An object of a known plan, whose state or arguments are being written.
+    Planned(PlannedFrame),
+}
+
+pub(super) struct PlannedFrame {
+    pub(super) obj: Obj,
+    pub(super) at: PlannedAt,
+    /// What `__getstate__`, or the reducer, returned: it lives until the object is written.
+    pub(super) state: Option<Obj>,
+    /// it counts as a reduction
+    pub(super) counted: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PlannedAt {
+    /// the class is being written
+    Class,
+    /// the state for BUILD is being written
+    State,
+    /// the arguments for NEWOBJ are being written
+    NewArguments,
+    /// the class that is called is being written
+    Callable,
+    /// its arguments are being written
+    Arguments,
 }
 
 pub(super) struct ListFrame {

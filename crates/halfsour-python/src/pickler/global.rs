@@ -3,7 +3,7 @@
 //! Modules/_pickle.c: `whichmodule` and the first half of `save_global`.
 
 use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
-use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple};
+use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple, Type};
 use crate::state::State;
 
 /// Where an object can be found, checked by looking there.
@@ -133,6 +133,41 @@ impl Global {
         }
         Ok(())
     }
+}
+
+/// Module and name of a class that is where it says, if finding it takes no Python. The class's own
+/// class is a plain one, so that asking for its attributes runs nothing.
+pub(super) fn find_quietly(state: &State, class: &Type) -> Option<(Obj, Obj)> {
+    let names = &state.names;
+    let attribute = |name| match class.attr(name) {
+        Ok(found) => Some(found),
+        Err(Raised) => {
+            error::clear();
+            None
+        }
+    };
+    let (module_name, name) = (attribute(&names.module)?, attribute(&names.qualname)?);
+    let text = name.cast_exact::<Str>()?.ascii()?;
+    // Nested names are followed part by part; modules have attributes of their own with such names.
+    if text.contains(&b'.') || text.starts_with(b"__") {
+        return None;
+    }
+    let module = state.loaded_module(&module_name)?;
+    let attributes = module.module_dict()?;
+    let is_there = attributes.get(&name).ok()??.is(class);
+    // While a module is being imported, importing it waits.
+    let is_loading = match attributes.get(&names.spec).ok()? {
+        Some(spec) if !spec.is_none() => {
+            let class = spec.type_of();
+            if !class.has_generic_getattr() || class.lookup(&names.initializing).is_some() {
+                return None;
+            }
+            let flag = spec.attribute_quietly(&names.initializing);
+            flag.is_some_and(|flag| !flag.is(Object::bool(false)))
+        }
+        _ => false,
+    };
+    (is_there && !is_loading).then_some((module_name, name))
 }
 
 /// Mangles private names behind the first, as the compiler does in classes (3.15). True if any

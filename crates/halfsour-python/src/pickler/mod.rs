@@ -4,17 +4,25 @@
 
 mod frame;
 mod global;
+mod plan;
 mod reduce;
+mod scratch;
+mod stretch;
+mod unshared;
 mod walker;
 
 use crate::ffi::args::{self, Arguments, Signature};
 use crate::ffi::class::{Body, MemberInt, MemberObject, Visitor};
 use crate::ffi::error::{Exc, Part, raise, raise_parts};
-use crate::ffi::{Bytes, Dict, Int, Obj, Object, Own, PyResult, Tuple, types};
+use crate::ffi::output::Output;
+use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Tuple, types};
 use crate::memo::Memo;
 use crate::state::State;
+pub(crate) use plan::Plans;
+pub(crate) use scratch::Scratch;
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
+use unshared::Ended;
 use walker::Walker;
 
 pub(crate) const HIGHEST_PROTOCOL: u8 = halfsour::HIGHEST_PROTOCOL;
@@ -154,23 +162,14 @@ impl Pickler {
         protocol: Option<&Object>,
         fix_imports: bool,
     ) -> PyResult<()> {
-        let protocol = match protocol.filter(|protocol| !protocol.is_none()) {
-            None => state.version.default_protocol,
-            Some(protocol) => {
-                let number = crate::ffi::builtins::as_long(protocol)?;
-                if number > i64::from(HIGHEST_PROTOCOL) {
-                    return Err(raise(
-                        &Exc::ValueError,
-                        &format!("pickle protocol must be <= {HIGHEST_PROTOCOL}"),
-                    ));
-                }
-                u8::try_from(number).unwrap_or(HIGHEST_PROTOCOL)
-            }
-        };
+        self.begin_protocol(protocol_number(state, protocol)?, fix_imports);
+        Ok(())
+    }
+
+    fn begin_protocol(&self, protocol: u8, fix_imports: bool) {
         self.protocol.set(protocol);
         self.bin.set(i32::from(protocol > 0));
         self.fix_imports.set(fix_imports && protocol < 3);
-        Ok(())
     }
 
     fn set_file(&self, state: &State, file: &Object) -> PyResult<()> {
@@ -196,6 +195,23 @@ impl Pickler {
             return Err(raise(&Exc::RuntimeError, "Pickler object is already used"));
         }
         Ok(Running(self))
+    }
+}
+
+/// The protocol that an argument names.
+fn protocol_number(state: &State, protocol: Option<&Object>) -> PyResult<u8> {
+    match protocol.filter(|protocol| !protocol.is_none()) {
+        None => Ok(state.version.default_protocol),
+        Some(protocol) => {
+            let number = crate::ffi::builtins::as_long(protocol)?;
+            if number > i64::from(HIGHEST_PROTOCOL) {
+                return Err(raise(
+                    &Exc::ValueError,
+                    &format!("pickle protocol must be <= {HIGHEST_PROTOCOL}"),
+                ));
+            }
+            Ok(u8::try_from(number).unwrap_or(HIGHEST_PROTOCOL))
+        }
     }
 }
 
@@ -246,19 +262,55 @@ pub(crate) fn dump_function(state: &State, args: Arguments<'_>) -> PyResult<Obj>
     pickler.set_file(state, file)?;
     pickler.set_buffer_callback(callback)?;
     let write = pickler.write.borrow().clone();
-    Walker::new(state, &pickler, None, write)?.dump(obj)?;
-    Ok(Object::none().own())
+    let mut scratch = Scratch::borrow(state);
+    let out = scratch.begin(pickler.protocol.get());
+    let mut walker = Walker::new(state, &pickler, None, write, scratch, out);
+    let result = walker.dump(obj, None);
+    walker.end();
+    result.map(|_| Object::none().own())
 }
 
 /// `dumps(obj, …)`
 pub(crate) fn dumps(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
     let [obj, protocol, fix_imports, callback] = DUMPS.bind(args)?;
     let Some(obj) = obj else { return Err(missing()) };
+    let number = protocol_number(state, protocol)?;
+    let fix_imports = args::truth(fix_imports, true)?;
+    let callback = args::not_none(callback);
+    if callback.is_some() && number < 5 {
+        return Err(raise(&Exc::ValueError, "buffer_callback needs protocol >= 5"));
+    }
+    let mut scratch = Scratch::borrow(state);
+    let mut out = scratch.begin(number);
+    let ended = if state.layouts_known && number > 0 {
+        unshared::dump(state, &mut out, &mut scratch, obj)
+    } else {
+        Ok(Ended::Again)
+    };
+    let at = match ended {
+        Ok(Ended::Done) => {
+            out.finish();
+            let bytes = out.between_frames(Output::take);
+            scratch.end(state, out);
+            return bytes.map(Own::into_obj);
+        }
+        Ok(Ended::At(at)) => Some(at),
+        Ok(Ended::Again) => None,
+        Err(raised) => {
+            scratch.end(state, out);
+            return Err(raised);
+        }
+    };
     let pickler = Pickler::new();
-    pickler.set_protocol(state, protocol, args::truth(fix_imports, true)?)?;
-    pickler.set_buffer_callback(callback)?;
-    let bytes = Walker::new(state, &pickler, None, None)?.dump(obj)?;
-    Bytes::new(&bytes).map(Own::into_obj)
+    pickler.begin_protocol(number, fix_imports);
+    drop(pickler.buffer_callback.replace(callback));
+    let mut walker = Walker::new(state, &pickler, None, None, scratch, out);
+    let result = walker.dump(obj, at);
+    walker.end();
+    match result? {
+        Some(bytes) => Ok(bytes.into_obj()),
+        None => Err(raise(&Exc::SystemError, "a dump without a file and without a result")),
+    }
 }
 
 /// `set_max_depth(depth)`
@@ -325,8 +377,12 @@ pub(crate) fn dump_method(
         return Err(not_initialized(&state.pickling_error, "Pickler", this));
     };
     let _running = pickler.begin()?;
-    Walker::new(state, pickler, Some(this), Some(write))?.dump(obj)?;
-    Ok(Object::none().own())
+    let mut scratch = Scratch::borrow(state);
+    let out = scratch.begin(pickler.protocol.get());
+    let mut walker = Walker::new(state, pickler, Some(this), Some(write), scratch, out);
+    let result = walker.dump(obj, None);
+    walker.end();
+    result.map(|_| Object::none().own())
 }
 
 /// `Pickler.clear_memo()`

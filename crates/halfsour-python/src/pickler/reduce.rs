@@ -112,6 +112,7 @@ impl Construct {
         obj: Option<&Object>,
     ) -> PyResult<Construct> {
         if protocol >= 2
+            && !callable.is_class_named_otherwise(b"__newobj")
             && let Some(name) = callable.opt_attr(&state.names.name)?
             && let Some(name) = name.cast::<Str>()
         {

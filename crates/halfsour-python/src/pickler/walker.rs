@@ -5,15 +5,20 @@
 //! they are written.
 
 use super::frame::{
-    DictFrame, Frame, GlobalAt, GlobalFrame, ItemsAt, ItemsFrame, ListAt, ListFrame, ReduceAt,
-    ReduceFrame, SetFrame,
+    DictFrame, Frame, GlobalAt, GlobalFrame, ItemsAt, ItemsFrame, ListAt, ListFrame, PlannedAt,
+    PlannedFrame, ReduceAt, ReduceFrame, SetFrame,
 };
 use super::global::{self, Global};
+use super::plan::Hook;
 use super::reduce::{Construct, NewEx, Reduction};
-use super::{Pickler, no_memory};
+use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
+use super::{Pickler, Scratch, no_memory};
 use crate::ffi::buffer::Buffer;
 use crate::ffi::builtins::CodePoints;
+use crate::ffi::collector::Pause;
 use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
+use crate::ffi::keep::Keep;
+use crate::ffi::output::Output;
 use crate::ffi::{
     ByteArray, Bytes, Dict, Float, Int, Kind, List, Obj, Object, Own, PyResult, Raised, Set, Str,
     Tuple, types,
@@ -21,13 +26,13 @@ use crate::ffi::{
 use crate::memory;
 use crate::signals::Signals;
 use crate::state::State;
-use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, TooLarge};
+use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, Sink, TooLarge};
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes.
 const BATCH_SIZE: u16 = 1000;
 
 /// How many objects are written between two polls of signals.
-const TICKS: u32 = 1 << 12;
+const TICKS: u32 = stretch::TICKS;
 
 /// After how many levels of reductions free memory is looked at.
 const DEPTH_TO_LOOK_AT_MEMORY: usize = 1 << 12;
@@ -37,17 +42,53 @@ pub(super) struct Walker<'a> {
     pickler: &'a Pickler,
     /// The Python object around `pickler`, if there is one.
     this: Option<&'a Object>,
-    out: Emitter,
+    out: Emitter<Output>,
     write: Option<Obj>,
     buffer_callback: Option<Obj>,
     #[cfg(Py_3_13)]
     persistent_id: Option<Obj>,
     reducer_override: Option<Obj>,
     frames: Vec<Frame>,
+    /// The type of the last object at which a stretch stopped, by address. The next one of this type
+    /// will be no better: it is not tried.
+    stopped_at: usize,
+    /// Memory for the stack of a stretch.
+    stretch_frames: Vec<stretch::Frame<'static>>,
+    scratch: Box<Scratch>,
     /// How many reductions and persistent ids are among the frames.
     depth: usize,
     ticks: u32,
     signals: Signals,
+}
+
+/// How a stretch ended.
+enum Stretched {
+    Done,
+    /// Before this object, which takes Python; what is around it is in our frames.
+    Stopped(Obj),
+    /// Before this object, because of what must be done first.
+    Full(Obj),
+    /// In a dict that lost entries while it was written.
+    Failed,
+}
+
+/// A sink that keeps nothing.
+struct Silent;
+
+impl Sink for Silent {
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, _: [u8; N], _: usize) {}
+    #[inline(always)]
+    fn extend(&mut self, _: &[u8]) {}
+    #[inline(always)]
+    fn len(&self) -> usize {
+        0
+    }
+    fn overwrite<const N: usize>(&mut self, _: usize, _: [u8; N]) {}
+    fn remove(&mut self, _: usize, _: usize) {}
+    fn is_out_of_memory(&self) -> bool {
+        false
+    }
 }
 
 /// Where a step failed: in the frame's own work, or while it had a child written.
@@ -70,30 +111,54 @@ impl<'a> Walker<'a> {
         pickler: &'a Pickler,
         this: Option<&'a Object>,
         write: Option<Obj>,
-    ) -> PyResult<Walker<'a>> {
+        mut scratch: Box<Scratch>,
+        out: Emitter<Output>,
+    ) -> Walker<'a> {
         let buffer_callback = pickler.buffer_callback.borrow().clone();
-        Ok(Walker {
+        if this.is_none() {
+            // Nobody sees this pickler's memo, so it may be the one that is kept.
+            std::mem::swap(&mut *pickler.memo.borrow_mut(), &mut scratch.memo);
+        }
+        Walker {
             state,
             pickler,
             this,
-            out: Emitter::new(pickler.protocol.get()),
+            out,
             write,
             buffer_callback,
             #[cfg(Py_3_13)]
             persistent_id: None,
             reducer_override: None,
-            frames: Vec::new(),
+            frames: std::mem::take(&mut scratch.frames),
+            stopped_at: 0,
+            stretch_frames: std::mem::take(&mut scratch.stretch_frames),
+            scratch,
             depth: 0,
             ticks: TICKS,
             signals: Signals::default(),
-        })
+        }
     }
 
-    /// Writes one pickle. Gives the bytes if there is no file.
-    pub(super) fn dump(mut self, obj: &Object) -> PyResult<Vec<u8>> {
+    /// Gives back what it works with.
+    pub(super) fn end(self) {
+        let Walker { mut scratch, frames, stretch_frames, out, .. } = self;
+        scratch.frames = frames;
+        scratch.stretch_frames = stretch_frames;
+        if self.this.is_none() {
+            std::mem::swap(&mut *self.pickler.memo.borrow_mut(), &mut scratch.memo);
+        }
+        scratch.end(self.state, out);
+    }
+
+    /// Writes one pickle. Gives the bytes if there is no file. A dump that got as far as `at` without
+    /// a memo goes on there.
+    pub(super) fn dump(&mut self, obj: &Object, at: Option<Obj>) -> PyResult<Option<Own<Bytes>>> {
         self.find_hooks()?;
-        self.out.begin();
-        let mut result = self.save(obj.own(), false).map_err(|Raised| Failed::InChild);
+        let begun = match at {
+            Some(at) => self.save_after_silent_walk(obj, &at),
+            None => self.save(obj.own(), false),
+        };
+        let mut result = begun.map_err(|Raised| Failed::InChild);
         while result.is_ok() && !self.frames.is_empty() {
             result = self.step();
         }
@@ -106,8 +171,9 @@ impl<'a> Walker<'a> {
         }
         if self.write.is_some() {
             self.flush()?;
+            return Ok(None);
         }
-        Ok(self.out.take())
+        self.out.between_frames(Output::take).map(Some)
     }
 
     /// Looks up the hooks that a subclass or an instance may have.
@@ -126,7 +192,7 @@ impl<'a> Walker<'a> {
 
     fn flush(&mut self) -> PyResult<()> {
         let Some(write) = self.write.clone() else { return Ok(()) };
-        let chunk = Bytes::new(&self.out.take())?;
+        let chunk = self.out.between_frames(Output::take)?;
         write.call1(&chunk).map(drop)
     }
 
@@ -140,9 +206,7 @@ impl<'a> Walker<'a> {
             self.ticks = TICKS;
             self.signals.poll()?;
         }
-        if self.out.boundary() && self.write.is_some() {
-            self.flush()?;
-        }
+        self.edge()?;
         if self.out.is_out_of_memory() {
             return Err(error::no_memory());
         }
@@ -151,6 +215,73 @@ impl<'a> Walker<'a> {
         if !is_persistent_id && self.save_persistent(&obj)? {
             return Ok(());
         }
+        if self.may_stretch() {
+            let kind = obj.kind();
+            if !matches!(kind, Kind::None | Kind::Bool(_) | Kind::Int | Kind::Float)
+                && let Some(index) = self.pickler.memo.borrow().get(&obj)
+            {
+                return self.out.get(index).map_err(|e| self.too_large(e));
+            }
+            if kind == Kind::Other && obj.type_of().address() == self.stopped_at {
+                self.state.plans.borrow_mut().begin();
+                return self.save_stopped(obj);
+            }
+            match self.stretch(Begin::Object(&obj), self.keeping())? {
+                Stretched::Done => return Ok(()),
+                Stretched::Stopped(stopped) => return self.save_stopped(stopped),
+                Stretched::Full(next) => return self.save(next, false),
+                Stretched::Failed => return Err(changed_size()),
+            }
+        }
+        self.save_itself(obj)
+    }
+
+    /// The hook by which an object's plan has it written; no Python has run since a stretch ended.
+    fn hook(&self, obj: &Object) -> Option<Hook> {
+        if self.out.protocol() < 2 {
+            return None;
+        }
+        let table = self.plain_dispatch_table()?;
+        let mut plans = self.state.plans.borrow_mut();
+        plans.hook(self.state, &table, obj)
+    }
+
+    /// Writes an instance by what its one hook returns; `object.__reduce_ex__`, which is not
+    /// overridden, would do nothing else.
+    fn save_by_hook(&mut self, obj: Obj, hook: Hook) -> PyResult<()> {
+        let names = &self.state.names;
+        match hook {
+            Hook::Reduce => {
+                let reduced = obj.call_method0(&names.reduce)?;
+                self.save_reduced(obj, reduced)
+            }
+            Hook::GetState => {
+                let state = obj.call_method0(&names.getstate)?;
+                let class = obj.type_of().own();
+                self.deepen()?;
+                self.push(Frame::Planned(PlannedFrame {
+                    obj,
+                    at: PlannedAt::Class,
+                    state: Some(state),
+                    counted: true,
+                }))?;
+                self.save(class, false)
+            }
+        }
+    }
+
+    /// Writes the object at which a stretch has stopped, just now.
+    fn save_stopped(&mut self, obj: Obj) -> PyResult<()> {
+        if obj.kind() == Kind::Other
+            && let Some(hook) = self.hook(&obj)
+        {
+            return self.save_by_hook(obj, hook);
+        }
+        self.save_itself(obj)
+    }
+
+    /// Writes an object step by step.
+    fn save_itself(&mut self, obj: Obj) -> PyResult<()> {
         let kind = obj.kind();
         match kind {
             Kind::None => {
@@ -182,6 +313,323 @@ impl<'a> Walker<'a> {
         }
     }
 
+    // ---- stretches -----------------------------------------------------------------------------
+
+    fn keeping(&self) -> Keeping {
+        if self.this.is_some() { Keeping::Visible } else { Keeping::All }
+    }
+
+    /// Has the frame of a planned instance, which is on top, wait for what a hook has made: all of
+    /// it, or an item. The frame keeps it where it must live on.
+    fn child_made(&mut self, made: Obj, item: Option<usize>) -> Step {
+        let place = self.frames.len() - 1;
+        let written = self.save_made(&made, item).map_err(|Raised| Failed::InChild)?;
+        let is_last = item
+            .is_none_or(|item| made.cast::<Tuple>().is_none_or(|tuple| item + 1 == tuple.len()));
+        if !(written && is_last)
+            && let Some(Frame::Planned(frame)) = self.frames.get_mut(place)
+        {
+            frame.state = Some(made);
+        }
+        Ok(())
+    }
+
+    /// True if all of it was written, and nothing refers to it any more.
+    fn save_made(&mut self, made: &Obj, item: Option<usize>) -> PyResult<bool> {
+        let child: &Object = match item {
+            None => made,
+            Some(item) => made.cast::<Tuple>().and_then(|made| made.get(item)).unwrap_or(made),
+        };
+        let is_fresh = self.this.is_none() && made.is_unshared() && child.is_unshared();
+        if !is_fresh || !self.may_stretch() {
+            return self.save(child.own(), false).map(|()| false);
+        }
+        self.edge()?;
+        match self.stretch(Begin::Object(child), Keeping::Fresh)? {
+            Stretched::Done => return Ok(true),
+            Stretched::Stopped(stopped) => self.save_stopped(stopped)?,
+            Stretched::Full(next) => self.save(next, false)?,
+            Stretched::Failed => return Err(changed_size()),
+        }
+        Ok(false)
+    }
+
+    /// Whether what comes next may be written in a [`Stretch`].
+    fn may_stretch(&self) -> bool {
+        self.state.layouts_known
+            && self.pickler.fast.get() == 0
+            && self.out.is_binary()
+            && self.out.protocol() > 0
+            && self.has_no_persistent_id()
+    }
+
+    fn has_no_persistent_id(&self) -> bool {
+        #[cfg(Py_3_13)]
+        return self.persistent_id.is_none();
+        #[cfg(not(Py_3_13))]
+        return self.this.is_none() || self.pickler.persistent_id.attribute.borrow().is_none();
+    }
+
+    /// The dispatch table, where plans may be used: it is a plain dict, and nobody overrides it.
+    fn plain_dispatch_table(&self) -> Option<Own<Dict>> {
+        if self.reducer_override.is_some() {
+            return None;
+        }
+        match self.pickler.dispatch_table.get() {
+            None => Some(self.state.dispatch_table.clone()),
+            Some(table) => table.cast_exact::<Dict>().map(Dict::own_view),
+        }
+    }
+
+    /// Goes on at `at`, where a stretch stopped that kept no memo: walks there again, silently, and
+    /// has the memo keep all objects on the way.
+    fn save_after_silent_walk(&mut self, obj: &Object, at: &Object) -> PyResult<()> {
+        drop(self.pickler.memo.borrow_mut().empty());
+        let mut silent = Emitter::with_sink(self.out.protocol(), Silent);
+        let (mut ticks, mut signals) = (u32::MAX, Signals::default());
+        let table = self.plain_dispatch_table();
+        let keep = Keep::default();
+        let again = {
+            let _pause = Pause::begin();
+            let mut memo = self.pickler.memo.borrow_mut();
+            let mut plans = self.state.plans.borrow_mut();
+            let mut stretch = Stretch::new(
+                self.state,
+                &mut silent,
+                &mut memo,
+                &mut plans,
+                &mut signals,
+                &mut ticks,
+                table.as_deref(),
+                &keep,
+                Keeping::All,
+                false,
+                Vec::new(),
+            );
+            let stopped = stretch.run(Begin::Object(obj));
+            match stopped {
+                Err(Stop::At(again) | Stop::Unlisted(again)) if again.is(at) => {
+                    Some((again.own(), std::mem::take(&mut stretch.frames)))
+                }
+                _ => None,
+            }
+        };
+        let Some((at, frames)) = again else {
+            return Err(raise(&Exc::SystemError, "an object changed while nobody could change it"));
+        };
+        self.take_over(&frames)?;
+        self.save_stopped(at)
+    }
+
+    /// Writes as much as can be without running Python, and takes over where that ends.
+    fn stretch(&mut self, begin: Begin<'_>, keeping: Keeping) -> PyResult<Stretched> {
+        let table = self.plain_dispatch_table();
+        let keep = Keep::default();
+        let (stopped, frames) = {
+            let _pause = Pause::begin();
+            let mut memo = self.pickler.memo.borrow_mut();
+            let mut plans = self.state.plans.borrow_mut();
+            let mut stretch = Stretch::new(
+                self.state,
+                &mut self.out,
+                &mut memo,
+                &mut plans,
+                &mut self.signals,
+                &mut self.ticks,
+                table.as_deref(),
+                &keep,
+                keeping,
+                self.write.is_some(),
+                stretch::recycle(std::mem::take(&mut self.stretch_frames)),
+            );
+            let stopped = stretch.run(begin);
+            (stopped, std::mem::take(&mut stretch.frames))
+        };
+        let stretched = match stopped {
+            Ok(()) => Stretched::Done,
+            Err(Stop::At(at)) => {
+                self.stopped_at = at.type_of().address();
+                Stretched::Stopped(at.own())
+            }
+            Err(Stop::Unlisted(at)) => Stretched::Stopped(at.own()),
+            Err(Stop::Full(at) | Stop::Signals(at)) => Stretched::Full(at.own()),
+            Err(Stop::Changed | Stop::Recursive | Stop::Raised) => Stretched::Failed,
+        };
+        self.take_over(&frames)?;
+        self.stretch_frames = stretch::recycle(frames);
+        match stopped {
+            Err(Stop::Signals(_)) => error::check_signals()?,
+            Err(Stop::Raised) => return Err(Raised),
+            _ => {}
+        }
+        Ok(stretched)
+    }
+
+    /// Makes the frames of a stretch our own.
+    fn take_over(&mut self, frames: &[stretch::Frame<'_>]) -> PyResult<()> {
+        for frame in frames {
+            match frame {
+                stretch::Frame::List(frame) => {
+                    let size = frame.list.len();
+                    self.push(Frame::List(ListFrame {
+                        list: frame.list.own_view(),
+                        done: frame.next - 1,
+                        batch: (frame.next - 1 - frame.batch.0) as u16,
+                        at: if frame.marked { ListAt::Item } else { ListAt::Single },
+                        entered: false,
+                        size,
+                    }))?;
+                }
+                stretch::Frame::Tuple(frame) => {
+                    let mut tuple = frame.tuple.own_view();
+                    if let Then::NewObj(object) = frame.then {
+                        tuple = frame.tuple.slice_from(0)?;
+                        self.push_planned(object, PlannedAt::NewArguments)?;
+                    } else if let Then::Build(object) = frame.then {
+                        self.push_planned(object, PlannedAt::State)?;
+                    }
+                    self.push(Frame::Tuple { tuple, next: frame.next, marked: frame.marked })?;
+                }
+                stretch::Frame::Dict(frame) => {
+                    if let Then::Build(object) = frame.then {
+                        self.push_planned(object, PlannedAt::State)?;
+                    }
+                    let (key, value) = frame.current().map(|(k, v)| (k.own(), v.own())).unzip();
+                    let batched = frame.marked;
+                    let done = frame.done.saturating_sub(1);
+                    self.push(Frame::Dict(Box::new(DictFrame {
+                        dict: frame.dict.own_view(),
+                        position: frame.slot as isize,
+                        size: frame.size,
+                        done,
+                        batch: done.saturating_sub(frame.batch.0) as u16,
+                        at: if frame.value_is_next {
+                            ItemsAt::Key { batched }
+                        } else {
+                            ItemsAt::Item { batched }
+                        },
+                        key,
+                        value,
+                        entered: false,
+                    })))?;
+                }
+                // These are in dumps only that are walked again.
+                stretch::Frame::Attributes(_) | stretch::Frame::Slots(_) => {
+                    return Err(raise(&Exc::SystemError, "attributes without a dict"));
+                }
+                stretch::Frame::Set(frame) if frame.frozen => {
+                    let items = frame.set.iter()?;
+                    for _ in 0..frame.done {
+                        drop(items.next()?);
+                    }
+                    let set = frame.set.own();
+                    self.push(Frame::FrozenSet { set, items: Some(items), entered: false })?;
+                }
+                stretch::Frame::Set(frame) => {
+                    let Some(set) = frame.set.cast::<Set>() else { continue };
+                    self.push(Frame::Set(Box::new(SetFrame {
+                        set: set.own_view(),
+                        position: frame.position,
+                        size: frame.size,
+                        done: frame.done - 1,
+                        batch: (frame.batch - 1) as u16,
+                        open: frame.open,
+                    })))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push_planned(&mut self, object: &Object, at: PlannedAt) -> PyResult<()> {
+        let obj = object.own();
+        self.push(Frame::Planned(PlannedFrame { obj, at, state: None, counted: false }))
+    }
+
+    /// Goes on with the topmost frame in a stretch, if it is one that allows it. False if not.
+    fn resume(&mut self) -> Result<bool, Failed> {
+        let held = match self.frames.last() {
+            Some(Frame::List(frame)) if frame.list.len() == frame.size => {
+                let next = frame.done + usize::from(frame.at != ListAt::Batch);
+                let next = frame.list.get(next);
+                if next.is_some_and(|next| {
+                    next.type_of().address() == self.stopped_at && !self.is_memoized(&next)
+                }) {
+                    return Ok(false);
+                }
+                self.frames.pop()
+            }
+            Some(Frame::Dict(frame))
+                if frame.dict.len() == frame.size && matches!(frame.at, ItemsAt::Item { .. }) =>
+            {
+                self.frames.pop()
+            }
+            Some(Frame::Tuple { .. }) => self.frames.pop(),
+            _ => None,
+        };
+        let Some(held) = held else { return Ok(false) };
+        let frame = match &held {
+            Frame::List(frame) => {
+                let (next, start) = match frame.at {
+                    ListAt::Batch => (frame.done, frame.done),
+                    _ => (frame.done + 1, frame.done - usize::from(frame.batch)),
+                };
+                let end = match frame.at {
+                    ListAt::Batch => start,
+                    ListAt::Single => start + 1,
+                    ListAt::Item => (start + usize::from(BATCH_SIZE)).min(frame.size),
+                };
+                let marked = frame.at == ListAt::Item;
+                let frame = stretch::ListFrame::new(&frame.list, next, (start, end), marked);
+                stretch::Frame::List(frame)
+            }
+            Frame::Dict(frame) => {
+                let batched = frame.at == ItemsAt::Item { batched: true };
+                let start = frame.done - usize::from(frame.batch);
+                let size = usize::from(BATCH_SIZE).min(frame.size - start);
+                stretch::Frame::Dict(stretch::DictFrame::resumed(
+                    &frame.dict,
+                    frame.position.unsigned_abs(),
+                    frame.size,
+                    frame.done + 1,
+                    (start, start + size),
+                    batched,
+                ))
+            }
+            Frame::Tuple { tuple, next, marked } => stretch::Frame::Tuple(stretch::TupleFrame {
+                tuple,
+                next: *next,
+                marked: *marked,
+                then: Then::Nothing,
+            }),
+            _ => return Ok(false),
+        };
+        let result = match self.stretch(Begin::Frame(frame), self.keeping()) {
+            Ok(Stretched::Done) => Ok(true),
+            Ok(Stretched::Stopped(at)) => {
+                self.save_stopped(at).map(|()| true).map_err(|Raised| Failed::InChild)
+            }
+            Ok(Stretched::Full(at)) => {
+                self.save(at, false).map(|()| true).map_err(|Raised| Failed::InChild)
+            }
+            Ok(Stretched::Failed) => {
+                let Raised = changed_size();
+                Err(Failed::Here)
+            }
+            Err(Raised) => Err(Failed::InChild),
+        };
+        drop(held);
+        result
+    }
+
+    // ---- step by step --------------------------------------------------------------------------
+
+    /// Closes a full frame, and writes it to the file.
+    #[inline]
+    fn edge(&mut self) -> PyResult<()> {
+        if self.out.boundary() && self.write.is_some() { self.flush() } else { Ok(()) }
+    }
+
     /// Leaves work for later.
     #[inline]
     fn push(&mut self, frame: Frame) -> PyResult<()> {
@@ -197,10 +645,11 @@ impl<'a> Walker<'a> {
         self.save(obj, false).map_err(|Raised| Failed::InChild)
     }
 
-    fn persistent_id(&self) -> PyResult<Option<Obj>> {
+    /// What the hook says of an object; None where there is no hook.
+    fn ask_for_persistent_id(&self, obj: &Object) -> PyResult<Option<Obj>> {
         #[cfg(Py_3_13)]
         {
-            Ok(self.persistent_id.clone())
+            self.persistent_id.as_ref().map(|hook| hook.call1(obj)).transpose()
         }
         #[cfg(not(Py_3_13))]
         {
@@ -209,9 +658,10 @@ impl<'a> Walker<'a> {
             let function = hook.attribute.borrow().clone();
             match (function, self.this) {
                 (Some(function), Some(this)) if hook.unbound.get() => {
-                    crate::ffi::module::bind(&function, this).map(Some)
+                    function.call2(this, obj).map(Some)
                 }
-                (function, _) => Ok(function),
+                (Some(function), _) => function.call1(obj).map(Some),
+                (None, _) => Ok(None),
             }
         }
     }
@@ -222,8 +672,7 @@ impl<'a> Walker<'a> {
         if self.this.is_none() {
             return Ok(false);
         }
-        let Some(hook) = self.persistent_id()? else { return Ok(false) };
-        let pid = hook.call1(obj)?;
+        let Some(pid) = self.ask_for_persistent_id(obj)? else { return Ok(false) };
         if pid.is_none() {
             return Ok(false);
         }
@@ -507,7 +956,11 @@ impl<'a> Walker<'a> {
         if self.pickler.fast.get() == 0 {
             return Ok(false);
         }
-        self.pickler.cycles.enter(obj)?;
+        if let Err(raised) = self.pickler.cycles.enter(obj) {
+            // CPython leaves here what it could not enter.
+            let _ = self.pickler.cycles.leave(obj);
+            return Err(raised);
+        }
         Ok(true)
     }
 
@@ -559,6 +1012,17 @@ impl<'a> Walker<'a> {
             return self.save_global(obj, Some(&reduced));
         }
         match reduced.cast::<Tuple>() {
+            Some(tuple) if self.is_plain_call(tuple) => {
+                let Some(callable) = tuple.get(0).map(Object::own) else { return Ok(()) };
+                self.deepen()?;
+                self.push(Frame::Planned(PlannedFrame {
+                    obj,
+                    at: PlannedAt::Callable,
+                    state: Some(reduced),
+                    counted: true,
+                }))?;
+                self.save(callable, false)
+            }
             Some(tuple) => self.push_reduce(Some(obj), tuple.own_view(), true),
             None => {
                 let class = &self.state.pickling_error;
@@ -574,6 +1038,15 @@ impl<'a> Walker<'a> {
                 Err(raise(class, "__reduce__ must return a string or tuple"))
             }
         }
+    }
+
+    /// Whether a reduction is a class and its arguments, perhaps with a state: most are, and need no
+    /// further look.
+    fn is_plain_call(&self, reduced: &Tuple) -> bool {
+        let is = |n, what: fn(&Object) -> bool| reduced.get(n).is_some_and(what);
+        matches!(reduced.len(), 2 | 3)
+            && is(0, |callable| callable.is_class_named_otherwise(b"__newobj"))
+            && is(1, |args| args.cast::<Tuple>().is_some())
     }
 
     /// Writes an object as `callable(*args)`, on the pickler's own account.
@@ -637,8 +1110,8 @@ impl<'a> Walker<'a> {
             return Ok(());
         }
         let at = if protocol >= 4 {
-            // Up to 3.12 a name without dots is written as PyUnicode_Split gives it back.
-            if !self.state.version.chained_getattr && global.path.len() == 1 {
+            // Up to 3.13 a name without dots is written as PyUnicode_Split gives it back.
+            if !self.state.version.explains && global.path.len() == 1 {
                 global.name = global.path[0].own();
             }
             GlobalAt::Module
@@ -725,6 +1198,9 @@ impl<'a> Walker<'a> {
 
     /// Goes on with the topmost frame: until it waits for a child, or is done.
     fn step(&mut self) -> Step {
+        if self.may_stretch() && self.resume()? {
+            return Ok(());
+        }
         match self.frames.last_mut() {
             Some(Frame::Tuple { .. }) => self.step_tuple(),
             Some(Frame::List(_)) => self.step_list(),
@@ -747,8 +1223,68 @@ impl<'a> Walker<'a> {
                 self.frames.pop();
                 Ok(())
             }
+            Some(Frame::Planned(_)) => self.step_planned(),
             None => Ok(()),
         }
+    }
+
+    /// What an instance was waiting for is written.
+    fn step_planned(&mut self) -> Step {
+        let Some(Frame::Planned(frame)) = self.frames.last_mut() else { return Ok(()) };
+        let (obj, at) = (frame.obj.clone(), frame.at);
+        match at {
+            PlannedAt::Class => {
+                frame.at = PlannedAt::State;
+                let state = frame.state.take().filter(|state| !state.is_none());
+                self.edge()?;
+                self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
+                self.memoize(obj)?;
+                if let Some(state) = state {
+                    return self.child_made(state, None);
+                }
+            }
+            PlannedAt::State => self.out.op(Opcode::Build),
+            PlannedAt::Callable => {
+                frame.at = PlannedAt::Arguments;
+                if let Some(reduced) = frame.state.take() {
+                    return self.child_made(reduced, Some(1));
+                }
+            }
+            PlannedAt::Arguments => {
+                frame.at = PlannedAt::State;
+                let reduced = frame.state.take();
+                self.out.op(Opcode::Reduce);
+                if self.is_memoized(&obj) {
+                    // It was written as part of its own arguments: drop this one, fetch that.
+                    self.out.op(Opcode::Pop);
+                    self.get(&obj)?;
+                } else {
+                    self.memoize(obj)?;
+                    if let Some(reduced) = reduced
+                        && let Some(state) = reduced.cast::<Tuple>().and_then(|tuple| tuple.get(2))
+                        && !state.is_none()
+                    {
+                        return self.child_made(reduced, Some(2));
+                    }
+                }
+            }
+            PlannedAt::NewArguments => {
+                self.out.op(Opcode::NewObj);
+                if self.is_memoized(&obj) {
+                    self.out.op(Opcode::Pop);
+                    self.get(&obj)?;
+                } else {
+                    self.memoize(obj)?;
+                }
+            }
+        }
+        // Dropping the state may run Python: the frame is gone by then.
+        if let Some(Frame::Planned(frame)) = self.frames.pop()
+            && frame.counted
+        {
+            self.depth -= 1;
+        }
+        Ok(())
     }
 
     fn step_tuple(&mut self) -> Step {
@@ -1083,8 +1619,7 @@ impl<'a> Walker<'a> {
             // Where entries were moved under the position, items may run out at the same size.
             let ran_out = self.state.version.trims_batches && frame.batch == 0;
             if frame.dict.len() != frame.size || ran_out {
-                let message = "dictionary changed size during iteration";
-                return Err(raise(&Exc::RuntimeError, message).into());
+                return Err(changed_size().into());
             }
             let more = if self.state.version.trims_batches {
                 frame.done < frame.size
@@ -1490,6 +2025,19 @@ impl Frame {
                 error::add_note("when serializing {} element", &[Part::TypeOf(set)]);
             }
             Frame::Reduce(frame) => frame.note(in_child),
+            Frame::Planned(PlannedFrame { obj, at, .. }) => {
+                if in_child {
+                    let what = match at {
+                        PlannedAt::Class => "when serializing {} class",
+                        PlannedAt::Callable => "when serializing {} reconstructor",
+                        PlannedAt::Arguments => "when serializing {} reconstructor arguments",
+                        PlannedAt::State => "when serializing {} state",
+                        PlannedAt::NewArguments => "when serializing {} __new__ arguments",
+                    };
+                    error::add_note(what, &[Part::TypeOf(obj)]);
+                }
+                error::add_note("when serializing {} object", &[Part::TypeOf(obj)]);
+            }
             _ => {}
         }
     }
@@ -1538,6 +2086,11 @@ impl ReduceFrame {
             error::add_note("when serializing {} object", &[Part::TypeOf(obj)]);
         }
     }
+}
+
+#[cold]
+fn changed_size() -> Raised {
+    raise(&Exc::RuntimeError, "dictionary changed size during iteration")
 }
 
 fn empty_tuple() -> PyResult<Obj> {

@@ -170,6 +170,7 @@ struct File {
     readinto: Option<Obj>,
     peek: Option<Obj>,
     loan_type: Obj,
+    reads_on_into: bool,
 }
 
 impl Input {
@@ -203,7 +204,11 @@ impl Input {
             return Err(raise(&Exc::TypeError, text));
         };
         let loan_type = state.types.loan.clone();
-        Ok(Input::new(state, Some(File { read, readline, readinto, peek, loan_type })))
+        let reads_on_into = state.version.reads_on_into;
+        Ok(Input::new(
+            state,
+            Some(File { read, readline, readinto, peek, loan_type, reads_on_into }),
+        ))
     }
 
     /// Shows the references to the cycle collector.
@@ -404,7 +409,17 @@ impl File {
             let start = end;
             end += start.min(n - start);
             bytes = buffer::grow(bytes, end)?;
-            bytes = self.read_into(bytes, start, end)?;
+            if self.reads_on_into {
+                bytes = self.read_into(bytes, start, end)?;
+                continue;
+            }
+            let more = self.read.call1(&*size(end - start)?)?;
+            let more = Buffer::contiguous(&more)?;
+            let more = more.as_slice();
+            buffer::write(&bytes, start, more.get(..end - start).unwrap_or(more));
+            if more.len() < end - start {
+                return Err(ErrorKind::Truncated.into());
+            }
         }
         // A file that gives less than asked for has ended, or should have.
         if first.len() < CHUNK { Err(ErrorKind::Truncated.into()) } else { Ok(bytes) }

@@ -1,0 +1,103 @@
+//! Reference counts, ints, strings; the items of lists and tuples.
+
+use crate::ffi::object::Object;
+use crate::ffi::{Int, List, Str, Tuple};
+use pyo3_ffi as c;
+
+impl Object {
+    /// Whether there is exactly one reference to the object. Immortal objects count as shared.
+    #[inline(always)]
+    pub(crate) fn is_unshared(&self) -> bool {
+        // SAFETY: reads the count of a live object.
+        unsafe { c::Py_REFCNT(self.as_ptr()) == 1 }
+    }
+}
+
+/// An int of at most one digit: what is behind the object's head.
+#[repr(C)]
+struct OneDigit {
+    head: c::PyObject,
+    /// Up to 3.11: the number of digits, negative for negative ints. Since: the number of digits
+    /// shifted by three, and 0, 1 or 2 for positive, zero and negative ints.
+    tag: isize,
+    digit: u32,
+}
+
+impl Int {
+    /// The value of an int of at most one digit (of 30 bits).
+    #[inline(always)]
+    pub(crate) fn compact(&self) -> Option<i64> {
+        // SAFETY: an int has the head, the tag, and room for one digit at least.
+        let int = unsafe { &*self.as_ptr().cast::<OneDigit>() };
+        #[cfg(not(Py_3_12))]
+        {
+            let digit = i64::from(int.digit);
+            if (-1..=1).contains(&int.tag) { Some(int.tag as i64 * digit) } else { None }
+        }
+        #[cfg(Py_3_12)]
+        {
+            let digit = i64::from(int.digit);
+            if int.tag < 2 << 3 { Some((1 - (int.tag as i64 & 3)) * digit) } else { None }
+        }
+    }
+}
+
+/// A string of ASCII characters: what is before its characters.
+#[repr(C)]
+struct AsciiHead {
+    head: c::PyObject,
+    length: isize,
+    hash: isize,
+    /// From the lowest bit on: two for interning, three for the kind, "compact", "ascii".
+    state: u32,
+    #[cfg(not(Py_3_12))]
+    wstr: *mut u8,
+}
+
+const COMPACT_ASCII: u32 = 0b110_0000;
+
+impl Str {
+    /// The characters of a string that is all ASCII; None for others.
+    #[inline(always)]
+    pub(crate) fn ascii(&self) -> Option<&[u8]> {
+        let ptr = self.as_ptr().cast::<AsciiHead>();
+        // SAFETY: every string starts with these fields.
+        let (state, length) = unsafe { ((*ptr).state, (*ptr).length) };
+        if state & COMPACT_ASCII != COMPACT_ASCII {
+            return None;
+        }
+        // SAFETY: the characters of a compact string are behind its head; they never change.
+        Some(unsafe { std::slice::from_raw_parts(ptr.add(1).cast(), length.unsigned_abs()) })
+    }
+}
+
+impl List {
+    /// The items, until something changes the list.
+    #[inline(always)]
+    pub(crate) fn items(&self) -> &[&Object] {
+        let list = self.as_ptr().cast::<c::PyListObject>();
+        // SAFETY: a live list has `ob_size` references in `ob_item`, none of them NULL once code
+        // other than the list's maker sees it. Changing the list takes running Python (rule 3).
+        unsafe {
+            let length = (*list).ob_base.ob_size.unsigned_abs();
+            if length == 0 {
+                return &[];
+            }
+            std::slice::from_raw_parts((*list).ob_item.cast(), length)
+        }
+    }
+}
+
+impl Tuple {
+    /// The items.
+    #[inline(always)]
+    pub(crate) fn items(&self) -> &[&Object] {
+        let tuple = self.as_ptr().cast::<c::PyTupleObject>();
+        // SAFETY: a live tuple has `ob_size` references behind its head, none of them NULL once
+        // code other than the tuple's maker sees it.
+        unsafe {
+            let length = (*tuple).ob_base.ob_size.unsigned_abs();
+            std::slice::from_raw_parts((&raw const (*tuple).ob_item).cast(), length)
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! How instances of a type are written, worked out once for each type.
+//!
+//! `object.__reduce_ex__` does the same work for each instance: it looks up the hooks, finds the
+//! names of the slots, and makes a tuple, a dict and a function's reference that the pickler takes
+//! apart again. A plan is the outcome, good for as long as the type is what it was. It is made
+//! without running Python; where that cannot be, the plan is [`Plan::Generic`].
+
+use crate::ffi::layout::{Attributes, DictPlace, Entries, Named, PLAIN_SIZE, TypeFacts};
+use crate::ffi::{Dict, Obj, Object, Own, Str, Tuple, Type, datetime, types};
+use crate::state::State;
+use halfsour::Fetch;
+
+/// How an instance of a type is written.
+pub(super) enum Plan {
+    /// By asking it, step by step.
+    Generic,
+    /// The class has slots that nobody has listed yet (`copyreg._slotnames`); then as [`Generic`].
+    ///
+    /// [`Generic`]: Plan::Generic
+    Unlisted,
+    /// By its class and its attributes: `object.__reduce_ex__` and all that it asks is untouched.
+    Instance(Shape),
+    /// As a plain tuple in its class: what `collections.namedtuple` makes.
+    NamedTuple,
+    /// As a class of `datetime` with a few bytes or numbers.
+    DateTime(datetime::Kind),
+    /// Like [`Plan::Instance`], but with a `__getstate__` of its own, which is Python. Instances have
+    /// their dict there.
+    GetState(Option<DictPlace>),
+    /// By a `__reduce__` of its own, which is Python.
+    Reduce(Option<DictPlace>),
+}
+
+/// A hook that a plan has the walker call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hook {
+    GetState,
+    Reduce,
+}
+
+/// What an instance's state is made of.
+pub(super) struct Shape {
+    pub(super) dict: Option<DictPlace>,
+    /// Names and offsets.
+    pub(super) slots: Box<[(Obj, usize)]>,
+}
+
+/// A type's plan, and what the current dump wrote for it already.
+pub(super) struct Entry {
+    class: usize,
+    version: u32,
+    /// the version of the class's own class, where that is not `type`
+    metaclass: u32,
+    /// The epoch in which it was last seen to be good.
+    checked: u64,
+    plan: Plan,
+    /// The plan is not in force in this epoch: a dispatch table has the type, or `copyreg` is not what
+    /// it was.
+    barred: bool,
+    pub(super) written: Written,
+    /// The table of shared keys, and how many of them, that hold no name of a hook.
+    harmless: (usize, usize),
+}
+
+/// References to what is in the memo.
+#[derive(Default)]
+pub(super) struct Written {
+    /// The memo's stamp.
+    stamp: u64,
+    pub(super) class: Option<Fetch>,
+    /// The names of attributes, by address, at their places in the table of shared keys.
+    names: Vec<(usize, Fetch)>,
+    /// The names of slots.
+    slots: Vec<Option<Fetch>>,
+}
+
+impl Written {
+    /// Forgets what an earlier memo knew.
+    #[inline(always)]
+    pub(super) fn renew(&mut self, stamp: u64) {
+        if self.stamp != stamp {
+            self.stamp = stamp;
+            self.class = None;
+            self.names.clear();
+            self.slots.clear();
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn name(&self, place: usize, name: &Object) -> Option<Fetch> {
+        match self.names.get(place) {
+            Some((address, fetch)) if *address == name.address() => Some(*fetch),
+            _ => None,
+        }
+    }
+
+    pub(super) fn note_name(&mut self, place: usize, name: &Object, index: i64) {
+        let Ok(fetch) = Fetch::new(index) else { return };
+        if self.names.len() <= place {
+            self.names.resize(place + 1, (0, Fetch::default()));
+        }
+        self.names[place] = (name.address(), fetch);
+    }
+
+    #[inline(always)]
+    pub(super) fn slot(&self, number: usize) -> Option<Fetch> {
+        self.slots.get(number).copied().flatten()
+    }
+
+    pub(super) fn note_slot(&mut self, number: usize, index: i64) {
+        if self.slots.len() <= number {
+            self.slots.resize(number + 1, None);
+        }
+        self.slots[number] = Fetch::new(index).ok();
+    }
+}
+
+/// All plans of one interpreter.
+pub(crate) struct Plans {
+    /// Places in `entries`, plus one, by the type's address; a power of two in size.
+    table: Vec<u32>,
+    entries: Vec<Entry>,
+    epoch: u64,
+    /// The epoch in which `copyreg` was last seen to be as it should.
+    copyreg_checked: u64,
+}
+
+/// So many types have plans; with more, all are forgotten.
+const MOST: usize = 1 << 12;
+
+impl Default for Plans {
+    fn default() -> Plans {
+        Plans { table: vec![0; 64], entries: Vec::new(), epoch: 1, copyreg_checked: 0 }
+    }
+}
+
+impl Plans {
+    /// Python may have run since: what plans rest on is to be looked at again.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.epoch += 1;
+    }
+
+    /// The place of the plan for instances of `class`. `table` is the dispatch table in force.
+    #[inline(always)]
+    pub(super) fn find(&mut self, state: &State, table: &Dict, class: &Type) -> usize {
+        let place = self.slot(class.address());
+        if let Some(entry) = self.entries.get((self.table[place] as usize).wrapping_sub(1))
+            && entry.checked == self.epoch
+        {
+            return self.table[place] as usize - 1;
+        }
+        self.check(state, table, class, place)
+    }
+
+    #[inline(always)]
+    pub(super) fn entry(&mut self, place: usize) -> &mut Entry {
+        &mut self.entries[place]
+    }
+
+    #[inline(always)]
+    pub(super) fn plan(&self, place: usize) -> &Plan {
+        let entry = &self.entries[place];
+        if entry.barred { &Plan::Generic } else { &entry.plan }
+    }
+
+    #[inline(always)]
+    fn slot(&self, address: usize) -> usize {
+        let mask = self.table.len() - 1;
+        // The low bits of types' addresses are much the same.
+        let mut place = (address >> 4) ^ (address >> 10);
+        loop {
+            let number = self.table[place & mask] as usize;
+            if number == 0 || self.entries[number - 1].class == address {
+                return place & mask;
+            }
+            place += 1;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check(&mut self, state: &State, table: &Dict, class: &Type, mut place: usize) -> usize {
+        if self.table[place] == 0 {
+            if self.entries.len() >= MOST {
+                *self = Plans { epoch: self.epoch, ..Plans::default() };
+            }
+            self.entries.push(Entry {
+                class: class.address(),
+                version: 0,
+                metaclass: 0,
+                checked: 0,
+                plan: Plan::Generic,
+                barred: false,
+                written: Written::default(),
+                harmless: (0, 0),
+            });
+            if self.entries.len() * 2 > self.table.len() {
+                self.table = vec![0; self.table.len() * 4];
+                for number in 1..self.entries.len() {
+                    let place = self.slot(self.entries[number - 1].class);
+                    self.table[place] = number as u32;
+                }
+            }
+            place = self.slot(class.address());
+            self.table[place] = self.entries.len() as u32;
+        }
+        let number = self.table[place] as usize - 1;
+        let copyreg_is_known = self.copyreg_is_known(state);
+        let entry = &mut self.entries[number];
+        entry.checked = self.epoch;
+        // A version belongs to one type in one condition; a type without one is uncertain.
+        let is_dispatched = has(table, class);
+        if !is_dispatched
+            && (entry.version == 0
+                || entry.version != class.version_tag()
+                || entry.metaclass != metaclass_version(class)
+                || matches!(entry.plan, Plan::Unlisted))
+        {
+            entry.plan = Plan::make(state, class);
+            entry.version = class.version_tag();
+            entry.metaclass = metaclass_version(class);
+            entry.harmless = (0, 0);
+        }
+        entry.barred = is_dispatched || entry.version == 0 || !copyreg_is_known;
+        number
+    }
+
+    /// The hook that the walker is to call for an object, if no attribute of its own hides one.
+    pub(super) fn hook(&mut self, state: &State, table: &Dict, object: &Object) -> Option<Hook> {
+        let place = self.find(state, table, object.type_of());
+        let (hook, dict) = match *self.plan(place) {
+            Plan::GetState(dict) => (Hook::GetState, dict),
+            Plan::Reduce(dict) => (Hook::Reduce, dict),
+            _ => return None,
+        };
+        let entry = self.entry(place);
+        let entries = match dict.map(|dict| dict.attributes(object)) {
+            None | Some(Attributes::Empty) => return Some(hook),
+            Some(Attributes::Values(entries)) => entries,
+            Some(Attributes::Dict(dict)) => dict.entries(),
+        };
+        entry.hide_nothing(entries).then_some(hook)
+    }
+
+    /// `copyreg.__newobj__` is what instances are written with, by its name; programs can change it.
+    fn copyreg_is_known(&mut self, state: &State) -> bool {
+        if self.copyreg_checked != self.epoch && state.newobj_is_known() {
+            self.copyreg_checked = self.epoch;
+        }
+        self.copyreg_checked == self.epoch
+    }
+}
+
+/// 0 for `type`, which cannot change.
+fn metaclass_version(class: &Type) -> u32 {
+    let metaclass = class.type_of();
+    if metaclass.as_obj().is(types::type_()) { 0 } else { metaclass.version_tag() }
+}
+
+/// Whether a class is asked for its attributes as plain classes are, and knows no other
+/// `__reduce__`, `__qualname__` or `__module__` than they.
+pub(super) fn has_plain_metaclass(state: &State, class: &Type) -> bool {
+    let metaclass = class.type_of();
+    let Some(plain) = types::type_().cast::<Type>() else { return false };
+    let names = &state.names;
+    metaclass.as_obj().is(plain)
+        || (metaclass.has_getattr_of(plain)
+            && [&names.reduce, &names.qualname, &names.module].iter().all(|name| {
+                match (metaclass.lookup(name), plain.lookup(name)) {
+                    (Some(own), Some(base)) => own.is(base),
+                    (own, base) => own.is_none() && base.is_none(),
+                }
+            }))
+}
+
+/// Whether a dispatch table has a type, by identity: asking for it might run Python.
+pub(super) fn has(table: &Dict, class: &Object) -> bool {
+    let entries = table.entries();
+    (0..entries.slots()).any(|slot| entries.get(slot).is_some_and(|(key, _)| key.is(class)))
+}
+
+impl Entry {
+    /// Whether no attribute hides a hook of the class.
+    #[inline(always)]
+    pub(super) fn hide_nothing(&mut self, entries: Entries<'_>) -> bool {
+        match entries {
+            Entries::Split(keys, _) => self.are_harmless(keys),
+            Entries::Named(entries) => {
+                entries.iter().all(|entry| entry.key.is_none_or(|key| !is_hook(key)))
+            }
+            // Keys that are no strings are left to those who can compare them.
+            Entries::Hashed(_) => false,
+        }
+    }
+
+    /// Whether none of the keys does.
+    #[inline(always)]
+    fn are_harmless(&mut self, keys: &[Named<'_>]) -> bool {
+        let table = (keys.as_ptr().addr(), keys.len());
+        self.harmless == table || self.look_for_hooks(keys, table)
+    }
+
+    #[cold]
+    fn look_for_hooks(&mut self, keys: &[Named<'_>], table: (usize, usize)) -> bool {
+        if keys.iter().any(|entry| entry.key.is_some_and(is_hook)) {
+            return false;
+        }
+        self.harmless = table;
+        true
+    }
+}
+
+/// Whether an instance attribute of this name is seen by `object.__reduce_ex__` or its caller.
+/// Unknown kinds of keys count too.
+#[inline(always)]
+fn is_hook(name: &Object) -> bool {
+    match name.cast_exact::<Str>() {
+        Some(name) => match name.ascii() {
+            Some([b'_', b'_', rest @ ..]) => rest == b"reduce_ex__" || rest == b"getstate__",
+            _ => false,
+        },
+        None => true,
+    }
+}
+
+impl Plan {
+    fn make(state: &State, class: &Type) -> Plan {
+        if let Some(kind) = datetime::Kind::of(class) {
+            return Plan::DateTime(kind);
+        }
+        let names = &state.names;
+        let Some(base) = types::object().cast::<Type>() else { return Plan::Generic };
+        let own = |name: &Object| {
+            class.lookup(name).zip(base.lookup(name)).is_some_and(|(own, base)| own.is(base))
+        };
+        if !class.is_heap_type()
+            || class.is_metaclass()
+            || !has_plain_metaclass(state, class)
+            || !class.has_generic_getattr()
+            || !class.has_new()
+            || !own(&names.class)
+            || !own(&names.reduce_ex)
+            || class.lookup(&names.getnewargs_ex).is_some()
+        {
+            return Plan::Generic;
+        }
+        let default_reduce = own(&names.reduce);
+        let default_state = own(&names.getstate);
+        if let Some(getnewargs) = class.lookup(&names.getnewargs) {
+            let is_namedtuple = default_reduce
+                && default_state
+                && state.is_namedtuple_getnewargs(getnewargs)
+                && class.is_plain_tuple(&names.iter);
+            return if is_namedtuple { Plan::NamedTuple } else { Plan::Generic };
+        }
+        let facts = TypeFacts::of(class);
+        if facts.dict_is_elsewhere {
+            return Plan::Generic;
+        }
+        if !default_reduce {
+            let python = class.lookup(&names.reduce).is_some_and(Object::is_function);
+            return if python { Plan::Reduce(facts.dict) } else { Plan::Generic };
+        }
+        if class.is_list_or_dict() {
+            return Plan::Generic;
+        }
+        if !default_state {
+            let python = class.lookup(&names.getstate).is_some_and(Object::is_function);
+            return if python { Plan::GetState(facts.dict) } else { Plan::Generic };
+        }
+        if facts.itemsize != 0 {
+            return Plan::Generic;
+        }
+        let Some(slots) = Shape::slots(state, class) else { return Plan::Unlisted };
+        // More than that, and the instance holds what only its class knows of.
+        let words = usize::from(facts.dict.is_some()) + usize::from(facts.weakrefs) + slots.len();
+        let known = PLAIN_SIZE + words * size_of::<usize>();
+        let managed = facts.dict == Some(DictPlace::Managed);
+        if facts.basicsize > known - if managed { size_of::<usize>() } else { 0 } {
+            return Plan::Generic;
+        }
+        let offsets = slots
+            .items()
+            .iter()
+            .map(|name| facts.slot_offset(class, name).map(|offset| (name.own(), offset)));
+        match offsets.collect::<Option<Box<[_]>>>() {
+            Some(slots) => Plan::Instance(Shape { dict: facts.dict, slots }),
+            None => Plan::Generic,
+        }
+    }
+}
+
+impl Shape {
+    /// The names of the slots, as `copyreg._slotnames` has listed them; None if it has not.
+    fn slots(state: &State, class: &Type) -> Option<Own<Tuple>> {
+        let listed = class.own_attribute(&state.names.slotnames)?;
+        let list = listed.cast_exact::<crate::ffi::List>()?;
+        Tuple::from_items(list.items().iter().map(|name| name.own()).collect::<Vec<_>>()).ok()
+    }
+}

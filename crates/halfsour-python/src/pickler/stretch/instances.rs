@@ -1,0 +1,461 @@
+//! Instances, by the plan of their type; and their classes.
+
+use super::*;
+use crate::ffi::datetime::Parts;
+use crate::ffi::layout::Attributes;
+use crate::pickler::global;
+use crate::pickler::plan::{self, Plan};
+use halfsour::{Fetch, Opcode};
+
+/// More bytes than the opcodes take that begin an instance: into a file, they are written in one
+/// frame, or by the walker.
+const HEADER: usize = 64;
+
+impl<'q, S: Sink> Stretch<'_, 'q, S> {
+    /// As [`is_asked_for`](Stretch::is_asked_for), but instances are kept even where nobody sees
+    /// them: they may have finalisers, which run when all is written.
+    #[inline(always)]
+    fn is_instance_asked_for(&self, object: &Object) -> bool {
+        self.keeping != Keeping::Unshared || !object.is_unshared()
+    }
+
+    /// Writes an instance, or begins to, if its type's plan is for us.
+    pub(super) fn instance(&mut self, object: &'q Object) -> Put<'q> {
+        let stop = Put::Stop(Stop::At(object));
+        let Some(table) = self.table else { return stop };
+        if self.out.protocol() < 2 {
+            return stop;
+        }
+        if self.signals_are_due() {
+            return Put::Stop(Stop::Signals(object));
+        }
+        if let Some(class) = object.cast::<Type>() {
+            return if self.global(class) { Put::Done } else { stop };
+        }
+        if self.to_file && self.out.room() < HEADER {
+            return stop;
+        }
+        let class = object.type_of();
+        let place = self.plans.find(self.state, table, class);
+        self.begin_instance(object, class, place)
+    }
+
+    #[inline(always)]
+    fn begin_instance(&mut self, object: &'q Object, class: &'q Type, place: usize) -> Put<'q> {
+        let stop = Put::Stop(Stop::At(object));
+        match self.plans.plan(place) {
+            Plan::Instance(shape) => {
+                let attributes = match shape.dict {
+                    Some(place) => place.attributes(object),
+                    None => Attributes::Empty,
+                };
+                let has_slots = !shape.slots.is_empty()
+                    && shape.slots.iter().any(|(_, offset)| object.slot(*offset).is_some());
+                self.begin_plain(object, class, place, attributes, has_slots)
+            }
+            Plan::NamedTuple => {
+                let Some(tuple) = object.cast::<Tuple>() else { return stop };
+                if !self.class(class, place) {
+                    return stop;
+                }
+                self.edge();
+                if tuple.len() == 0 {
+                    self.out.op(Opcode::EmptyTuple);
+                    self.new_object(object);
+                    return Put::Done;
+                }
+                self.open(object);
+                self.open_tuple(tuple, Then::NewObj(object))
+            }
+            Plan::DateTime(kind) => match kind.parts(object, self.out.protocol()) {
+                Some(parts) if self.out.protocol() >= 3 => {
+                    if !self.class(class, place) {
+                        return stop;
+                    }
+                    self.datetime(parts);
+                    let is_shared = self.is_instance_asked_for(object);
+                    self.memoize(object, is_shared);
+                    Put::Done
+                }
+                _ => stop,
+            },
+            Plan::Unlisted => Put::Stop(Stop::Unlisted(object)),
+            Plan::Generic | Plan::GetState(_) | Plan::Reduce(_) => stop,
+        }
+    }
+
+    /// Writes the arguments of a class of `datetime`, and REDUCE.
+    fn datetime(&mut self, parts: Parts) {
+        self.edge();
+        match parts {
+            Parts::Packed(bytes, length) => {
+                let packed = bytes.get(..length).unwrap_or(&bytes);
+                // Ten bytes always fit.
+                let _ = self.out.payload(Payload::Bytes, packed);
+                let mut args = None;
+                self.memoize_made(|| {
+                    let bytes = Bytes::new(packed)?.into_obj();
+                    args = Some(Tuple::from_items([bytes.clone()])?.into_obj());
+                    Ok(bytes)
+                });
+                self.out.op(Opcode::Tuple1);
+                self.memoize_made(|| args.ok_or(Raised));
+            }
+            Parts::Numbers(numbers) => {
+                for number in numbers {
+                    self.edge();
+                    self.out.int(number);
+                }
+                self.out.op(Opcode::Tuple3);
+                self.memoize_made(|| {
+                    let [a, b, c] = numbers.map(|number| Int::new(i64::from(number)));
+                    Ok(Tuple::from_items([a?, b?, c?])?.into_obj())
+                });
+            }
+        }
+        self.out.op(Opcode::Reduce);
+    }
+
+    /// Writes an instance by its class and its attributes, or begins to.
+    #[inline(always)]
+    fn begin_plain(
+        &mut self,
+        object: &'q Object,
+        class: &'q Type,
+        place: usize,
+        attributes: Attributes<'q>,
+        has_slots: bool,
+    ) -> Put<'q> {
+        let stop = Put::Stop(Stop::At(object));
+        let (entries, dict, size) = match attributes {
+            Attributes::Empty => (None, None, 0),
+            Attributes::Values(entries) => (Some(entries), None, entries.slots()),
+            Attributes::Dict(dict) => (Some(dict.entries()), Some(dict), dict.len()),
+        };
+        // Attributes that hide hooks of the class are the walker's business.
+        let harmless = entries.is_none_or(|entries| self.plans.entry(place).hide_nothing(entries));
+        if !harmless || dict.is_some_and(|dict| dict.cast_exact::<Dict>().is_none()) {
+            return stop;
+        }
+        if self.keeping != Keeping::Unshared && (size > 0 || has_slots) {
+            return self.begin_kept(object, class, place, size > 0, has_slots);
+        }
+        if !self.class(class, place) {
+            return stop;
+        }
+        self.edge();
+        self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
+        let is_shared = self.is_instance_asked_for(object);
+        self.memoize(object, is_shared);
+        let then = if has_slots { Then::Slots(object, place) } else { Then::Build(object) };
+        let Some(entries) = entries.filter(|_| size > 0) else {
+            if !has_slots {
+                return Put::Done;
+            }
+            self.edge();
+            self.out.none();
+            return self.begin_slots(object, place);
+        };
+        self.edge();
+        if let Some(dict) = dict {
+            let is_shared = !dict.is_unshared();
+            if is_shared {
+                if let Some(index) = self.memo.get(dict) {
+                    self.no_memory |= self.out.get(index).is_err();
+                    return self.finish_put(then);
+                }
+                self.out.op(Opcode::EmptyDict);
+                self.memoize(dict, true);
+            } else {
+                self.out.op(Opcode::EmptyDict);
+                self.memo_skip();
+            }
+        } else {
+            self.out.op(Opcode::EmptyDict);
+            self.memo_skip();
+        }
+        match (entries, dict) {
+            (Entries::Split(keys, values), _) => {
+                if size > 1 {
+                    self.out.op(Opcode::Mark);
+                }
+                self.begin_attributes(AttributesFrame {
+                    keys,
+                    values,
+                    next: 0,
+                    value_is_next: false,
+                    place,
+                    then,
+                })
+            }
+            (_, Some(dict)) => self.open_dict(dict, size, then),
+            (_, None) => stop,
+        }
+    }
+
+    /// As [`begin_plain`](Stretch::begin_plain), with a state that exists: once Python runs, it may
+    /// look at the dict of an instance that was written.
+    fn begin_kept(
+        &mut self,
+        object: &'q Object,
+        class: &'q Type,
+        place: usize,
+        has_dict: bool,
+        has_slots: bool,
+    ) -> Put<'q> {
+        let stop = Put::Stop(Stop::At(object));
+        let dict = if has_dict { object.instance_dict() } else { Ok(Object::none().own()) };
+        let state =
+            dict.and_then(
+                |dict| {
+                    if has_slots { self.slots_state(object, place, dict) } else { Ok(dict) }
+                },
+            );
+        let Ok(state) = state else {
+            error::clear();
+            return stop;
+        };
+        let state = self.keep.hold(state);
+        if !self.class(class, place) {
+            return stop;
+        }
+        self.edge();
+        self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
+        self.memoize(object, true);
+        self.edge();
+        let then = Then::Build(object);
+        if has_slots {
+            return match state.cast_exact::<Tuple>() {
+                Some(tuple) => self.open_tuple(tuple, then),
+                None => Put::Stop(Stop::Raised),
+            };
+        }
+        if let Some(index) = self.memo.get(state) {
+            self.no_memory |= self.out.get(index).is_err();
+            self.out.op(Opcode::Build);
+            return Put::Done;
+        }
+        let Some(dict) = state.cast_exact::<Dict>() else { return Put::Stop(Stop::Raised) };
+        self.out.op(Opcode::EmptyDict);
+        self.memoize(state, true);
+        self.open_dict(dict, dict.len(), then)
+    }
+
+    /// `(dict or None, {name: value of the slot})`
+    fn slots_state(&mut self, object: &Object, place: usize, first: Obj) -> PyResult<Obj> {
+        let slots = Dict::new()?;
+        if let Plan::Instance(shape) = self.plans.plan(place) {
+            for (name, offset) in &shape.slots {
+                if let Some(value) = object.slot(*offset) {
+                    slots.set(name, value)?;
+                }
+            }
+        }
+        Ok(Tuple::from_items([first, slots.into_obj()])?.into_obj())
+    }
+
+    /// Begins the second half of a state: the slots, as a dict that does not exist.
+    pub(super) fn begin_slots(&mut self, object: &'q Object, place: usize) -> Put<'q> {
+        let count = match self.plans.plan(place) {
+            Plan::Instance(shape) => {
+                shape.slots.iter().filter(|(_, offset)| object.slot(*offset).is_some()).count()
+            }
+            _ => 0,
+        };
+        self.edge();
+        self.out.op(Opcode::EmptyDict);
+        self.memo_skip();
+        if count > 1 {
+            self.out.op(Opcode::Mark);
+        }
+        self.push(Frame::Slots(SlotsFrame { object, next: 0, count, place }))
+    }
+
+    /// Writes the class of an instance. False, and nothing is written, if that takes Python.
+    #[inline(always)]
+    fn class(&mut self, class: &'q Type, place: usize) -> bool {
+        let stamp = self.memo.stamp();
+        let written = &mut self.plans.entry(place).written;
+        written.renew(stamp);
+        if let Some(fetch) = written.class {
+            self.out.get_again(fetch);
+            return true;
+        }
+        self.first_class(class, place)
+    }
+
+    #[inline(never)]
+    fn first_class(&mut self, class: &'q Type, place: usize) -> bool {
+        if let Some(index) = self.memo.get(class) {
+            if self.out.get(index).is_err() {
+                return false;
+            }
+        } else if !self.global(class) {
+            return false;
+        }
+        let index = self.memo.get(class);
+        self.plans.entry(place).written.class = index.and_then(|index| Fetch::new(index).ok());
+        true
+    }
+
+    /// Writes a class that is not in the memo as a global, if it is where it says, and finding it
+    /// takes no Python. Else false, and nothing is written.
+    pub(super) fn global(&mut self, class: &'q Type) -> bool {
+        let state = self.state;
+        let found = self.out.protocol() >= 4
+            && state.extension_registry.len() == 0
+            && plan::has_plain_metaclass(state, class)
+            && self.table.is_some_and(|table| !plan::has(table, class.type_of()))
+            && !is_type_of_singleton(class)
+            && state.import_is_known();
+        let Some((module, name)) = found.then(|| global::find_quietly(state, class)).flatten()
+        else {
+            return false;
+        };
+        let (module, name) = (self.keep.hold(module), self.keep.hold(name));
+        let is_short = |name: &Object| {
+            name.cast_exact::<Str>().and_then(Str::ascii).is_some_and(|name| name.len() < 256)
+        };
+        if !is_short(module) || !is_short(name) {
+            return false;
+        }
+        // In a file, all of it must be in one frame.
+        if self.to_file && self.out.room() < 2 * 256 + HEADER {
+            return false;
+        }
+        for name in [module, name] {
+            // Both are short, and come without a stop.
+            let _ = self.key(name);
+        }
+        self.out.op(Opcode::StackGlobal);
+        self.memoize(class, true);
+        true
+    }
+
+    /// Most attributes are leaves: then they need no frame.
+    #[inline(always)]
+    fn begin_attributes(&mut self, mut frame: AttributesFrame<'q>) -> Put<'q> {
+        while let Some(number) = frame.values.place(frame.next) {
+            let key = frame.keys.get(number).and_then(|entry| entry.key);
+            if let Some((key, value)) = key.zip(frame.values.get(number)) {
+                if self.out.is_full() {
+                    return self.push(Frame::Attributes(frame));
+                }
+                match self.name(key, frame.place, number) {
+                    Put::Done => {}
+                    put => return put,
+                }
+                if !self.leaf(value) {
+                    frame.value_is_next = true;
+                    return self.push(Frame::Attributes(frame));
+                }
+            }
+            frame.next += 1;
+        }
+        let is_one = frame.values.len() == 1;
+        self.out.op(if is_one { Opcode::SetItem } else { Opcode::SetItems });
+        self.finish_put(frame.then)
+    }
+
+    pub(super) fn attributes(&mut self, mut frame: AttributesFrame<'q>) -> Step<'q> {
+        let at = self.frames.len() - 1;
+        while let Some(number) = frame.values.place(frame.next) {
+            frame.next += 1;
+            let key = frame.keys.get(number).and_then(|entry| entry.key);
+            let Some((key, value)) = key.zip(frame.values.get(number)) else { continue };
+            if !std::mem::take(&mut frame.value_is_next) {
+                match self.name(key, frame.place, number) {
+                    Put::Done => {}
+                    put => return self.wait(at, Frame::Attributes(frame), put),
+                }
+            }
+            match self.put(value) {
+                Put::Done => {}
+                put => return self.wait(at, Frame::Attributes(frame), put),
+            }
+        }
+        let is_one = frame.values.len() == 1;
+        self.out.op(if is_one { Opcode::SetItem } else { Opcode::SetItems });
+        self.frames.truncate(at);
+        self.finish(frame.then);
+        Ok(())
+    }
+
+    pub(super) fn slots(&mut self, mut frame: SlotsFrame<'q>) -> Step<'q> {
+        let at = self.frames.len() - 1;
+        while let Plan::Instance(shape) = self.plans.plan(frame.place) {
+            let number = frame.next;
+            let Some((_, offset)) = shape.slots.get(number) else { break };
+            frame.next += 1;
+            let Some(value) = frame.object.slot(*offset) else { continue };
+            match self.slot_name(frame.place, number) {
+                Put::Done => {}
+                put => return self.wait(at, Frame::Slots(frame), put),
+            }
+            match self.put(value) {
+                Put::Done => {}
+                put => return self.wait(at, Frame::Slots(frame), put),
+            }
+        }
+        let is_one = frame.count == 1;
+        self.out.op(if is_one { Opcode::SetItem } else { Opcode::SetItems });
+        self.frames.truncate(at);
+        self.finish(Then::Build2);
+        Ok(())
+    }
+
+    /// Writes the name of an attribute, which other instances have too.
+    #[inline(always)]
+    fn name(&mut self, name: &'q Object, place: usize, number: usize) -> Put<'q> {
+        if !self.out.is_full()
+            && let Some(fetch) = self.plans.entry(place).written.name(number, name)
+        {
+            self.out.get_again(fetch);
+            return Put::Done;
+        }
+        self.first_name(name, place, number)
+    }
+
+    #[inline(never)]
+    fn first_name(&mut self, name: &'q Object, place: usize, number: usize) -> Put<'q> {
+        let put = self.key(name);
+        if let Some(index) = self.memo.get(name) {
+            self.plans.entry(place).written.note_name(number, name, index);
+        }
+        put
+    }
+
+    /// Writes the name of a slot, which is the plan's.
+    #[inline(always)]
+    fn slot_name(&mut self, place: usize, number: usize) -> Put<'q> {
+        if !self.out.is_full()
+            && let Some(fetch) = self.plans.entry(place).written.slot(number)
+        {
+            self.out.get_again(fetch);
+            return Put::Done;
+        }
+        self.first_slot_name(place, number)
+    }
+
+    #[inline(never)]
+    fn first_slot_name(&mut self, place: usize, number: usize) -> Put<'q> {
+        let name = match self.plans.plan(place) {
+            Plan::Instance(shape) => shape.slots.get(number).map(|(name, _)| name.clone()),
+            _ => None,
+        };
+        let Some(name) = name else { return Put::Done };
+        let name = self.keep.hold(name);
+        let put = self.key(name);
+        if let Some(index) = self.memo.get(name) {
+            self.plans.entry(place).written.note_slot(number, index);
+        }
+        put
+    }
+}
+
+/// The types of None, NotImplemented and `...` are written in a way of their own.
+fn is_type_of_singleton(class: &Type) -> bool {
+    [Object::none(), Object::not_implemented(), Object::ellipsis()]
+        .iter()
+        .any(|singleton| singleton.type_of().as_obj().is(class))
+}

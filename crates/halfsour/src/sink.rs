@@ -1,0 +1,118 @@
+//! Where an [`Emitter`](crate::Emitter)'s bytes go.
+
+/// A growing buffer of bytes.
+///
+/// Memory may run out: then a sink takes no more bytes, keeps what it has, and says so. The emitter's
+/// user asks now and then, and does not check each byte.
+///
+/// ```
+/// use halfsour::{Emitter, Sink};
+///
+/// /// Counts bytes, keeps none.
+/// #[derive(Default)]
+/// struct Count(usize);
+/// impl Sink for Count {
+///     fn put<const N: usize>(&mut self, _: [u8; N], used: usize) {
+///         self.0 += used;
+///     }
+///     fn extend(&mut self, bytes: &[u8]) {
+///         self.0 += bytes.len();
+///     }
+///     fn len(&self) -> usize {
+///         self.0
+///     }
+///     fn overwrite<const N: usize>(&mut self, _: usize, _: [u8; N]) {}
+///     fn remove(&mut self, _: usize, count: usize) {
+///         self.0 -= count;
+///     }
+///     fn is_out_of_memory(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// let mut out = Emitter::with_sink(2, Count::default());
+/// out.begin();
+/// out.int(258);
+/// out.finish();
+/// assert_eq!(out.between_frames(|count| count.0), 6);
+/// ```
+#[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+pub trait Sink {
+    /// Appends the first `used` bytes of `bytes`, at most `N`. A sink may copy all of them, which
+    /// takes no loop, and have the next bytes overwrite the rest.
+    fn put<const N: usize>(&mut self, bytes: [u8; N], used: usize);
+
+    /// Appends all of `bytes`.
+    fn extend(&mut self, bytes: &[u8]);
+
+    /// Appends the first `used` bytes of `head`, `bytes`, and the first `ended` bytes of `tail`.
+    #[inline]
+    fn wrap(&mut self, head: [u8; 8], used: usize, bytes: &[u8], tail: [u8; 8], ended: usize) {
+        self.put(head, used);
+        self.extend(bytes);
+        self.put(tail, ended);
+    }
+
+    /// How many bytes are in the sink.
+    fn len(&self) -> usize;
+
+    /// Replaces the bytes from `at` on, which are in the sink.
+    fn overwrite<const N: usize>(&mut self, at: usize, bytes: [u8; N]);
+
+    /// Removes `count` bytes from `at` on, which are in the sink.
+    fn remove(&mut self, at: usize, count: usize);
+
+    /// Whether memory ran out, so that bytes are missing.
+    fn is_out_of_memory(&self) -> bool;
+}
+
+/// A sink in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    out_of_memory: bool,
+}
+
+impl Buffer {
+    /// Takes the bytes out.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+impl Sink for Buffer {
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N], used: usize) {
+        if let Some(used) = bytes.get(..used) {
+            self.extend(used);
+        }
+    }
+
+    #[inline]
+    fn extend(&mut self, bytes: &[u8]) {
+        if !self.out_of_memory && self.bytes.try_reserve(bytes.len()).is_ok() {
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            self.out_of_memory = true;
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn overwrite<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        if let Some(place) = at.checked_add(N).and_then(|end| self.bytes.get_mut(at..end)) {
+            place.copy_from_slice(&bytes);
+        }
+    }
+
+    fn remove(&mut self, at: usize, count: usize) {
+        drop(self.bytes.drain(at..at + count));
+    }
+
+    fn is_out_of_memory(&self) -> bool {
+        self.out_of_memory
+    }
+}

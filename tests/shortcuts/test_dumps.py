@@ -1,0 +1,718 @@
+"""The shortcuts of dumps: each hazard of shortcuts that was known, as a test against the interpreter's own pickle.
+
+HALFSOUR_GENERIC=1 switches the shortcuts off; these tests must pass both ways.
+"""
+
+import _pickle as stock
+import collections
+import copyreg
+import dataclasses
+import datetime
+import enum
+import gc
+import io
+import re
+import sys
+import weakref
+
+import pytest
+
+import halfsour._pickle as ours
+
+PROTOCOLS = range(6)
+
+
+class Plain:
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+class Inline:
+    def __init__(self, *values):
+        for name, value in zip("abcdefgh", values):
+            setattr(self, name, value)
+
+
+class Slots:
+    __slots__ = ("x", "y")
+
+
+class SlotsAndDict:
+    __slots__ = ("x", "y", "__dict__", "__weakref__")
+
+
+class SlotsBelow(Slots):
+    __slots__ = ("z",)
+
+
+@dataclasses.dataclass(slots=True)
+class Record:
+    a: object
+    b: object
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Frozen:
+    a: object
+    b: object
+
+
+Pair = collections.namedtuple("Pair", "left right")
+
+
+class PairBelow(Pair):
+    __slots__ = ()
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = "b"
+
+
+class WithState:
+    def __init__(self, value):
+        self.value = value
+
+    def __getstate__(self):
+        return {"value": self.value, "made": [self.value, ("t", self.value)]}
+
+
+class Reduced:
+    def __init__(self, *args):
+        self.args = args
+
+    def __reduce__(self):
+        return Reduced, tuple(list(self.args))
+
+
+class ReducedWithState(Reduced):
+    def __reduce__(self):
+        return ReducedWithState, (), {"args": self.args}
+
+
+def slots(cls, **values):
+    made = cls()
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def outcome(dump):
+    """The bytes, or the exception's type, text and notes."""
+    try:
+        return dump()
+    except Exception as error:
+        said = [str(error), *getattr(error, "__notes__", [])]
+        return type(error), [re.sub("0x[0-9a-f]+", "address", text) for text in said]
+
+
+class Chunks:
+    def __init__(self):
+        self.chunks = []
+
+    def write(self, data):
+        self.chunks.append(bytes(data))
+
+
+def dumped(module, make, protocol, way):
+    if way == "dumps":
+        return outcome(lambda: module.dumps(make(), protocol))
+    file = Chunks()
+    if way == "dump":
+        return outcome(lambda: module.dump(make(), file, protocol)), file.chunks
+    if way == "pickler":
+        # Twice, with the memo of the first; what the memo holds is seen too.
+        pickler = module.Pickler(file, protocol)
+        obj = make()
+        results = [outcome(lambda: pickler.dump(obj)), outcome(lambda: pickler.dump([obj, obj]))]
+        memo = sorted((index, type(held).__name__) for index, held in pickler.memo.copy().values())
+        return results, file.chunks, memo
+    if way == "subclass":
+        class Sub(module.Pickler):
+            pass
+        return outcome(lambda: Sub(file, protocol).dump(make())), file.chunks
+    if way == "table":
+        pickler = module.Pickler(file, protocol)
+        pickler.dispatch_table = copyreg.dispatch_table.copy()
+        return outcome(lambda: pickler.dump(make())), file.chunks
+    raise AssertionError(way)
+
+
+WAYS = ["dumps", "dump", "pickler", "subclass", "table"]
+
+
+def check(make, protocols=PROTOCOLS, ways=WAYS):
+    """`make` makes the object anew for each, since pickling leaves traces in objects."""
+    for protocol in protocols:
+        for way in ways:
+            assert dumped(ours, make, protocol, way) == dumped(stock, make, protocol, way), (protocol, way)
+
+
+def text(number):
+    """A string that nobody else has."""
+    return "text number " + str(number)
+
+
+SHAPES = {
+    "plain": lambda: Plain(a=1, b=text(1)),
+    "inline": lambda: Inline(1, text(2), [3], None),
+    "empty": lambda: Plain(),
+    "one attribute": lambda: Inline(text(1)),
+    "slots": lambda: slots(Slots, x=text(1), y=[2]),
+    "one slot": lambda: slots(Slots, y=text(1)),
+    "no slot": lambda: Slots(),
+    "slots and dict": lambda: slots(SlotsAndDict, x=1, y=text(2), z=text(3), w=4),
+    "slots and one attribute": lambda: slots(SlotsAndDict, x=1, y=text(2), z=text(3)),
+    "dict of slots and dict": lambda: slots(SlotsAndDict, z=text(3), w=4),
+    "slots of a base": lambda: slots(SlotsBelow, x=1, z=text(3)),
+    "record": lambda: Record(text(1), [text(2)]),
+    "frozen record": lambda: Frozen(text(1), [text(2)]),
+    "namedtuple": lambda: Pair(text(1), [text(2)]),
+    "namedtuple below": lambda: PairBelow(text(1), 2),
+    "enum": lambda: Colour.BLUE,
+    "datetime": lambda: datetime.datetime(2026, 11, 24, 16, 16, 1, 5),
+    "datetime with fold": lambda: datetime.datetime(2026, 11, 24, 16, fold=1),
+    "datetime with zone": lambda: datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC),
+    "date": lambda: datetime.date(2026, 11, 24),
+    "time": lambda: datetime.time(1, 2, 3, 4, fold=1),
+    "timedelta": lambda: datetime.timedelta(-1, 2, 3),
+    "state": lambda: WithState(text(1)),
+    "reduce": lambda: Reduced(text(1), [text(2)]),
+    "reduce with state": lambda: ReducedWithState(text(1), 2),
+    "list": lambda: [text(1), [], [1], [1, 2]],
+    "dict": lambda: {text(1): {}, 2: {3: 4}, (5, text(6)): {text(7): 8, "x": None}},
+    "set": lambda: {1},
+    "frozenset": lambda: frozenset([text(1)]),
+    "tuple": lambda: ((), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), (text(1), [2])),
+    "numbers": lambda: [0, 255, 256, 65535, 65536, 2**31 - 1, -2**31, 2**31, -2**31 - 1, 2**63, -2**63, 2**64, -1,
+                        2**30, -2**30, 127, 128, 2**39, -2**39, 2**600, 1.5, -0.0, True, False, None],
+    "strings": lambda: ["", "a", "é", "€uro", "\U0001f952", "\udc80", text(1), "x" * 255, "y" * 256, "ä" * 200,
+                        "z" * 70_000, "ö" * 70_000],
+    "bytes": lambda: [b"", b"a", b"b" * 255, b"c" * 256, b"d" * 70_000, bytearray(b"e"), bytearray(70_000)],
+    "class": lambda: [Plain, Pair, Colour, int, datetime.datetime, type(None), type],
+    "function": lambda: [text, len, outcome],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes(shape):
+    make = SHAPES[shape]
+    check(make)
+    check(lambda: [make() for _ in range(3)])
+    check(lambda: [[item, item, (item, text(1)), {"key": item}] for item in [make()]])
+    check(lambda: Inline(make(), {"in": make()}, (make(),)))
+    check(lambda: [Inline(make()), WithState(make()), Reduced(make()), Inline(make())])
+
+
+@pytest.mark.parametrize("other", SHAPES)
+def test_pairs_of_shapes(other):
+    for make in SHAPES.values():
+        check(lambda: [make(), SHAPES[other](), make()], [2, 4, 5], ["dumps", "pickler"])
+
+
+# 1: an object with one reference has no place in the memo, until Python code can show it again
+
+class Shows:
+    """Its state is something that was written before, when nobody else referred to it."""
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    def __getstate__(self):
+        return {"again": [self.whole[0][0], self.whole[1].__dict__, self.whole[1].a, self.whole[2]["k"]]}
+
+
+def test_python_code_shows_what_was_written_when_only_its_container_held_it():
+    def make():
+        whole = [[[text(1)]], Inline([text(2)], text(3)), {"k": (text(4), [])}]
+        whole.append(Shows(whole))
+        return whole
+    check(make)
+
+
+def test_a_reference_more_than_once_is_seen_without_python():
+    def make():
+        inner, leaf = [text(1)], text(2)
+        return [inner, [leaf, inner], (leaf, leaf), Inline(inner, leaf)]
+    check(make)
+
+
+def test_things_that_hold_themselves():
+    def by_list():
+        it = []
+        it.append(it)
+        return it
+
+    def by_tuple():
+        it = ([text(1)],)
+        it[0].append(it)
+        return it
+
+    def by_namedtuple():
+        it = Pair([], text(1))
+        it.left.append(it)
+        return it
+
+    def by_frozenset():
+        holder = Inline()
+        holder.a = frozenset([holder])
+        return holder.a
+
+    def by_attribute():
+        it = Inline(text(1))
+        it.b = (it, [it])
+        return it
+
+    def by_state():
+        it = WithState([])
+        it.value.append(it)
+        return it
+
+    def by_reduce():
+        it = Reduced([])
+        it.args[0].append(it)
+        return it
+
+    def by_tuple_in_a_state():
+        inner = ([],)
+        inner[0].append(inner)
+        return [WithState(inner), Reduced(inner, inner)]
+    for make in [by_list, by_tuple, by_namedtuple, by_frozenset, by_attribute, by_state, by_reduce,
+                 by_tuple_in_a_state]:
+        check(make)
+        check(lambda: [make(), (make(),)])
+
+
+# 2: what hooks return lives as long as it must, and what does not is not found again
+
+class Fresh:
+    """Each time new objects, which take the addresses of those before them."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __reduce__(self):
+        return Fresh, (self.number,), {"list": [text("a")], "tuple": (text("b"), [])}
+
+
+class FreshState(Fresh):
+    def __getstate__(self):
+        return [text("c"), {text("d"): [self.number]}]
+
+    __reduce__ = object.__reduce__
+
+
+def test_temporaries_of_hooks():
+    check(lambda: [Fresh(number) for number in range(300)])
+    check(lambda: [FreshState(number) for number in range(300)])
+    check(lambda: [FreshState([Fresh(number)]) for number in range(300)])
+
+
+class Leaks:
+    """Its state is referred to by others, from the second time on."""
+    kept: list = []
+
+    def __getstate__(self):
+        state = {"list": [text(1)], "kept": list(Leaks.kept)}
+        Leaks.kept.append(state["list"])
+        return state
+
+
+def test_a_state_that_others_keep():
+    def make():
+        Leaks.kept = []
+        return [Leaks(), Leaks(), Leaks()]
+    check(make)
+
+
+class Finalised:
+    order: list = []
+
+    def __del__(self):
+        Finalised.order.append("finalised")
+
+
+class MakesFinalised:
+    def __getstate__(self):
+        return {"made": Finalised()}
+
+    def __reduce_ex__(self, protocol):
+        Finalised.order.append("reduced")
+        return super().__reduce_ex__(protocol)
+
+
+def test_instances_that_a_hook_made_live_until_all_is_written():
+    orders = []
+    for module in (stock, ours):
+        Finalised.order = []
+        module.dumps([MakesFinalised(), MakesFinalised()], 4)
+        orders.append(Finalised.order)
+    assert orders[0] == orders[1]
+
+
+# 3: a dict that an instance does not have yet
+
+def test_the_dict_of_an_instance_that_is_in_the_graph_too():
+    def before():
+        it = Inline(1, text(2))
+        return [it.__dict__, it]
+
+    def after():
+        it = Inline(1, text(2))
+        return [it, it.__dict__, it]
+
+    def only_values():
+        return [Inline(1, text(2)), Inline(3, text(4))]
+    for make in (before, after, only_values):
+        check(make)
+
+
+def test_no_dict_is_left_behind():
+    if not ours_are_short_cut():
+        pytest.skip("HALFSOUR_GENERIC: the generic way makes the dict, as the interpreter does")
+    them = [Inline(number, text(number)) for number in range(100)]
+    gc.collect()
+    before = len(gc.get_objects())
+    ours.dumps(them, 5)
+    assert len(gc.get_objects()) - before < 50
+
+
+def ours_are_short_cut():
+    """Whether the shortcuts are taken: a plain instance nests as deep as it will, while reductions have a bound."""
+    import halfsour
+    bound = halfsour.get_max_depth()
+    deep = None
+    for _ in range(10):
+        deep = Inline(deep)
+    try:
+        halfsour.set_max_depth(5)
+        ours.dumps(deep)
+        return True
+    except RecursionError:
+        return False
+    finally:
+        halfsour.set_max_depth(bound)
+
+
+# 4: attributes that hide hooks
+
+@pytest.mark.parametrize("name", ["__reduce_ex__", "__reduce__", "__getstate__", "__class__x", "__getnewargs__",
+                                  "__getnewargs_ex__", "__reduce_ex", "__setstate__", "__slots__"])
+def test_hooks_on_the_instance(name):
+    def returns(value):
+        return lambda *args: value
+    for value in [(Plain, ()), {"state": 1}, None]:
+        def make():
+            it = Inline(1, text(2))
+            setattr(it, name, returns(value))
+            return [Inline(1, text(2)), it, Inline(3, 4)]
+
+        def in_a_dict():
+            it = Plain(a=1)
+            it.__dict__[name] = returns(value)
+            it.__dict__[5] = 6
+            return [it]
+        check(make, [2, 4], ["dumps", "pickler"])
+        check(in_a_dict, [2, 4], ["dumps", "pickler"])
+
+
+class Attributes:
+    calls: list = []
+
+    def __getattribute__(self, name):
+        Attributes.calls.append(name)
+        return super().__getattribute__(name)
+
+
+class Missing:
+    calls: list = []
+
+    def __getattr__(self, name):
+        Missing.calls.append(name)
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("cls", [Attributes, Missing])
+def test_overridden_lookups_are_asked(cls):
+    asked = []
+    for module in (stock, ours):
+        it = cls()
+        it.a = 1
+        module.dumps([it], 4)
+        cls.calls.clear()
+        module.dumps([it, it], 4)
+        asked.append(list(cls.calls))
+    assert asked[0] == asked[1]
+    assert asked[0] or cls is Missing  # which misses nothing in a dump: object has all the hooks
+
+
+# 5, 6: classes, tables and modules that change, between dumps and during one
+
+def changes():
+    class Local:
+        def __init__(self):
+            self.__dict__["a"] = text(1)
+    Local.__qualname__ = Local.__name__ = "Local"
+    Local.__module__ = __name__
+    globals()["Local"] = Local
+    return Local
+
+
+@pytest.mark.parametrize("change", [
+    lambda cls: setattr(cls, "__getstate__", lambda self: {"changed": 1}),
+    lambda cls: setattr(cls, "__reduce__", lambda self: (list, ())),
+    lambda cls: setattr(cls, "__reduce_ex__", lambda self, protocol: (dict, ())),
+    lambda cls: setattr(cls, "__getnewargs__", lambda self: (1, 2)),
+    lambda cls: setattr(cls, "__getattr__", lambda self, name: (_ for _ in ()).throw(AttributeError(name))),
+    lambda cls: setattr(cls, "__slotnames__", ["a", "b"]),
+    lambda cls: setattr(cls, "__qualname__", "Plain"),
+    lambda cls: setattr(cls, "__module__", "nowhere"),
+    lambda cls: setattr(cls, "a", property(lambda self: 5)),
+    lambda cls: globals().__setitem__("Local", Plain),
+    lambda cls: globals().__delitem__("Local"),
+    lambda cls: copyreg.dispatch_table.__setitem__(cls, lambda it: (tuple, ())),
+    lambda cls: sys.modules.__setitem__(__name__ + "x", sys.modules[__name__]),
+    lambda cls: setattr(cls, "__dict__x", 5),
+])
+def test_a_class_that_changes_between_dumps_and_during_one(change):
+    for when in ("between", "during"):
+        for way in WAYS:
+            found = []
+            for module in (stock, ours):
+                cls = changes()
+                table = copyreg.dispatch_table.copy()
+
+                class Changes:
+                    def __reduce__(self):
+                        change(cls)
+                        return list, ()
+                try:
+                    dumped(module, lambda: [cls(), cls()], 4, way)
+                    if when == "between":
+                        change(cls)
+                        found.append(dumped(module, lambda: [cls(), cls()], 4, way))
+                    else:
+                        found.append(dumped(module, lambda: [cls(), cls(), Changes(), cls(), cls()], 4, way))
+                finally:
+                    copyreg.dispatch_table.clear()
+                    copyreg.dispatch_table.update(table)
+                    sys.modules.pop(__name__ + "x", None)
+            clean = [repr(item).split(" at 0x")[0] for item in found]
+            assert clean[0] == clean[1], (when, way)
+
+
+def test_copyreg_newobj_replaced():
+    original = copyreg.__newobj__
+
+    def otherwise(cls, *args):
+        return original(cls, *args)
+    otherwise.__qualname__ = otherwise.__name__ = "otherwise"
+    otherwise.__module__ = "copyreg"
+    results = []
+    for module in (stock, ours):
+        module.dumps(Inline(1), 4)
+        copyreg.__newobj__, copyreg.otherwise = otherwise, otherwise  # type: ignore[attr-defined]
+        try:
+            results.append(outcome(lambda: module.dumps([Inline(1), Inline(2)], 4)))
+        finally:
+            copyreg.__newobj__ = original  # type: ignore[attr-defined]
+            del copyreg.otherwise  # type: ignore[attr-defined]
+    assert results[0] == results[1]
+
+
+def test_extension_codes():
+    copyreg.add_extension(__name__, "Plain", 240)
+    try:
+        check(lambda: [Plain(a=1), Plain, Plain(b=2)])
+    finally:
+        copyreg.remove_extension(__name__, "Plain", 240)
+
+
+def test_import_replaced():
+    import builtins
+    original, asked = builtins.__import__, []
+    results = []
+    for module in (stock, ours):
+        def watching(name, *args, **kwargs):
+            asked.append(name)
+            return original(name, *args, **kwargs)
+        module.dumps(Inline(1), 4)
+        asked = []
+        builtins.__import__ = watching
+        try:
+            results.append((module.dumps([Inline(1), Pair], 4), [name for name in asked if name != "copyreg"]))
+        finally:
+            builtins.__import__ = original
+    assert results[0] == results[1]
+
+
+# 7: the borders of frames
+
+@pytest.mark.parametrize("way", ["dumps", "dump", "pickler"])
+@pytest.mark.parametrize("shape", ["inline", "slots", "slots and dict", "namedtuple", "datetime", "timedelta", "state",
+                                   "reduce", "dict", "record", "class", "tuple", "frozenset"])
+def test_frame_borders(shape, way):
+    make = SHAPES[shape]
+    for length in range(65_536 - 200, 65_536 + 4):
+        # Written before it, so that the rest crosses the border somewhere.
+        check(lambda: [b"x" * (length - 40_000), b"y" * 39_960, make(), text(1), make()], [4], [way])
+
+
+def test_many_frames():
+    for way in WAYS:
+        check(lambda: [Inline(number, text(number), Pair(number, text(number))) for number in range(6000)], [4], [way])
+
+
+# 8: quirks
+
+@pytest.mark.parametrize("size", [0, 1, 2, 999, 1000, 1001, 1002, 1999, 2000, 2001, 3000])
+def test_batches(size):
+    check(lambda: list(range(size)))
+    check(lambda: {number: None for number in range(size)})
+    check(lambda: {text(number): number for number in range(size)}, [1, 4])
+    check(lambda: set(range(size)), [3, 4])
+    check(lambda: Plain(**{"n" + str(number): number for number in range(size)}), [2, 4])
+    check(lambda: [[WithState(1)] * size], [4])
+
+
+def test_dicts_with_holes():
+    def make():
+        it = {number: text(number) for number in range(20)}
+        named = {text(number): number for number in range(20)}
+        for number in range(0, 20, 3):
+            del it[number], named[text(number)]
+        it["late"] = named
+        return it
+    check(make)
+
+    def attributes():
+        it = Inline(1, 2, 3, 4)
+        del it.b
+        it.z = 5
+        it.b = text(6)
+        other = Inline(1, 2, 3)
+        del other.a, other.b, other.c
+        return [it, other, Inline(9)]
+    check(attributes)
+
+
+# 9: memory that is kept between dumps is not shared by dumps inside one another
+
+class Dumps:
+    def __init__(self, module, value):
+        self.module, self.value = module, value
+
+    def __reduce__(self):
+        return bytes, (self.module.dumps([self.value, self.value, Inline(text(1))], 4),)
+
+
+def test_a_dump_inside_a_dump():
+    results = []
+    for module in (stock, ours):
+        inner = [text(1), Inline(2, [3])]
+        nested = Dumps(module, [Dumps(module, inner), inner])
+        results.append(module.dumps([text(0), inner, nested, inner, Inline(4)], 4))
+    assert results[0] == results[1]
+
+
+def test_a_dump_in_a_finaliser_at_the_end_of_a_dump():
+    done = []
+
+    class Late:
+        def __init__(self):
+            self.a = 1
+
+        def __del__(self):
+            done.append(ours.dumps(list(range(100)), 4))
+
+    class Makes:
+        def __reduce__(self):
+            return list, (), {"late": Late()}
+
+    Late.__module__, Late.__qualname__ = __name__, "LateOfAll"
+    globals()["LateOfAll"] = Late
+    ours.dumps([Makes()], 4)
+    assert done == [stock.dumps(list(range(100)), 4)]
+
+
+# 10: containers that change while Python runs
+
+class Mutates:
+    def __init__(self, what):
+        self.what = what
+
+    def __reduce__(self):
+        self.what()
+        return list, ()
+
+
+@pytest.mark.parametrize("kind", ["clear", "append", "replace", "value", "attribute"])
+def test_containers_that_hooks_change(kind):
+    def make():
+        row = [text(1), text(2)]
+        table = {"a": [text(3)], "b": text(4)}
+        it = Inline([text(5)], text(6))
+        what = {
+            "clear": lambda: (row.clear(), table.clear(), it.__dict__.clear()),
+            "append": lambda: (row.append(text(7)), table.__setitem__("c", text(8)), setattr(it, "c", text(9))),
+            "replace": lambda: (row.__setitem__(1, text(7)), row.__setitem__(2, text(8))),
+            "value": lambda: (table.__setitem__("b", text(9)), it.__dict__.__setitem__("b", text(10))),
+            "attribute": lambda: (delattr(it, "b"), setattr(it, "b", text(11))),
+        }[kind]
+        row.insert(1, Mutates(what))
+        table["a"].append(Mutates(what))
+        it.a.append(Mutates(what))
+        return [row, table, it, text(12)]
+    for pick in range(3):
+        check(lambda: [make()[pick], text(1)], [2, 4, 5])
+
+
+# 11: nothing is read beyond its end (valgrind and PYTHONMALLOC=debug see to it); all lengths are right
+
+def test_every_length_of_string():
+    for length in range(300):
+        check(lambda: ["x" * length, "é" * length, "€" * length, b"y" * length], [1, 2, 4], ["dumps"])
+
+
+# More
+
+def test_memory_is_not_kept_alive():
+    it = Inline(1)
+    gone = weakref.ref(it)
+    ours.dumps([it, it, (it, it)])
+    pickler = ours.Pickler(io.BytesIO())
+    pickler.dump(it)
+    del it, pickler
+    assert gone() is None
+
+
+def test_a_str_subclass_as_a_global_name():
+    class Name(str):
+        pass
+
+    class Named:
+        def __reduce_ex__(self, protocol):
+            return Name("NAMED")
+    Name.__module__, Name.__qualname__ = __name__, "NameOfAll"
+    globals()["NameOfAll"], globals()["NAMED"] = Name, Named()
+    Named.__module__ = __name__
+    check(lambda: globals()["NAMED"])
+
+
+def test_fast_mode_after_a_cycle():
+    calls = []
+    for module in (stock, ours):
+        class Counts(module.Pickler):  # type: ignore[name-defined]
+            seen = 0
+
+            def persistent_id(self, obj):
+                self.seen += 1
+        endless = []
+        endless.append(endless)
+        pickler = Counts(io.BytesIO(), 4)
+        pickler.fast = 1
+        for _ in range(3):
+            with pytest.raises(ValueError):
+                pickler.dump(endless)
+        calls.append(pickler.seen)
+    assert calls[0] == calls[1]
