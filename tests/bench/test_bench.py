@@ -203,6 +203,9 @@ def test_the_gate_fails_where_the_baseline_was_better() -> None:
     assert gate.worse({"plain": {"dumps": 0.1, "loads": 0.52}}, before) == [
         "plain, loads: 0.5200 of _pickle's instructions, 0.5000 before"
     ]
+    small = {"one int": {"dumps": 0.5}}
+    assert gate.worse({"one int": {"dumps": 0.53}}, small) == []
+    assert len(gate.worse({"one int": {"dumps": 0.54}}, small)) == 1
     assert gate.worse({"slots": {"dumps": 0.1}}, before) == ["slots, dumps: not in the baseline"]
 
 
