@@ -113,6 +113,7 @@ pub(crate) struct State {
     pub(crate) layouts_known: bool,
     pub(crate) plans: RefCell<Plans>,
     pub(crate) scratch: Cell<Option<Box<Scratch>>>,
+    pub(crate) load_scratch: Cell<Option<Box<crate::unpickler::Scratch>>>,
     known: Known,
 }
 
@@ -161,6 +162,7 @@ impl State {
             layouts_known: layout::check(),
             plans: RefCell::default(),
             scratch: Cell::default(),
+            load_scratch: Cell::default(),
             known: Known::new(copyreg)?,
         })
     }
@@ -204,6 +206,13 @@ impl State {
         .into_iter()
         .chain(self.known.references())
         .chain(self.names.all())
+    }
+}
+
+impl State {
+    /// How many fields the namedtuple has whose `__new__` this is; None if it is another.
+    pub(crate) fn namedtuple_fields(&self, _new: &Object) -> Option<usize> {
+        None
     }
 }
 

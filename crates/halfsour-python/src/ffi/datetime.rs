@@ -1,7 +1,7 @@
 //! The types of `datetime`, as far as their instances are written without asking them.
 
 use super::builtins::{Dict, Type};
-use super::object::Object;
+use super::object::{Obj, Object};
 use pyo3_ffi as c;
 
 /// A type of the C module `_datetime`, exactly.
@@ -28,21 +28,9 @@ impl Kind {
         if class.is_heap_type() || !class.tp_name().starts_with(b"datetime.") {
             return None;
         }
-        let modules = super::module::sys_modules().ok()?;
-        let api = ["_datetime", "datetime"].iter().find_map(|name| {
-            let name = super::Str::new(name).ok()?;
-            let module = modules.cast_exact::<Dict>()?.get(&name).ok()??;
-            let attribute = super::Str::new("datetime_CAPI").ok()?;
-            module.module_dict()?.get(&attribute).ok()?
-        })?;
-        // SAFETY: the function checks that the object is a capsule of that name, which holds a
-        // pointer at this struct, alive as long as the interpreter; only addresses are compared.
+        let api = api()?;
+        // SAFETY: the API's struct; only addresses are compared.
         unsafe {
-            let name = c"datetime.datetime_CAPI".as_ptr();
-            if c::PyCapsule_IsValid(api.as_ptr(), name) == 0 {
-                return None;
-            }
-            let api = c::PyCapsule_GetPointer(api.as_ptr(), name).cast::<c::PyDateTime_CAPI>();
             let class = class.as_ptr().cast::<c::PyTypeObject>();
             let known = [
                 ((*api).DateTimeType, Kind::DateTime),
@@ -91,5 +79,100 @@ impl Kind {
                 }
             }
         }
+    }
+}
+
+/// The C API of `datetime`, if the module is loaded.
+fn api() -> Option<*const c::PyDateTime_CAPI> {
+    let modules = super::module::sys_modules().ok()?;
+    let api = ["_datetime", "datetime"].iter().find_map(|name| {
+        let name = super::Str::new(name).ok()?;
+        let module = modules.cast_exact::<Dict>()?.get(&name).ok()??;
+        let attribute = super::Str::new("datetime_CAPI").ok()?;
+        module.module_dict()?.get(&attribute).ok()?
+    })?;
+    // SAFETY: the function checks that the object is a capsule of that name, which holds a pointer
+    // at this struct, alive as long as the interpreter.
+    unsafe {
+        let name = c"datetime.datetime_CAPI".as_ptr();
+        if c::PyCapsule_IsValid(api.as_ptr(), name) == 0 {
+            return None;
+        }
+        Some(c::PyCapsule_GetPointer(api.as_ptr(), name).cast::<c::PyDateTime_CAPI>())
+    }
+}
+
+/// Makes the instances of one type from their packed bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Maker {
+    kind: Kind,
+    api: *const c::PyDateTime_CAPI,
+}
+
+impl Maker {
+    /// A maker for a type of `datetime`, exactly.
+    pub(crate) fn of(class: &Type) -> Option<Maker> {
+        let kind = Kind::of(class)?;
+        Some(Maker { kind, api: api()? })
+    }
+
+    /// What the type makes of these bytes; None where it should be asked, since it does not look at
+    /// them as closely.
+    #[inline]
+    pub(crate) fn make(self, packed: &[u8]) -> Option<Obj> {
+        let date = |high, low, month, day| {
+            let year = i32::from(high) << 8 | i32::from(low);
+            let valid = (1..=9999).contains(&year) && (1..=12).contains(&month);
+            (valid && (1..=days(year, month)).contains(&day)).then_some((year, i32::from(month), i32::from(day)))
+        };
+        let time = |hour, minute, second, [a, b, e]: [u8; 3]| {
+            let microsecond = i32::from(a) << 16 | i32::from(b) << 8 | i32::from(e);
+            let valid = hour < 24 && minute < 60 && second < 60 && microsecond < 1_000_000;
+            valid.then_some((i32::from(hour), i32::from(minute), i32::from(second), microsecond))
+        };
+        // SAFETY: the functions of the API, with arguments in their ranges; each result is owned, or
+        // NULL with an exception.
+        let made = unsafe {
+            match (self.kind, packed) {
+                (Kind::DateTime, &[high, low, month, day, hour, minute, second, a, b, e]) => {
+                    let (year, month_, day) = date(high, low, month & 0x7f, day)?;
+                    let (hour, minute, second, micro) = time(hour, minute, second, [a, b, e])?;
+                    let fold = i32::from(month >> 7);
+                    let (none, class) = (c::Py_None(), (*self.api).DateTimeType);
+                    ((*self.api).DateTime_FromDateAndTimeAndFold)(
+                        year, month_, day, hour, minute, second, micro, none, fold, class,
+                    )
+                }
+                (Kind::Date, &[high, low, month, day]) => {
+                    let (year, month, day) = date(high, low, month, day)?;
+                    ((*self.api).Date_FromDate)(year, month, day, (*self.api).DateType)
+                }
+                (Kind::Time, &[hour, minute, second, a, b, e]) => {
+                    let fold = i32::from(hour >> 7);
+                    let (hour, minute, second, micro) = time(hour & 0x7f, minute, second, [a, b, e])?;
+                    let (none, class) = (c::Py_None(), (*self.api).TimeType);
+                    ((*self.api).Time_FromTimeAndFold)(
+                        hour, minute, second, micro, none, fold, class,
+                    )
+                }
+                _ => return None,
+            }
+        };
+        // SAFETY: as above.
+        let made = unsafe { Obj::from_owned_opt(made) };
+        if made.is_none() {
+            super::error::clear();
+        }
+        made
+    }
+}
+
+/// How many days a month has.
+fn days(year: i32, month: u8) -> u8 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
     }
 }

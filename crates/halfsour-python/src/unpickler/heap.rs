@@ -3,6 +3,7 @@
 //! Nearly each method here runs, or can run, Python code. None holds on to anything that such code
 //! could take away: values are owned, and the memo is borrowed for one operation at a time.
 
+use super::ahead::Ahead;
 use super::find_class::find_class;
 use super::persistent::Loader;
 use super::source::{Fault, Payload};
@@ -12,7 +13,7 @@ use crate::ffi::error::{self, Exc, Part, Raised, matches, raise_parts};
 use crate::ffi::{Bytes, Dict, Float, Int, List, Obj, Object, PyResult, Set, Str, Tuple, Type};
 use crate::signals::Signals;
 use crate::state::State;
-use halfsour::{ErrorKind, Heap, Memo};
+use halfsour::{ErrorKind, Heap, Machine, Memo, Reader};
 use std::vec::Drain;
 
 /// From how many bytes on an object is large.
@@ -20,13 +21,18 @@ const LARGE: usize = 1 << 14;
 
 /// The object model of one load.
 pub(super) struct PyHeap<'a> {
-    state: &'a State,
-    unpickler: &'a Unpickler,
+    pub(super) state: &'a State,
+    pub(super) unpickler: &'a Unpickler,
     /// The Unpickler as Python sees it; None for the functions `load` and `loads`.
     this: Option<&'a Object>,
     options: &'a Options,
     persistent_load: Loader,
-    signals: Signals,
+    pub(super) signals: Signals,
+    pub(super) ahead: &'a mut Ahead,
+    /// Whether opcodes are executed ahead of the machine.
+    runs_ahead: bool,
+    /// Whether `ahead` has the memo, since nobody can see it; else the unpickler.
+    pub(super) recalls: bool,
 }
 
 type Made = Result<Obj, Fault>;
@@ -38,9 +44,24 @@ impl<'a> PyHeap<'a> {
         unpickler: &'a Unpickler,
         this: Option<&'a Object>,
         options: &'a Options,
+        ahead: &'a mut Ahead,
     ) -> PyResult<PyHeap<'a>> {
         let persistent_load = Loader::new(state, unpickler, this)?;
-        Ok(PyHeap { state, unpickler, this, options, persistent_load, signals: Signals::default() })
+        let signals = Signals::default();
+        let runs_ahead = state.layouts_known;
+        let recalls = runs_ahead && this.is_none();
+        ahead.plans.begin();
+        Ok(PyHeap {
+            state,
+            unpickler,
+            this,
+            options,
+            persistent_load,
+            signals,
+            ahead,
+            runs_ahead,
+            recalls,
+        })
     }
 
     /// A large object takes the time of many: signals are looked for at each.
@@ -165,7 +186,15 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
 
     #[inline]
     fn with_memo<R>(&mut self, f: impl FnOnce(&mut Memo<Obj>) -> R) -> R {
+        if self.recalls {
+            self.hand_memo_over();
+        }
         f(&mut self.unpickler.memo.borrow_mut())
+    }
+
+    #[inline(always)]
+    fn run_ahead(&mut self, machine: &mut Machine<Obj>, reader: &mut Reader<S>) -> Done {
+        if self.runs_ahead { self.ahead(machine, reader) } else { Ok(()) }
     }
 
     fn memo_index(&mut self, line: &[u8]) -> Result<i64, Fault> {

@@ -8,11 +8,14 @@
 //! that Python code that runs meanwhile cannot reach it: a second `load()` or `__init__()` raises
 //! instead. The memo stays reachable, through [`memo`], as CPython's is.
 
+mod ahead;
 mod find_class;
 mod heap;
 mod memo;
 mod number;
 mod persistent;
+mod plan;
+mod scratch;
 mod source;
 
 pub(crate) use memo::{
@@ -30,7 +33,9 @@ use crate::ffi::{Bytes, Dict, Int, Obj, Object, PyResult, Str, Tuple};
 use crate::state::State;
 use crate::version::Version;
 use halfsour::{Machine, Memo, Reader};
+use ahead::Ahead;
 use heap::PyHeap;
+pub(crate) use scratch::Scratch;
 use persistent::Persistent;
 use source::{Input, Memory, Payload};
 use std::borrow::Cow;
@@ -224,10 +229,13 @@ fn load_unseen<S: Payload>(
     options: &Options,
     fix_imports: bool,
 ) -> PyResult<Obj> {
-    let unpickler = Unpickler::new();
+    let mut scratch = Scratch::borrow(state);
+    let Scratch { unpickler, machine, ahead } = &mut *scratch;
     unpickler.fix_imports.set(fix_imports);
     let mut reader = Reader::with_rules(source, state.version.rules);
-    run(state, &unpickler, None, &mut reader, &mut Machine::new(), options)
+    let result = run(state, unpickler, None, &mut reader, machine, options, ahead);
+    scratch.give_back(state);
+    result
 }
 
 /// `Unpickler.load()`
@@ -247,7 +255,10 @@ pub(crate) fn load_method(
         ));
     };
     let Session { reader, machine, options } = &mut *session;
-    let result = run(state, unpickler, Some(this), reader, machine, options);
+    let mut scratch = Scratch::borrow(state);
+    let ahead = &mut scratch.ahead;
+    let result = run(state, unpickler, Some(this), reader, machine, options, ahead);
+    scratch.give_back(state);
     unpickler.session.replace(Some(session));
     result
 }
@@ -259,10 +270,11 @@ fn run<S: Payload>(
     reader: &mut Reader<S>,
     machine: &mut Machine<Obj>,
     options: &Options,
+    ahead: &mut Ahead,
 ) -> PyResult<Obj> {
     unpickler.protocol.set(0);
     machine.clear();
-    let mut heap = PyHeap::new(state, unpickler, this, options)?;
+    let mut heap = PyHeap::new(state, unpickler, this, options, ahead)?;
     machine.run(reader, &mut heap).map_err(|fault| fault.raise(state))
 }
 

@@ -1,0 +1,337 @@
+//! Writing into objects: the other half of what [`super`] reads.
+
+use super::dict::{Keys, Named};
+use super::instance::DictPlace;
+use crate::ffi::error::{self, PyResult};
+use crate::ffi::object::{Obj, Object, Own};
+use crate::ffi::{Dict, List, Str, Tuple, Type, symbols};
+use pyo3_ffi as c;
+use std::vec::Drain;
+
+impl List {
+    /// Moves items to the end of the list. Its memory grows as `list.extend` would have it grow.
+    #[inline]
+    pub(crate) fn extend_moving(&self, items: Drain<'_, Obj>) -> PyResult<()> {
+        let list = self.as_ptr().cast::<c::PyListObject>();
+        let count = items.len();
+        // SAFETY: a live list. Its items are in memory of PyMem_Malloc, with room for `allocated` of
+        // them; what is moved in is in range, and owned by the list from then on.
+        unsafe {
+            let size = (*list).ob_base.ob_size.unsigned_abs();
+            let wanted = size + count;
+            let allocated = (*list).allocated.unsigned_abs();
+            if wanted > allocated || wanted < allocated / 2 {
+                let mut room = (wanted + (wanted >> 3) + 6) & !3;
+                if count > room - wanted {
+                    room = (wanted + 3) & !3;
+                }
+                if wanted == 0 {
+                    return Ok(());
+                }
+                let bytes = room * size_of::<usize>();
+                let grown = c::PyMem_Realloc((*list).ob_item.cast(), bytes);
+                if grown.is_null() {
+                    return Err(error::no_memory());
+                }
+                (*list).ob_item = grown.cast();
+                (*list).allocated = room.cast_signed();
+            }
+            let mut target = (*list).ob_item.add(size);
+            for item in items {
+                target.write(item.into_ptr());
+                target = target.add(1);
+            }
+            (*list).ob_base.ob_size = wanted.cast_signed();
+        }
+        Ok(())
+    }
+}
+
+/// The place for the values of an instance that has none yet.
+pub(crate) struct Blank {
+    values: *mut *mut c::PyObject,
+    /// where the places go, and in which direction
+    order: *mut u8,
+    count: *mut u8,
+}
+
+impl Blank {
+    /// Sets the value with this place in the shared keys; each place once.
+    ///
+    /// The place is that of a key of the instance's class: a [`DictPlace`] finds both.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, place: u8, value: Obj) {
+        // SAFETY: there is a value for each key, and a byte of `order` for each value.
+        unsafe {
+            self.values.add(usize::from(place)).write(value.into_ptr());
+            #[cfg(not(Py_3_13))]
+            {
+                self.order = self.order.sub(1);
+                self.order.write(place);
+            }
+            #[cfg(Py_3_13)]
+            {
+                self.order.write(place);
+                self.order = self.order.add(1);
+            }
+            self.count.write(self.count.read() + 1);
+        }
+    }
+}
+
+impl Type {
+    /// The keys that instances share.
+    #[inline(always)]
+    pub(crate) fn shared_keys(&self, place: DictPlace) -> &[Named<'_>] {
+        if place != DictPlace::Managed || !self.is_heap_type() {
+            return &[];
+        }
+        // SAFETY: a heap type whose instances have managed dicts has shared keys, or NULL.
+        unsafe {
+            let keys = (*self.as_ptr().cast::<c::PyHeapTypeObject>()).ht_cached_keys.cast::<Keys>();
+            if keys.is_null() { &[] } else { Keys::named(keys) }
+        }
+    }
+
+    /// Whether instances are made by `object.__new__`, and may be: the class is not abstract.
+    pub(crate) fn is_made_by_object(&self) -> bool {
+        const IS_ABSTRACT: usize = 1 << 20;
+        // SAFETY: reads slots of live types.
+        let [own, base] = unsafe {
+            [
+                (*self.as_ptr().cast::<c::PyTypeObject>()).tp_new,
+                (*(&raw mut c::PyBaseObject_Type)).tp_new,
+            ]
+        };
+        let same = own.zip(base).is_some_and(|(own, base)| std::ptr::fn_addr_eq(own, base));
+        same && self.tp_flags() & IS_ABSTRACT == 0
+    }
+
+    /// Whether attributes of instances are set in the plain way: no `__setattr__`.
+    pub(crate) fn has_generic_setattr(&self) -> bool {
+        // SAFETY: reads a slot of a live type.
+        let setattr = unsafe { (*self.as_ptr().cast::<c::PyTypeObject>()).tp_setattro };
+        setattr.is_some_and(|setattr| {
+            std::ptr::fn_addr_eq(setattr, c::PyObject_GenericSetAttr as c::setattrofunc)
+        })
+    }
+
+    /// Whether a class has tuples of its own as instances, made by nothing but [`Type::new_tuple`].
+    pub(crate) fn allocates_tuples(&self) -> bool {
+        // SAFETY: reads slots of a live type, and compares addresses.
+        unsafe {
+            let class = self.as_ptr().cast::<c::PyTypeObject>();
+            let generic = (*class).tp_alloc.is_some_and(|alloc| {
+                std::ptr::fn_addr_eq(alloc, c::PyType_GenericAlloc as c::allocfunc)
+            });
+            generic
+                && (*class).tp_itemsize == size_of::<usize>().cast_signed()
+                && c::PyType_IsSubtype(class, &raw mut c::PyTuple_Type) != 0
+        }
+    }
+
+    /// What `tuple.__new__(self, items)` makes, for a class that [`Type::allocates_tuples`].
+    #[inline]
+    pub(crate) fn new_tuple(&self, items: Drain<'_, Obj>) -> PyResult<Obj> {
+        let count = items.len().cast_signed();
+        // SAFETY: the allocator gives room for so many items, all NULL; nobody sees the tuple before
+        // they are set. Each is owned by the tuple from then on.
+        unsafe {
+            let tuple = c::PyType_GenericAlloc(self.as_ptr().cast(), count);
+            let owner = Obj::from_owned(tuple)?;
+            #[cfg(Py_3_14)]
+            {
+                (*tuple.cast::<c::PyTupleObject>()).ob_hash = -1;
+            }
+            let mut target = (&raw mut (*tuple.cast::<c::PyTupleObject>()).ob_item).cast();
+            for item in items {
+                *target = item.into_ptr();
+                target = target.add(1);
+            }
+            Ok(owner)
+        }
+    }
+
+    /// The offset of the slot that `class` (or a base) has under this name, where it may be set.
+    pub(crate) fn writable_slot(&self, name: &Object) -> Option<usize> {
+        let offset = super::TypeFacts::of(self).slot_offset(self, name)?;
+        let found = self.lookup(name)?;
+        // SAFETY: `slot_offset` found a member descriptor there, whose definition lives as long.
+        let flags = unsafe { (*(*found.as_ptr().cast::<c::PyMemberDescrObject>()).d_member).flags };
+        (flags & c::Py_READONLY == 0).then_some(offset)
+    }
+
+    /// Whether `__dict__` of instances is what classes have by default. `sample` is a class that has
+    /// it so.
+    pub(crate) fn has_default_dict(&self, sample: &Type, name: &Object) -> bool {
+        let getter = |class: &Type| {
+            let found = class.lookup(name)?;
+            // SAFETY: reads a descriptor after its type was checked.
+            unsafe {
+                if c::Py_TYPE(found.as_ptr()) != &raw mut symbols::PyGetSetDescr_Type {
+                    return None;
+                }
+                let descriptor = found.as_ptr().cast::<c::PyGetSetDescrObject>();
+                if c::PyType_IsSubtype(class.as_ptr().cast(), (*descriptor).d_common.d_type) == 0 {
+                    return None;
+                }
+                (*(*descriptor).d_getset).get.map(|get| get as usize)
+            }
+        };
+        getter(self).zip(getter(sample)).is_some_and(|(own, default)| own == default)
+    }
+}
+
+impl DictPlace {
+    /// Where to put the values of an instance that has none yet; None where it has some, or a dict,
+    /// or where its class does not share keys.
+    #[inline(always)]
+    pub(crate) fn blank(self, object: &Object) -> Option<Blank> {
+        if self != DictPlace::Managed {
+            return None;
+        }
+        let pointers = object.as_ptr().cast::<*mut u8>();
+        // SAFETY: instances of types with managed dicts have the pointer before them; see
+        // `DictPlace::attributes`.
+        unsafe {
+            #[cfg(not(Py_3_12))]
+            let values = {
+                if !(*pointers.sub(3)).is_null() {
+                    return None;
+                }
+                *pointers.sub(4)
+            };
+            #[cfg(all(Py_3_12, not(Py_3_13)))]
+            let values = {
+                let found = *pointers.sub(3);
+                if found.addr() & 1 == 0 {
+                    return None;
+                }
+                found.wrapping_add(1)
+            };
+            #[cfg(not(Py_3_13))]
+            {
+                if values.is_null() || *values.sub(2) != 0 {
+                    return None;
+                }
+                Some(Blank {
+                    values: values.cast(),
+                    order: values.sub(2),
+                    count: values.sub(2),
+                })
+            }
+            #[cfg(Py_3_13)]
+            {
+                let class = object.type_of();
+                if class.tp_flags() & super::instance::INLINE_VALUES == 0
+                    || !(*pointers.sub(3)).is_null()
+                {
+                    return None;
+                }
+                let values = object.as_ptr().cast::<u8>().offset(class.tp_basicsize());
+                // capacity, size, embedded, valid
+                let (capacity, size, valid) = (*values, *values.add(1), *values.add(3));
+                if size != 0 || valid == 0 {
+                    return None;
+                }
+                let items = values.add(8).cast::<*mut c::PyObject>();
+                Some(Blank {
+                    values: items,
+                    order: items.add(usize::from(capacity)).cast(),
+                    count: values.add(1),
+                })
+            }
+        }
+    }
+}
+
+impl Object {
+    /// Fills a slot, at an offset that [`Type::writable_slot`] gave for the object's type; gives
+    /// back what was there.
+    #[inline(always)]
+    pub(crate) fn fill_slot(&self, offset: usize, value: Obj) -> Option<Obj> {
+        // SAFETY: the slot is inside the object, and NULL or a reference that it owns.
+        unsafe {
+            let slot = self.as_ptr().byte_add(offset).cast::<*mut c::PyObject>();
+            Own::from_owned_opt(slot.replace(value.into_ptr()))
+        }
+    }
+}
+
+/// Builds objects here and looks at them through the API.
+pub(super) fn check(class: &Object) -> PyResult<bool> {
+    let list = List::from_items([])?;
+    let mut expected = 0;
+    for count in [3_usize, 1, 0, 40, 7] {
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(crate::ffi::Int::new(expected)?);
+            expected += 1;
+        }
+        list.extend_moving(items.drain(..))?;
+    }
+    list.append(&*crate::ffi::Int::new(expected)?)?;
+    for place in 0..list.len() {
+        let item = list.get(place);
+        let value = item.as_deref().and_then(Object::cast::<crate::ffi::Int>);
+        if value.and_then(crate::ffi::Int::as_i64) != i64::try_from(place).ok() {
+            return Ok(false);
+        }
+    }
+    if list.len() != 52 {
+        return Ok(false);
+    }
+
+    // Two instances: the first makes the class know the names, the second gets its values here.
+    let names = ["first", "second", "third"];
+    let names = [0, 1, 2].map(|place| Str::interned_text(names[place]));
+    let [first, second, third] = names;
+    let names = [first?, second?, third?];
+    let elder = class.call0()?;
+    for name in &names {
+        elder.set_attr(name, name)?;
+    }
+    let instance = class.call0()?;
+    let class = instance.type_of();
+    let place = DictPlace::Managed;
+    let keys = class.shared_keys(place);
+    let find = |name: &Object| keys.iter().position(|entry| entry.key.is_some_and(|key| key.is(name)));
+    let places = [2, 0, 1].map(|n| (find(&names[n]), n));
+    let Some(mut blank) = place.blank(&instance) else { return Ok(false) };
+    for (place, n) in places {
+        let Some(place) = place.and_then(|place| u8::try_from(place).ok()) else {
+            return Ok(false);
+        };
+        blank.set(place, names[n].clone());
+    }
+    if place.blank(&instance).is_some() {
+        return Ok(false);
+    }
+    let dict = instance.instance_dict()?;
+    let Some(dict) = dict.cast::<Dict>() else { return Ok(false) };
+    let mut position = 0;
+    for (_, n) in places {
+        let found = dict.next_item(&mut position);
+        if !found.is_some_and(|(key, value)| key.is(&names[n]) && value.is(&names[n])) {
+            return Ok(false);
+        }
+    }
+    // And a tuple.
+    let Some(tuple) = crate::ffi::types::tuple().cast::<Type>() else { return Ok(false) };
+    let made = tuple.new_tuple(names.to_vec().drain(..))?;
+    let same = Tuple::from_items(names)?;
+    Ok(dict.len() == 3
+        && made.equals(&same)?
+        && made.cast_exact::<Tuple>().is_some_and(|tuple| tuple.len() == 3))
+}
+
+impl Object {
+    /// `self == other`
+    fn equals(&self, other: &Object) -> PyResult<bool> {
+        // SAFETY: two live objects.
+        match unsafe { c::PyObject_RichCompareBool(self.as_ptr(), other.as_ptr(), c::Py_EQ) } {
+            -1 => Err(crate::ffi::Raised),
+            truth => Ok(truth != 0),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Objects as loads need them by the million, through the public API.
+
+use super::builtins::{Bytes, Str};
+use super::error::PyResult;
+use super::object::{Obj, Object, Own, check};
+use super::{Set, Type};
+use pyo3_ffi as c;
+
+/// Strings up to so many bytes are decoded here.
+const SHORT: usize = 256;
+
+#[allow(clippy::new_ret_no_self, reason = "views are made by making objects")]
+impl Str {
+    /// Decodes UTF-8 in which surrogates are let through. Short strings are decoded here.
+    #[inline]
+    pub(crate) fn from_pickled(bytes: &[u8]) -> PyResult<Obj> {
+        // The interpreter has all strings of less than two characters already.
+        if bytes.len() > 1 {
+            if is_ascii(bytes) {
+                return Str::of(bytes.len(), 0x7f, |target: *mut u8| {
+                    // SAFETY: the new string has room for so many bytes, and is no slice of ours.
+                    unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }
+                });
+            }
+            if bytes.len() <= SHORT
+                && let Ok(text) = std::str::from_utf8(bytes)
+                && let count @ 2.. = text.chars().count()
+            {
+                return Str::of_chars(text, count);
+            }
+        }
+        Str::from_utf8(bytes, c"surrogatepass").map(Own::into_obj)
+    }
+
+    fn of_chars(text: &str, count: usize) -> PyResult<Obj> {
+        let most = text.chars().fold(0, |most, char| most.max(char.into()));
+        macro_rules! fill {
+            ($unit:ty) => {
+                Str::of(count, most, |mut target: *mut $unit| {
+                    for char in text.chars() {
+                        // SAFETY: the new string has room for `count` characters of this width.
+                        unsafe {
+                            target.write(u32::from(char) as $unit);
+                            target = target.add(1);
+                        }
+                    }
+                })
+            };
+        }
+        match most {
+            0..=0xff => fill!(u8),
+            0x100..=0xffff => fill!(u16),
+            _ => fill!(u32),
+        }
+    }
+
+    /// A string of so many characters, none above `most`, which `fill` sets.
+    #[inline(always)]
+    fn of<T>(count: usize, most: u32, fill: impl FnOnce(*mut T)) -> PyResult<Obj> {
+        // SAFETY: the string is new; its characters are stored as wide as the largest of them needs.
+        unsafe {
+            let string = Obj::from_owned(c::PyUnicode_New(count.cast_signed(), most))?;
+            fill(c::PyUnicode_DATA(string.as_ptr()).cast());
+            Ok(string)
+        }
+    }
+}
+
+/// Whether there is no byte above 127.
+#[inline(always)]
+fn is_ascii(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut all = rest.iter().fold(0, |all, byte| all | u64::from(*byte));
+    for word in words {
+        all |= u64::from_ne_bytes(*word);
+    }
+    all & HIGH == 0
+}
+
+impl Bytes {
+    /// The memory of exactly a bytes object.
+    #[inline(always)]
+    pub(crate) fn content(object: &Object) -> Option<&[u8]> {
+        object.cast_exact::<Bytes>().map(Bytes::as_slice)
+    }
+}
+
+impl Set {
+    /// `frozenset()`, to be added to before anybody else sees it.
+    pub(crate) fn new_frozen() -> PyResult<Obj> {
+        // SAFETY: the result is owned or NULL with an exception.
+        unsafe { Own::from_owned(c::PyFrozenSet_New(std::ptr::null_mut())) }
+    }
+
+    /// Adds an element to a set, or to a new frozenset.
+    pub(crate) fn add_to(set: &Object, element: &Object) -> PyResult<()> {
+        // SAFETY: two live objects; the C function checks the first.
+        check(unsafe { c::PySet_Add(set.as_ptr(), element.as_ptr()) })
+    }
+
+    /// Whether this is exactly a set, without elements.
+    pub(crate) fn is_new(object: &Object) -> bool {
+        object.cast_exact::<Set>().is_some_and(|set| set.len() == 0)
+    }
+}
+
+impl Object {
+    /// Whether hashing this and comparing it with others of these types runs no Python.
+    #[inline(always)]
+    pub(crate) fn is_plain_key(&self) -> bool {
+        // SAFETY: only addresses of static types are compared.
+        unsafe {
+            let class = c::Py_TYPE(self.as_ptr());
+            class == &raw mut c::PyUnicode_Type
+                || class == &raw mut c::PyLong_Type
+                || class == &raw mut c::PyFloat_Type
+                || class == &raw mut c::PyBytes_Type
+                || class == &raw mut c::PyBool_Type
+                || self.is_none()
+        }
+    }
+}
+
+impl super::Int {
+    /// A small number of a pickle.
+    #[inline(always)]
+    pub(crate) fn from_i32(value: i32) -> PyResult<Obj> {
+        // SAFETY: the result is owned or NULL with an exception.
+        unsafe { Own::from_owned(c::PyLong_FromLong(value.into())) }
+    }
+}
+
+/// A module that is loaded, as `import` finds it. Runs no Python.
+pub(crate) fn loaded_module(name: &Str) -> Option<Obj> {
+    // SAFETY: a borrowed reference to a dict-like object, or NULL.
+    let modules = unsafe { Object::from_ptr_opt(c::PyImport_GetModuleDict()) }?;
+    modules.cast_exact::<super::Dict>()?.get(name).ok()?
+}
+
+impl Type {
+    /// Whether the object is exactly of this class.
+    #[inline(always)]
+    pub(crate) fn is_class_of(&self, object: &Object) -> bool {
+        object.type_of().is(self)
+    }
+}
