@@ -34,6 +34,7 @@ macro_rules! names {
 names! {
     add = c"add",
     append = c"append",
+    builtins = c"__builtins__",
     class = c"__class__",
     copyreg = c"copyreg",
     dict = c"__dict__",
@@ -69,6 +70,7 @@ names! {
     slotnames = c"__slotnames__",
     spec = c"__spec__",
     toreadonly = c"toreadonly",
+    tuple_new = c"_tuple_new",
     write = c"write",
 }
 
@@ -113,6 +115,9 @@ pub(crate) struct State {
     pub(crate) layouts_known: bool,
     pub(crate) plans: RefCell<Plans>,
     pub(crate) scratch: Cell<Option<Box<Scratch>>>,
+    pub(crate) namedtuples: crate::unpickler::Samples,
+    /// `tuple.__new__`
+    pub(crate) tuple_new: Obj,
     pub(crate) load_scratch: Cell<Option<Box<crate::unpickler::Scratch>>>,
     known: Known,
 }
@@ -163,6 +168,8 @@ impl State {
             plans: RefCell::default(),
             scratch: Cell::default(),
             load_scratch: Cell::default(),
+            namedtuples: Default::default(),
+            tuple_new: types::tuple().attr(&*Str::new("__new__")?)?,
             known: Known::new(copyreg)?,
         })
     }
@@ -202,6 +209,7 @@ impl State {
             &self.codecs_encode,
             &self.partial,
             &self.getattr,
+            &self.tuple_new,
         ]
         .into_iter()
         .chain(self.known.references())
@@ -210,9 +218,10 @@ impl State {
 }
 
 impl State {
-    /// How many fields the namedtuple has whose `__new__` this is; None if it is another.
-    pub(crate) fn namedtuple_fields(&self, _new: &Object) -> Option<usize> {
-        None
+    /// Whether the code that is running imports as usual. Runs no Python.
+    pub(crate) fn imports_as_usual(&self) -> bool {
+        crate::ffi::make::frame_uses(&self.known.builtins, &self.names.builtins)
+            && self.import_is_known()
     }
 }
 

@@ -145,3 +145,46 @@ impl Type {
         object.type_of().is(self)
     }
 }
+
+/// The function in a static method.
+pub(crate) fn static_function(method: &Object) -> Option<Obj> {
+    // SAFETY: compares with the address of a static type.
+    let is_static =
+        unsafe { c::Py_TYPE(method.as_ptr()) == &raw mut super::symbols::PyStaticMethod_Type };
+    if !is_static {
+        return None;
+    }
+    let function = method.attr(&*Str::interned(c"__func__").ok()?);
+    function.ok().filter(|function| function.is_function())
+}
+
+/// The globals of a function that is written in Python.
+pub(crate) fn function_globals(function: &Object) -> Option<&super::Dict> {
+    if !function.is_function() {
+        return None;
+    }
+    // SAFETY: a function has its globals, a dict, as long as it lives.
+    unsafe { Object::from_ptr_opt(c::PyFunction_GetGlobals(function.as_ptr())) }?.cast_exact()
+}
+
+/// The code of an expression.
+pub(crate) fn compile_expression(text: &str) -> PyResult<Obj> {
+    let text = std::ffi::CString::new(text).unwrap_or_default();
+    // SAFETY: two NUL-terminated strings; the result is owned or NULL with an exception.
+    unsafe {
+        let name = c"<halfsour>".as_ptr();
+        Own::from_owned(c::Py_CompileString(text.as_ptr(), name, c::Py_eval_input))
+    }
+}
+
+/// Whether the code that is running looks for built-in names in this module.
+pub(crate) fn frame_uses(builtins: &Object, name: &Object) -> bool {
+    // SAFETY: a borrowed dict, or NULL where nothing is running.
+    let globals = unsafe { Object::from_ptr_opt(c::PyEval_GetGlobals()) };
+    let Some(globals) = globals.and_then(|globals| globals.cast_exact::<super::Dict>()) else {
+        return false;
+    };
+    globals.get(name).ok().flatten().is_some_and(|found| {
+        found.is(builtins) || builtins.module_dict().is_some_and(|dict| found.is(dict))
+    })
+}

@@ -104,6 +104,7 @@ impl PyHeap<'_> {
     /// was borrowed.
     #[inline]
     fn settle(&mut self, machine: &mut Machine<Obj>) -> PyResult<()> {
+        self.ahead.plans.python_ran();
         if !self.ahead.pending.is_empty() {
             let (stack, _) = machine.parts();
             while let Some(pending) = self.ahead.pending.pop() {
@@ -769,7 +770,7 @@ impl<'h> Stretch<'_, 'h> {
         let Some(class) = self.stack[start - 1].cast::<Type>() else { return Ok(false) };
         let PyHeap { ahead, state, .. } = &mut *self.heap;
         let number = ahead.plans.find(state, class);
-        if ahead.plans.get(number).namedtuple != Some(self.stack.len() - start) {
+        if !ahead.plans.is_namedtuple(state, number, self.stack.len() - start) {
             return Ok(false);
         }
         let class = self.stack[start - 1].clone();

@@ -51,6 +51,9 @@ impl<'a> PyHeap<'a> {
         let runs_ahead = state.layouts_known;
         let recalls = runs_ahead && this.is_none();
         ahead.plans.begin();
+        if state.namedtuples.is_wanted() {
+            state.namedtuples.make();
+        }
         Ok(PyHeap {
             state,
             unpickler,
@@ -120,7 +123,11 @@ impl<'a> PyHeap<'a> {
                 dict => dict,
             },
         };
-        Ok(class.new_object(args, kwargs)?)
+        let object = class.new_object(args, kwargs)?;
+        if self.state.namedtuples.is_wanted() {
+            self.state.namedtuples.make();
+        }
+        Ok(object)
     }
 
     /// BUILD for an object without `__setstate__`: the state's items become attributes.

@@ -12,6 +12,7 @@ mod ahead;
 mod find_class;
 mod heap;
 mod memo;
+mod namedtuple;
 mod number;
 mod persistent;
 mod plan;
@@ -35,6 +36,7 @@ use crate::version::Version;
 use halfsour::{Machine, Memo, Reader};
 use ahead::Ahead;
 use heap::PyHeap;
+pub(crate) use namedtuple::Samples;
 pub(crate) use scratch::Scratch;
 use persistent::Persistent;
 use source::{Input, Memory, Payload};
@@ -70,6 +72,12 @@ struct Options {
     buffers: Option<Obj>,
     encoding: Cow<'static, CStr>,
     errors: Cow<'static, CStr>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { buffers: None, encoding: Cow::Borrowed(c"ASCII"), errors: Cow::Borrowed(c"strict") }
+    }
 }
 
 impl Body for Unpickler {
@@ -205,6 +213,11 @@ pub(crate) fn load_function(state: &State, args: Arguments<'_>) -> PyResult<Obj>
 
 /// `loads(data, /, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())`
 pub(crate) fn loads(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
+    if let Some(data) = args.lone()
+        && let Some(bytes) = data.cast_exact::<Bytes>()
+    {
+        return load_unseen(state, Memory::new(bytes.as_slice()), &Options::default(), true);
+    }
     let parameters = Parameters::convert("loads", LOADS.bind(args)?)?;
     let fix_imports = parameters.fix_imports;
     let data = parameters.input;

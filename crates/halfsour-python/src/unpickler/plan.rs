@@ -8,6 +8,7 @@
 use crate::ffi::datetime::Maker;
 use crate::ffi::layout::{Attributes, DictPlace, TypeFacts};
 use crate::ffi::{Obj, Object, Str, Tuple, Type, types};
+use super::namedtuple::New;
 use crate::state::State;
 
 /// What is known of a class.
@@ -17,7 +18,9 @@ pub(super) struct Plan {
     /// `object.__new__` makes the instances.
     pub(super) plain_new: bool,
     /// The instances are tuples of so many items, made by the `__new__` of a namedtuple.
-    pub(super) namedtuple: Option<usize>,
+    pub(super) namedtuple: Option<New>,
+    /// When that was last looked at, see [`Plans::epoch`].
+    checked: u64,
     /// BUILD only puts the items of the state into the instance's dict, which is here.
     pub(super) dict: Option<DictPlace>,
     /// BUILD sets slots as `setattr` does by default.
@@ -48,6 +51,8 @@ pub(crate) struct Plans {
     table: Vec<u32>,
     plans: Vec<Plan>,
     load: u64,
+    /// Counts how often Python may have run.
+    epoch: u64,
     /// A class as plain as can be.
     sample: Option<Obj>,
 }
@@ -57,7 +62,7 @@ const MOST: usize = 1 << 10;
 
 impl Default for Plans {
     fn default() -> Plans {
-        Plans { table: vec![0; 64], plans: Vec::new(), load: 0, sample: None }
+        Plans { table: vec![0; 64], plans: Vec::new(), load: 0, epoch: 0, sample: None }
     }
 }
 
@@ -65,6 +70,7 @@ impl Plans {
     /// A new load begins.
     pub(super) fn begin(&mut self) {
         self.load += 1;
+        self.epoch += 1;
         if self.plans.len() > MOST {
             self.table = vec![0; 64];
             self.plans = Vec::new();
@@ -130,6 +136,31 @@ impl Plans {
         self.plans.len() - 1
     }
 
+    /// Python may have run: what plans rest on is to be looked at again.
+    #[inline(always)]
+    pub(super) fn python_ran(&mut self) {
+        self.epoch += 1;
+    }
+
+    /// Whether the class makes its instances as namedtuples of so many fields are made.
+    #[inline(always)]
+    pub(super) fn is_namedtuple(&mut self, state: &State, number: usize, fields: usize) -> bool {
+        let plan = &mut self.plans[number];
+        let Some(new) = plan.namedtuple.as_ref().filter(|new| new.fields == fields) else {
+            return false;
+        };
+        if plan.checked == self.epoch {
+            return true;
+        }
+        plan.checked = self.epoch;
+        let untouched = new.is_untouched(state);
+        if !untouched {
+            plan.version = 0;
+            plan.namedtuple = None;
+        }
+        untouched
+    }
+
     #[inline(always)]
     pub(super) fn load(&self) -> u64 {
         self.load
@@ -151,6 +182,7 @@ impl Plan {
             version: 0,
             plain_new: false,
             namedtuple: None,
+            checked: 0,
             dict: None,
             slots: false,
             datetime: Maker::of(class),
@@ -172,11 +204,14 @@ impl Plan {
             plan.plain_new = class.is_made_by_object();
             if class.allocates_tuples() {
                 plan.namedtuple =
-                    class.lookup(&names.new).and_then(|new| state.namedtuple_fields(new));
+                    class.lookup(&names.new).and_then(|new| New::of(state, new));
             }
         }
         // After all lookups, which give a class its version. One without a version is uncertain.
         plan.version = class.version_tag();
+        if state.namedtuples.is_wanted() {
+            plan.version = 0;
+        }
         if plan.version == 0 {
             plan.plain_new = false;
             plan.namedtuple = None;

@@ -327,7 +327,7 @@ pub(super) fn check(class: &Object) -> PyResult<bool> {
 
 impl Object {
     /// `self == other`
-    fn equals(&self, other: &Object) -> PyResult<bool> {
+    pub(crate) fn equals(&self, other: &Object) -> PyResult<bool> {
         // SAFETY: two live objects.
         match unsafe { c::PyObject_RichCompareBool(self.as_ptr(), other.as_ptr(), c::Py_EQ) } {
             -1 => Err(crate::ffi::Raised),

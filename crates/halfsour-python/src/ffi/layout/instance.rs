@@ -207,7 +207,7 @@ impl Type {
 
     #[cfg(Py_3_13)]
     #[inline(always)]
-    fn tp_basicsize(&self) -> isize {
+    pub(super) fn tp_basicsize(&self) -> isize {
         // SAFETY: as above.
         unsafe { (*self.as_ptr().cast::<c::PyTypeObject>()).tp_basicsize }
     }
