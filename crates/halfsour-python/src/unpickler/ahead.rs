@@ -10,9 +10,11 @@
 
 use super::heap::PyHeap;
 use super::plan::{Plan, Plans, values_of};
+use super::template::{Seen, Templates};
 use super::source::{Fault, Payload};
 use crate::ffi::collector::Pause;
 use crate::ffi::datetime::Kind;
+use crate::ffi::error::{check_signals, is_interrupted};
 use crate::ffi::recall::{Elided, Entry, Recall};
 use crate::ffi::{Bytes, Dict, Float, Int, List, Obj, Object, PyResult, Raised, Set, Str, Tuple, Type};
 use halfsour::{Machine, Reader};
@@ -22,6 +24,7 @@ use halfsour::{Machine, Reader};
 pub(super) struct Ahead {
     pub(super) recall: Recall,
     pub(super) plans: Plans,
+    templates: Templates,
     /// States on the stack that are not made yet: each is right below a mark.
     pending: Vec<Pending>,
 }
@@ -30,6 +33,7 @@ impl Ahead {
     /// Forgets the load. May run finalisers.
     pub(super) fn clear(&mut self) {
         self.pending.clear();
+        self.templates.clear();
         self.recall.clear();
     }
 }
@@ -91,9 +95,9 @@ impl PyHeap<'_> {
                 Next::Quiet => return Ok(()),
                 Next::Machine => return Ok(self.settle(machine)?),
                 Next::Signals => {
-                    if self.signals.are_due() {
+                    if self.signals.are_due() && is_interrupted() {
                         self.settle(machine)?;
-                        crate::ffi::error::check_signals()?;
+                        check_signals()?;
                     }
                 }
             }
@@ -577,12 +581,33 @@ impl<'h> Stretch<'_, 'h> {
     #[inline(always)]
     fn set_items(&mut self, start: usize) -> PyResult<bool> {
         let Some(dict) = self.stack[start - 1].cast_exact::<Dict>() else { return Ok(false) };
+        let dict = &*dict.own_view();
         let pairs = self.stack[start..].as_chunks::<2>().0;
+        let recalls = self.heap.recalls;
         if dict.len() != 0 || !pairs.iter().all(|[key, _]| key.is_plain_key()) {
             return Ok(false);
         }
-        for [key, value] in pairs {
-            dict.set(key, value)?;
+        match self.heap.ahead.templates.find(pairs) {
+            Seen::Template(template) => {
+                dict.adopt_keys(template)?;
+                let mut pairs = self.stack.drain(start..);
+                let mut values = dict.blank_values();
+                while let (Some(key), Some(value)) = (pairs.next(), pairs.next()) {
+                    if recalls {
+                        self.heap.ahead.recall.let_go(key);
+                    }
+                    values.set(value);
+                }
+                return Ok(true);
+            }
+            seen => {
+                for [key, value] in pairs {
+                    dict.set(key, value)?;
+                }
+                if matches!(seen, Seen::Again) && dict.len() == pairs.len() {
+                    self.heap.ahead.templates.add(dict)?;
+                }
+            }
         }
         if dict.len() != pairs.len() {
             // A key came twice, and some values are in no dict any more.

@@ -18,6 +18,7 @@ mod persistent;
 mod plan;
 mod scratch;
 mod source;
+mod template;
 
 pub(crate) use memo::{
     UnpicklerMemoProxy, get_memo, memo_proxy_clear, memo_proxy_copy, memo_proxy_reduce, set_memo,

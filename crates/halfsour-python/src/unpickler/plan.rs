@@ -189,9 +189,9 @@ impl Plan {
             attributes: Names::default(),
             slot_names: Names::default(),
         };
-        let builds = class.is_heap_type()
-            && class.has_generic_getattr()
-            && class.lookup(&names.setstate).is_none();
+        // Looked up in any case: that gives a class its version.
+        let has_setstate = class.lookup(&names.setstate).is_some();
+        let builds = class.is_heap_type() && class.has_generic_getattr() && !has_setstate;
         if builds {
             let dict = TypeFacts::of(class).dict;
             plan.dict = dict.filter(|dict| {
@@ -207,7 +207,7 @@ impl Plan {
                     class.lookup(&names.new).and_then(|new| New::of(state, new));
             }
         }
-        // After all lookups, which give a class its version. One without a version is uncertain.
+        // A class without a version is uncertain.
         plan.version = class.version_tag();
         if state.namedtuples.is_wanted() {
             plan.version = 0;

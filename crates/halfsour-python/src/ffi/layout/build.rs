@@ -1,6 +1,6 @@
 //! Writing into objects: the other half of what [`super`] reads.
 
-use super::dict::{Keys, Named};
+use super::dict::{DictHead, Entries, Keys, Named};
 use super::instance::DictPlace;
 use crate::ffi::error::{self, PyResult};
 use crate::ffi::object::{Obj, Object, Own};
@@ -44,6 +44,112 @@ impl List {
             (*list).ob_base.ob_size = wanted.cast_signed();
         }
         Ok(())
+    }
+}
+
+/// The values of a dict that [adopted](Dict::adopt_keys) its keys, in their order.
+pub(crate) struct BlankValues<'a> {
+    dict: &'a Dict,
+    /// the value of the next entry
+    next: *mut *mut c::PyObject,
+    left: usize,
+    /// Whether the collector must know of the dict.
+    tracked: bool,
+}
+
+impl BlankValues<'_> {
+    /// Sets the next value.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, value: Obj) {
+        if self.left == 0 {
+            return;
+        }
+        self.left -= 1;
+        // SAFETY: entries are key and value; there was None. A live object may take part in cycles
+        // if its type says so, but for tuples that are known not to.
+        unsafe {
+            let ptr = value.into_ptr();
+            self.next.write(ptr);
+            self.next = self.next.add(2);
+            if !self.tracked && c::PyObject_IS_GC(ptr) != 0 {
+                self.tracked = c::PyTuple_CheckExact(ptr) == 0 || c::PyObject_GC_IsTracked(ptr) != 0;
+            }
+        }
+    }
+}
+
+impl Drop for BlankValues<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let ptr = self.dict.as_ptr();
+        // SAFETY: a live dict, tracked once.
+        unsafe {
+            if self.tracked && c::PyObject_GC_IsTracked(ptr) == 0 {
+                c::PyObject_GC_Track(ptr.cast());
+            }
+        }
+    }
+}
+
+impl Dict {
+    /// A copy of this dict in which all values are None; None if its keys are not all strings, or
+    /// if there are gaps.
+    pub(crate) fn to_template(&self) -> PyResult<Option<Own<Dict>>> {
+        let is_plain = |dict: &Dict| {
+            matches!(dict.entries(), Entries::Named(entries) if entries.len() == dict.len())
+        };
+        if !is_plain(self) {
+            return Ok(None);
+        }
+        // SAFETY: a live dict; the result is a dict, owned, or NULL with an exception.
+        let copy: Own<Dict> = unsafe { Own::from_owned(c::PyDict_Copy(self.as_ptr()))? };
+        let keys: Vec<Obj> = {
+            let entries = copy.entries();
+            (0..entries.slots()).filter_map(|slot| entries.get(slot)).map(|(k, _)| k.own()).collect()
+        };
+        for key in &keys {
+            copy.set(key, Object::none())?;
+        }
+        Ok(Some(copy).filter(|copy| is_plain(copy)))
+    }
+
+    /// Whether a template has just these keys, in this order.
+    #[inline(always)]
+    pub(crate) fn has_keys<'k>(&self, keys: impl ExactSizeIterator<Item = &'k Obj>) -> bool {
+        let Entries::Named(entries) = self.entries() else { return false };
+        entries.len() == keys.len()
+            && entries.iter().zip(keys).all(|(entry, key)| entry.key.is_some_and(|own| own.is(key)))
+    }
+
+    /// Gives an empty dict the keys of a template, with None for all values.
+    #[inline]
+    pub(crate) fn adopt_keys(&self, template: &Dict) -> PyResult<()> {
+        // SAFETY: a live dict; the result is a dict, owned, or NULL with an exception.
+        let copy: Own<Dict> = unsafe { Own::from_owned(c::PyDict_Copy(template.as_ptr()))? };
+        let [this, other] = [self.as_ptr(), copy.as_ptr()].map(<*mut c::PyObject>::cast::<DictHead>);
+        // SAFETY: two live dicts without values of their own change their tables.
+        unsafe {
+            std::ptr::swap(&raw mut (*this).keys, &raw mut (*other).keys);
+            std::ptr::swap(&raw mut (*this).used, &raw mut (*other).used);
+        }
+        Ok(())
+    }
+
+    /// Where the values go, after [`Dict::adopt_keys`]. All of them are to be set.
+    #[inline]
+    pub(crate) fn blank_values(&self) -> BlankValues<'_> {
+        let (next, left) = match self.entries() {
+            Entries::Named(entries) => (entries.as_ptr(), entries.len()),
+            _ => (std::ptr::null(), 0),
+        };
+        #[cfg(not(Py_3_12))]
+        // SAFETY: the Nones that the values are now; each gives its reference back. There are more.
+        unsafe {
+            (*c::Py_None()).ob_refcnt -= left.cast_signed();
+        }
+        // SAFETY: the value is behind the key, see `Named`.
+        let next = next.cast_mut().cast::<*mut c::PyObject>().wrapping_add(1);
+        BlankValues { dict: self, next, left, tracked: false }
     }
 }
 
@@ -316,6 +422,31 @@ pub(super) fn check(class: &Object) -> PyResult<bool> {
             return Ok(false);
         }
     }
+    // A dict with the keys of another.
+    let pattern = Dict::new()?;
+    for name in &names {
+        pattern.set(name, Object::none())?;
+    }
+    let Some(template) = pattern.to_template()? else { return Ok(false) };
+    let filled = Dict::new()?;
+    filled.adopt_keys(&template)?;
+    let mut values = filled.blank_values();
+    for name in &names {
+        values.set(if name.is(&names[1]) { filled.own() } else { name.clone() });
+    }
+    drop(values);
+    for name in &names {
+        let expected: &Object = if name.is(&names[1]) { &filled } else { name };
+        if !filled.get(name)?.is_some_and(|found| found.is(expected)) {
+            return Ok(false);
+        }
+    }
+    // SAFETY: a live object.
+    let tracked = unsafe { c::PyObject_GC_IsTracked(filled.as_ptr()) != 0 };
+    if !tracked || filled.len() != 3 || template.len() != 3 {
+        return Ok(false);
+    }
+    filled.remove(&names[1])?;
     // And a tuple.
     let Some(tuple) = crate::ffi::types::tuple().cast::<Type>() else { return Ok(false) };
     let made = tuple.new_tuple(names.to_vec().drain(..))?;
