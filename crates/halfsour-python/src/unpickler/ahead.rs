@@ -33,7 +33,6 @@ impl Ahead {
     /// Forgets the load. May run finalisers.
     pub(super) fn clear(&mut self) {
         self.pending.clear();
-        self.templates.clear();
         self.recall.clear();
     }
 }
@@ -75,7 +74,14 @@ impl PyHeap<'_> {
             let bytes = reader.ahead();
             if !bytes.first().is_some_and(|&opcode| HANDLED[usize::from(opcode)]) {
                 let quiet = matches!(bytes.first(), Some(0x80 | 0x95 | b'.'));
-                return if quiet { Ok(()) } else { Ok(self.settle(machine)?) };
+                if quiet {
+                    return Ok(());
+                }
+                self.settle(machine)?;
+                if self.call(machine, reader)? {
+                    continue;
+                }
+                return Ok(());
             }
             let (stack, marks) = machine.parts();
             let pause = Pause::begin();
@@ -93,7 +99,12 @@ impl PyHeap<'_> {
             reader.consume(used);
             match next? {
                 Next::Quiet => return Ok(()),
-                Next::Machine => return Ok(self.settle(machine)?),
+                Next::Machine => {
+                    self.settle(machine)?;
+                    if !self.call(machine, reader)? {
+                        return Ok(());
+                    }
+                }
                 Next::Signals => {
                     if self.signals.are_due() && is_interrupted() {
                         self.settle(machine)?;
@@ -102,6 +113,34 @@ impl PyHeap<'_> {
                 }
             }
         }
+    }
+
+    /// Executes an opcode that may run Python, if it is one of the most frequent; after `settle`.
+    #[inline]
+    fn call<S: Payload>(
+        &mut self,
+        machine: &mut Machine<Obj>,
+        reader: &mut Reader<S>,
+    ) -> Result<bool, Fault> {
+        let opcode = reader.ahead().first().copied();
+        let (stack, marks) = machine.parts();
+        let fence = marks.last().copied().unwrap_or(0);
+        if !matches!(opcode, Some(b'R' | b'b')) || stack.len() < fence + 2 {
+            return Ok(false);
+        }
+        reader.consume(1);
+        let Some(args) = stack.pop() else { return Ok(false) };
+        if opcode == Some(b'R') {
+            let Some(callable) = stack.pop() else { return Ok(false) };
+            let made = callable.call_object(&args)?;
+            drop(args);
+            drop(callable);
+            machine.parts().0.push(made);
+        } else {
+            let Some(instance) = stack.last().cloned() else { return Ok(false) };
+            self.give_state(&instance, args)?;
+        }
+        Ok(true)
     }
 
     /// Before anything but this module runs: makes what was elided and might change, and owns what
@@ -583,7 +622,6 @@ impl<'h> Stretch<'_, 'h> {
         let Some(dict) = self.stack[start - 1].cast_exact::<Dict>() else { return Ok(false) };
         let dict = &*dict.own_view();
         let pairs = self.stack[start..].as_chunks::<2>().0;
-        let recalls = self.heap.recalls;
         if dict.len() != 0 || !pairs.iter().all(|[key, _]| key.is_plain_key()) {
             return Ok(false);
         }
@@ -591,12 +629,9 @@ impl<'h> Stretch<'_, 'h> {
             Seen::Template(template) => {
                 dict.adopt_keys(template)?;
                 let mut pairs = self.stack.drain(start..);
-                let mut values = dict.blank_values();
+                let mut items = dict.blank_items();
                 while let (Some(key), Some(value)) = (pairs.next(), pairs.next()) {
-                    if recalls {
-                        self.heap.ahead.recall.let_go(key);
-                    }
-                    values.set(value);
+                    items.set(key, value);
                 }
                 return Ok(true);
             }

@@ -9,6 +9,7 @@ use super::persistent::Loader;
 use super::source::{Fault, Payload};
 use super::{Options, Unpickler, number};
 use crate::ffi::buffer::memoryview;
+use crate::ffi::layout::TypeFacts;
 use crate::ffi::error::{self, Exc, Part, Raised, matches, raise_parts};
 use crate::ffi::{Bytes, Dict, Float, Int, List, Obj, Object, PyResult, Set, Str, Tuple, Type};
 use crate::signals::Signals;
@@ -469,6 +470,16 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
     }
 
     fn build(&mut self, inst: &Obj, state: Obj) -> Done {
+        self.give_state(inst, state)
+    }
+}
+
+impl PyHeap<'_> {
+    /// BUILD
+    pub(super) fn give_state(&mut self, inst: &Obj, state: Obj) -> Done {
+        if self.runs_ahead && self.give_state_quickly(inst, &state)? {
+            return Ok(());
+        }
         match inst.opt_attr(&self.state.names.setstate)? {
             Some(setstate) => {
                 let result = setstate.call1(&state);
@@ -478,5 +489,45 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
             }
             None => self.set_state(inst, state),
         }
+    }
+    /// BUILD for an instance that has no attributes yet, if its class has not much to say about it.
+    /// False if nothing was done.
+    #[inline]
+    fn give_state_quickly(&mut self, inst: &Obj, state: &Obj) -> PyResult<bool> {
+        let class = inst.type_of();
+        let Ahead { plans, .. } = &mut *self.ahead;
+        let number = plans.find(self.state, class);
+        let plan = plans.get(number);
+        if let Some(setstate) = &plan.setstate {
+            // An attribute of the instance would hide the method.
+            let facts = TypeFacts::of(class);
+            let bare = match facts.dict {
+                Some(place) => place.blank(inst).is_some(),
+                None => !facts.dict_is_elsewhere,
+            };
+            if bare {
+                let setstate = setstate.clone();
+                setstate.call2(inst, state)?;
+            }
+            return Ok(bare);
+        }
+        let (Some(place), Some(state)) = (plan.dict, state.cast_exact::<Dict>()) else {
+            return Ok(false);
+        };
+        let Some(mut blank) = place.blank(inst) else { return Ok(false) };
+        let entries = state.entries();
+        if !plan.attributes.are_shared(&entries) {
+            plan.attributes.learn_dict(&entries);
+            plan.attributes.locate(class, place);
+            if !plan.attributes.are_shared(&entries) {
+                return Ok(false);
+            }
+        }
+        for (slot, place) in plan.attributes.places().iter().enumerate() {
+            if let Some((_, value)) = entries.get(slot) {
+                blank.set(*place, value.own());
+            }
+        }
+        Ok(true)
     }
 }

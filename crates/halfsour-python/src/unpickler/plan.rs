@@ -6,7 +6,7 @@
 //! made without running Python.
 
 use crate::ffi::datetime::Maker;
-use crate::ffi::layout::{Attributes, DictPlace, TypeFacts};
+use crate::ffi::layout::{Attributes, DictPlace, Entries, TypeFacts, is_same_text};
 use crate::ffi::{Obj, Object, Str, Tuple, Type, types};
 use super::namedtuple::New;
 use crate::state::State;
@@ -23,6 +23,8 @@ pub(super) struct Plan {
     checked: u64,
     /// BUILD only puts the items of the state into the instance's dict, which is here.
     pub(super) dict: Option<DictPlace>,
+    /// BUILD calls this Python function with the instance and the state.
+    pub(super) setstate: Option<Obj>,
     /// BUILD sets slots as `setattr` does by default.
     pub(super) slots: bool,
     pub(super) datetime: Option<Maker>,
@@ -184,14 +186,19 @@ impl Plan {
             namedtuple: None,
             checked: 0,
             dict: None,
+            setstate: None,
             slots: false,
             datetime: Maker::of(class),
             attributes: Names::default(),
             slot_names: Names::default(),
         };
         // Looked up in any case: that gives a class its version.
-        let has_setstate = class.lookup(&names.setstate).is_some();
-        let builds = class.is_heap_type() && class.has_generic_getattr() && !has_setstate;
+        let setstate = class.lookup(&names.setstate);
+        let plain = class.is_heap_type() && class.has_generic_getattr();
+        if plain {
+            plan.setstate = setstate.filter(|setstate| setstate.is_function()).map(Object::own);
+        }
+        let builds = plain && setstate.is_none();
         if builds {
             let dict = TypeFacts::of(class).dict;
             plan.dict = dict.filter(|dict| {
@@ -216,6 +223,7 @@ impl Plan {
             plan.plain_new = false;
             plan.namedtuple = None;
             plan.dict = None;
+            plan.setstate = None;
             plan.slots = false;
         }
         plan
@@ -301,23 +309,27 @@ impl Names {
         self.offsets = self.names.iter().map(find).collect::<Option<_>>().unwrap_or_default();
     }
 
-    /// Whether a dict's keys are the names, in their order.
-    pub(super) fn match_all<'a>(&self, mut keys: impl Iterator<Item = &'a Object>) -> bool {
-        self.names.iter().all(|name| keys.next().is_some_and(|key| is_same(name, key)))
-            && keys.next().is_none()
+    /// Whether a dict's keys are the names, in their order, and all of them shared.
+    pub(super) fn are_shared(&self, state: &Entries<'_>) -> bool {
+        self.places.len() == state.slots()
+            && self.names.iter().enumerate().all(|(slot, name)| {
+                state.get(slot).is_some_and(|(key, _)| is_same(name, key))
+            })
+    }
+
+    /// Learns the keys of a dict.
+    pub(super) fn learn_dict(&mut self, state: &Entries<'_>) {
+        *self = Names::default();
+        let pairs = (0..state.slots()).map_while(|slot| state.get(slot));
+        let keys = pairs.map_while(|(key, _)| key.cast_exact::<Str>());
+        self.names = keys.take(64).map(|key| Str::intern(key.own_view()).into_obj()).collect();
     }
 }
 
-/// Whether a key is a string with the characters of a name. Not all that are, are seen.
+/// Whether a key has the characters of a name. Not all that have are seen.
 #[inline(always)]
 fn is_same(name: &Object, key: &Object) -> bool {
-    if name.is(key) {
-        return true;
-    }
-    let (Some(name), Some(key)) = (name.cast_exact::<Str>(), key.cast_exact::<Str>()) else {
-        return false;
-    };
-    name.ascii().zip(key.ascii()).is_some_and(|(name, key)| name == key)
+    name.is(key) || is_same_text(name, key)
 }
 
 /// The values of an instance, as many as it has, in the order in which they were set.

@@ -1,7 +1,7 @@
 //! Dicts with the same keys in the same order: many pickles hold thousands of them.
 //!
-//! A dict whose keys were seen before, the very objects, gets a copy of that dict's table with other
-//! values, instead of being filled key by key.
+//! A dict whose keys were seen before gets a copy of that dict's table, with its own keys and values in
+//! their places, instead of being filled key by key.
 
 use crate::ffi::{Dict, Obj, Object, Own, PyResult, Str};
 
@@ -12,41 +12,55 @@ pub(super) enum Seen<'a> {
     Template(&'a Dict),
 }
 
-/// Dicts of this load, by their first key and their length.
-#[derive(Default)]
+/// Dicts of this load and of earlier ones, by their first key and their length.
 pub(super) struct Templates {
-    slots: Vec<Slot>,
+    slots: Box<[Slot; SLOTS]>,
 }
 
 #[derive(Default)]
 struct Slot {
-    first: usize,
+    /// the first characters of the first key
+    first: u64,
     length: usize,
     template: Option<Own<Dict>>,
 }
 
 const SLOTS: usize = 64;
 
-impl Templates {
-    #[inline(always)]
-    fn place(first: &Object, length: usize) -> usize {
-        (first.address() >> 4 ^ first.address() >> 10 ^ length) % SLOTS
-    }
+/// Dicts with more keys are filled key by key.
+const MOST: usize = 64;
 
+impl Default for Templates {
+    fn default() -> Templates {
+        Templates { slots: Box::new(std::array::from_fn(|_| Slot::default())) }
+    }
+}
+
+/// The slot for dicts with this first key and so many keys.
+#[inline(always)]
+fn place(first: &Object, length: usize) -> Option<(usize, u64)> {
+    let text = first.cast_exact::<Str>()?.ascii()?;
+    let mut start = [0; 8];
+    let count = text.len().min(8);
+    start[..count].copy_from_slice(&text[..count]);
+    let start = u64::from_le_bytes(start);
+    let mixed = (start ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Some(((mixed >> 58) as usize, start))
+}
+
+impl Templates {
     /// What was seen of the keys of these pairs.
     #[inline(always)]
     pub(super) fn find(&mut self, pairs: &[[Obj; 2]]) -> Seen<'_> {
-        let [[first, _], ..] = pairs else { return Seen::Never };
-        if pairs.len() < 2 || first.cast_exact::<Str>().is_none() {
+        if !(2..=MOST).contains(&pairs.len()) {
             return Seen::Never;
         }
-        if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, Slot::default);
-        }
-        let slot = &mut self.slots[Templates::place(first, pairs.len())];
-        if slot.first != first.address() || slot.length != pairs.len() {
-            slot.first = first.address();
+        let Some((place, first)) = place(&pairs[0][0], pairs.len()) else { return Seen::Never };
+        let slot = &mut self.slots[place];
+        if slot.first != first || slot.length != pairs.len() {
+            slot.first = first;
             slot.length = pairs.len();
+            // Nothing but strings and None: no finaliser.
             slot.template = None;
             return Seen::Never;
         }
@@ -64,12 +78,9 @@ impl Templates {
     pub(super) fn add(&mut self, dict: &Dict) -> PyResult<()> {
         let entries = dict.entries();
         let Some((first, _)) = entries.get(0) else { return Ok(()) };
-        let slot = &mut self.slots[Templates::place(first, dict.len())];
-        slot.template = dict.to_template()?;
+        if let Some((place, _)) = place(first, dict.len()) {
+            self.slots[place].template = dict.to_template()?;
+        }
         Ok(())
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.slots.clear();
     }
 }

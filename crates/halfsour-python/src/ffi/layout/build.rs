@@ -47,29 +47,34 @@ impl List {
     }
 }
 
-/// The values of a dict that [adopted](Dict::adopt_keys) its keys, in their order.
-pub(crate) struct BlankValues<'a> {
+/// The items of a dict that [adopted](Dict::adopt_keys) the keys of another, in their order.
+pub(crate) struct BlankItems<'a> {
     dict: &'a Dict,
-    /// the value of the next entry
+    /// the next entry: its key, and its value
     next: *mut *mut c::PyObject,
     left: usize,
     /// Whether the collector must know of the dict.
     tracked: bool,
 }
 
-impl BlankValues<'_> {
-    /// Sets the next value.
+impl BlankItems<'_> {
+    /// Sets the next item. The key is equal to the one that is there.
     #[inline(always)]
-    pub(crate) fn set(&mut self, value: Obj) {
+    pub(crate) fn set(&mut self, key: Obj, value: Obj) {
         if self.left == 0 {
             return;
         }
         self.left -= 1;
-        // SAFETY: entries are key and value; there was None. A live object may take part in cycles
-        // if its type says so, but for tuples that are known not to.
+        // SAFETY: entries are key and value. The key takes the place of an equal one, whose hash it
+        // has; the value that of None. A live object may take part in cycles if its type says so, but
+        // for tuples that are known not to.
         unsafe {
+            let ptr = key.into_ptr();
+            let old = self.next.replace(ptr);
+            super::scalar::share_hash(ptr, old);
+            c::Py_DECREF(old);
             let ptr = value.into_ptr();
-            self.next.write(ptr);
+            self.next.add(1).write(ptr);
             self.next = self.next.add(2);
             if !self.tracked && c::PyObject_IS_GC(ptr) != 0 {
                 self.tracked = c::PyTuple_CheckExact(ptr) == 0 || c::PyObject_GC_IsTracked(ptr) != 0;
@@ -78,7 +83,7 @@ impl BlankValues<'_> {
     }
 }
 
-impl Drop for BlankValues<'_> {
+impl Drop for BlankItems<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         let ptr = self.dict.as_ptr();
@@ -113,12 +118,15 @@ impl Dict {
         Ok(Some(copy).filter(|copy| is_plain(copy)))
     }
 
-    /// Whether a template has just these keys, in this order.
+    /// Whether a template has just these keys, in this order: they are ASCII, with the same
+    /// characters.
     #[inline(always)]
     pub(crate) fn has_keys<'k>(&self, keys: impl ExactSizeIterator<Item = &'k Obj>) -> bool {
         let Entries::Named(entries) = self.entries() else { return false };
         entries.len() == keys.len()
-            && entries.iter().zip(keys).all(|(entry, key)| entry.key.is_some_and(|own| own.is(key)))
+            && entries.iter().zip(keys).all(|(entry, key)| {
+                entry.key.is_some_and(|own| own.is(key) || is_same_text(own, key))
+            })
     }
 
     /// Gives an empty dict the keys of a template, with None for all values.
@@ -135,9 +143,9 @@ impl Dict {
         Ok(())
     }
 
-    /// Where the values go, after [`Dict::adopt_keys`]. All of them are to be set.
+    /// Where the items go, after [`Dict::adopt_keys`]. All of them are to be set.
     #[inline]
-    pub(crate) fn blank_values(&self) -> BlankValues<'_> {
+    pub(crate) fn blank_items(&self) -> BlankItems<'_> {
         let (next, left) = match self.entries() {
             Entries::Named(entries) => (entries.as_ptr(), entries.len()),
             _ => (std::ptr::null(), 0),
@@ -147,9 +155,17 @@ impl Dict {
         unsafe {
             (*c::Py_None()).ob_refcnt -= left.cast_signed();
         }
-        // SAFETY: the value is behind the key, see `Named`.
-        let next = next.cast_mut().cast::<*mut c::PyObject>().wrapping_add(1);
-        BlankValues { dict: self, next, left, tracked: false }
+        let next = next.cast_mut().cast::<*mut c::PyObject>();
+        BlankItems { dict: self, next, left, tracked: false }
+    }
+}
+
+/// Whether two strings are ASCII, with the same characters.
+#[inline(always)]
+pub(crate) fn is_same_text(a: &Object, b: &Object) -> bool {
+    match (a.cast_exact::<Str>(), b.cast_exact::<Str>()) {
+        (Some(a), Some(b)) => a.ascii().zip(b.ascii()).is_some_and(|(a, b)| a == b),
+        _ => false,
     }
 }
 
@@ -430,11 +446,12 @@ pub(super) fn check(class: &Object) -> PyResult<bool> {
     let Some(template) = pattern.to_template()? else { return Ok(false) };
     let filled = Dict::new()?;
     filled.adopt_keys(&template)?;
-    let mut values = filled.blank_values();
-    for name in &names {
-        values.set(if name.is(&names[1]) { filled.own() } else { name.clone() });
+    let mut items = filled.blank_items();
+    for (n, name) in names.iter().enumerate() {
+        let key = Str::new(["first", "second", "third"][n])?;
+        items.set(key, if n == 1 { filled.own() } else { name.clone() });
     }
-    drop(values);
+    drop(items);
     for name in &names {
         let expected: &Object = if name.is(&names[1]) { &filled } else { name };
         if !filled.get(name)?.is_some_and(|found| found.is(expected)) {

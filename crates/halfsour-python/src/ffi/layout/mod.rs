@@ -15,6 +15,7 @@ mod dict;
 mod instance;
 mod scalar;
 
+pub(crate) use build::is_same_text;
 pub(crate) use dict::{Entries, Named};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
 

@@ -101,3 +101,18 @@ impl Tuple {
         }
     }
 }
+
+/// Gives a string the hash of an equal one, which has been hashed.
+///
+/// # Safety
+/// Both are live strings with the same characters.
+#[inline(always)]
+pub(super) unsafe fn share_hash(string: *mut c::PyObject, other: *mut c::PyObject) {
+    // SAFETY: every string has its hash there; -1 until it is known.
+    unsafe {
+        let hash = &raw mut (*string.cast::<AsciiHead>()).hash;
+        if hash.read() == -1 {
+            hash.write((*other.cast::<AsciiHead>()).hash);
+        }
+    }
+}
