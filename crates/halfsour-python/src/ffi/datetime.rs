@@ -120,50 +120,70 @@ impl Maker {
     /// them as closely.
     #[inline]
     pub(crate) fn make(self, packed: &[u8]) -> Option<Obj> {
-        let date = |high, low, month, day| {
+        let date = |high: u8, low: u8, month: u8, day: u8| {
             let year = i32::from(high) << 8 | i32::from(low);
             let valid = (1..=9999).contains(&year) && (1..=12).contains(&month);
-            (valid && (1..=days(year, month)).contains(&day)).then_some((year, i32::from(month), i32::from(day)))
+            (valid && (1..=days(year, month)).contains(&day)).then_some(())
         };
-        let time = |hour, minute, second, [a, b, e]: [u8; 3]| {
+        let time = |hour: u8, minute: u8, second: u8, [a, b, e]: [u8; 3]| {
             let microsecond = i32::from(a) << 16 | i32::from(b) << 8 | i32::from(e);
             let valid = hour < 24 && minute < 60 && second < 60 && microsecond < 1_000_000;
-            valid.then_some((i32::from(hour), i32::from(minute), i32::from(second), microsecond))
+            valid.then_some(())
         };
-        // SAFETY: the functions of the API, with arguments in their ranges; each result is owned, or
-        // NULL with an exception.
-        let made = unsafe {
-            match (self.kind, packed) {
-                (Kind::DateTime, &[high, low, month, day, hour, minute, second, a, b, e]) => {
-                    let (year, month_, day) = date(high, low, month & 0x7f, day)?;
-                    let (hour, minute, second, micro) = time(hour, minute, second, [a, b, e])?;
-                    let fold = i32::from(month >> 7);
-                    let (none, class) = (c::Py_None(), (*self.api).DateTimeType);
-                    ((*self.api).DateTime_FromDateAndTimeAndFold)(
-                        year, month_, day, hour, minute, second, micro, none, fold, class,
-                    )
-                }
-                (Kind::Date, &[high, low, month, day]) => {
-                    let (year, month, day) = date(high, low, month, day)?;
-                    ((*self.api).Date_FromDate)(year, month, day, (*self.api).DateType)
-                }
-                (Kind::Time, &[hour, minute, second, a, b, e]) => {
-                    let fold = i32::from(hour >> 7);
-                    let (hour, minute, second, micro) = time(hour & 0x7f, minute, second, [a, b, e])?;
-                    let (none, class) = (c::Py_None(), (*self.api).TimeType);
-                    ((*self.api).Time_FromTimeAndFold)(
-                        hour, minute, second, micro, none, fold, class,
-                    )
-                }
-                _ => return None,
+        // The fields that are packed are as they will be; the fold is apart from them.
+        let (class, fold, place) = match (self.kind, packed) {
+            (Kind::DateTime, &[high, low, month, day, hour, minute, second, a, b, e]) => {
+                date(high, low, month & 0x7f, day)?;
+                time(hour, minute, second, [a, b, e])?;
+                // SAFETY: the API's struct.
+                (unsafe { (*self.api).DateTimeType }, month >> 7, 2)
             }
+            (Kind::Date, &[high, low, month, day]) => {
+                date(high, low, month, day)?;
+                // SAFETY: as above.
+                (unsafe { (*self.api).DateType }, 0, 0)
+            }
+            (Kind::Time, &[hour, minute, second, a, b, e]) => {
+                time(hour & 0x7f, minute, second, [a, b, e])?;
+                // SAFETY: as above.
+                (unsafe { (*self.api).TimeType }, hour >> 7, 0)
+            }
+            _ => return None,
         };
-        // SAFETY: as above.
-        let made = unsafe { Obj::from_owned_opt(made) };
-        if made.is_none() {
-            super::error::clear();
+        // SAFETY: the type's own allocator gives room for its instances without a time zone; all
+        // their fields are set before anybody sees the object. The structs are public.
+        unsafe {
+            let ptr = (*class).tp_alloc?(class, 0);
+            if ptr.is_null() {
+                super::error::clear();
+                return None;
+            }
+            let object = Obj::from_owned_opt(ptr)?;
+            macro_rules! fill {
+                ($head:ty) => {{
+                    let head = ptr.cast::<$head>();
+                    (*head).hashcode = -1;
+                    (*head).hastzinfo = 0;
+                    (*head).data.copy_from_slice(packed);
+                    (&raw mut (*head).data).cast::<u8>()
+                }};
+            }
+            let data = match self.kind {
+                Kind::DateTime => {
+                    (*ptr.cast::<c::PyDateTime_DateTime>()).fold = fold;
+                    fill!(c::PyDateTime_DateTime)
+                }
+                Kind::Time => {
+                    (*ptr.cast::<c::PyDateTime_Time>()).fold = fold;
+                    fill!(c::PyDateTime_Time)
+                }
+                _ => fill!(c::PyDateTime_Date),
+            };
+            if fold != 0 {
+                *data.add(place) &= 0x7f;
+            }
+            Some(object)
         }
-        made
     }
 }
 

@@ -1,9 +1,9 @@
 //! Objects as loads need them by the million, through the public API.
 
-use super::builtins::{Bytes, Str};
+use super::builtins::Str;
 use super::error::PyResult;
 use super::object::{Obj, Object, Own, check};
-use super::{Set, Type};
+use super::{Set, layout};
 use pyo3_ffi as c;
 
 /// Strings up to so many bytes are decoded here.
@@ -17,10 +17,7 @@ impl Str {
         // The interpreter has all strings of less than two characters already.
         if bytes.len() > 1 {
             if is_ascii(bytes) {
-                return Str::of(bytes.len(), 0x7f, |target: *mut u8| {
-                    // SAFETY: the new string has room for so many bytes, and is no slice of ours.
-                    unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }
-                });
+                return layout::ascii(bytes);
             }
             if bytes.len() <= SHORT
                 && let Ok(text) = std::str::from_utf8(bytes)
@@ -70,20 +67,16 @@ impl Str {
 #[inline(always)]
 fn is_ascii(bytes: &[u8]) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut all = rest.iter().fold(0, |all, byte| all | u64::from(*byte));
-    for word in words {
-        all |= u64::from_ne_bytes(*word);
-    }
+    // The first and the last word may overlap.
+    let all = if let Some(last) = bytes.last_chunk::<8>() {
+        let (words, _) = bytes.as_chunks::<8>();
+        words.iter().fold(u64::from_ne_bytes(*last), |all, word| all | u64::from_ne_bytes(*word))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))
+    } else {
+        bytes.iter().fold(0, |all, byte| all | u64::from(*byte))
+    };
     all & HIGH == 0
-}
-
-impl Bytes {
-    /// The memory of exactly a bytes object.
-    #[inline(always)]
-    pub(crate) fn content(object: &Object) -> Option<&[u8]> {
-        object.cast_exact::<Bytes>().map(Bytes::as_slice)
-    }
 }
 
 impl Set {
@@ -136,14 +129,6 @@ pub(crate) fn loaded_module(name: &Str) -> Option<Obj> {
     // SAFETY: a borrowed reference to a dict-like object, or NULL.
     let modules = unsafe { Object::from_ptr_opt(c::PyImport_GetModuleDict()) }?;
     modules.cast_exact::<super::Dict>()?.get(name).ok()?
-}
-
-impl Type {
-    /// Whether the object is exactly of this class.
-    #[inline(always)]
-    pub(crate) fn is_class_of(&self, object: &Object) -> bool {
-        object.type_of().is(self)
-    }
 }
 
 /// The function in a static method.

@@ -14,9 +14,9 @@ use super::template::{Seen, Templates};
 use super::source::{Fault, Payload};
 use crate::ffi::collector::Pause;
 use crate::ffi::datetime::Kind;
-use crate::ffi::error::{check_signals, is_interrupted};
+use crate::ffi::error::{check_signals, is_interrupted, no_memory};
 use crate::ffi::recall::{Elided, Entry, Recall};
-use crate::ffi::{Bytes, Dict, Float, Int, List, Obj, Object, PyResult, Raised, Set, Str, Tuple, Type};
+use crate::ffi::{Bytes, Dict, Float, Int, List, Obj, Object, Own, PyResult, Raised, Set, Str, Tuple, Type};
 use halfsour::{Machine, Reader};
 
 /// What a load works with by itself, kept from one to the next.
@@ -73,7 +73,7 @@ impl PyHeap<'_> {
         loop {
             let bytes = reader.ahead();
             if !bytes.first().is_some_and(|&opcode| HANDLED[usize::from(opcode)]) {
-                let quiet = matches!(bytes.first(), Some(0x80 | 0x95 | b'.'));
+                let quiet = matches!(bytes.first(), Some(0x95 | b'.'));
                 if quiet {
                     return Ok(());
                 }
@@ -260,7 +260,7 @@ impl PyHeap<'_> {
 /// Which opcodes are executed here.
 static HANDLED: [bool; 256] = {
     let mut handled = [false; 256];
-    let opcodes = b"NKMJG\x88\x89\x8a\x8cXCB])}\x8f(\x94qrhj\x85\x86\x87taesu\x90\x91\x81";
+    let opcodes = b"\x80NKMJG\x88\x89\x8a\x8cXCB])}\x8f(\x94qrhj\x85\x86\x87taesu\x90\x91\x81";
     let mut i = 0;
     while i < opcodes.len() {
         handled[opcodes[i] as usize] = true;
@@ -287,16 +287,10 @@ impl<'h> Stretch<'_, 'h> {
         self.bytes.get(at..)?.first_chunk().copied()
     }
 
-    /// The rest of the load's bytes, from behind the opcode at hand.
-    #[inline(always)]
-    fn slice(&self, at: usize, length: usize) -> Option<&[u8]> {
-        self.bytes.get(at..)?.get(..length)
-    }
-
     #[inline(always)]
     fn push(&mut self, value: Obj) -> PyResult<()> {
         if self.stack.len() == self.stack.capacity() && self.stack.try_reserve(1).is_err() {
-            return Err(crate::ffi::error::no_memory());
+            return Err(no_memory());
         }
         self.stack.push(value);
         Ok(())
@@ -365,200 +359,235 @@ impl<'h> Stretch<'_, 'h> {
     }
 
     fn run(&mut self) -> Result<Next, Fault> {
+        let bytes = self.bytes;
+        let recalls = self.heap.recalls;
         let mut budget = BUDGET;
+        // Where the opcode at hand is; `self.at` says it whenever others look.
+        let mut at = self.at;
+        macro_rules! leave {
+            ($next:expr) => {{
+                self.at = at;
+                return Ok($next);
+            }};
+        }
         macro_rules! some {
             ($option:expr) => {
                 match $option {
                     Some(value) => value,
-                    None => return Ok(Next::Machine),
+                    None => leave!(Next::Machine),
                 }
             };
         }
         macro_rules! must {
             ($condition:expr) => {
                 if !$condition {
-                    return Ok(Next::Machine);
+                    leave!(Next::Machine);
                 }
             };
         }
+        macro_rules! ok {
+            ($result:expr) => {
+                match $result {
+                    Ok(value) => value,
+                    Err(raised) => {
+                        self.at = at;
+                        return Err(Fault::from(raised));
+                    }
+                }
+            };
+        }
+        macro_rules! argument {
+            ($count:literal) => {
+                *some!(bytes.get(at + 1..).and_then(<[u8]>::first_chunk::<$count>))
+            };
+        }
+        macro_rules! slice {
+            ($start:expr, $length:expr) => {
+                some!(bytes.get($start..).and_then(|rest| rest.get(..$length)))
+            };
+        }
+        macro_rules! push {
+            ($value:expr, $end:expr) => {{
+                let value = ok!($value);
+                at = $end;
+                ok!(self.push(value));
+            }};
+        }
+        // A new object, which may be memoized at once.
+        macro_rules! push_new {
+            ($value:expr, $end:expr) => {{
+                let value = ok!($value);
+                at = $end;
+                if recalls && bytes.get(at) == Some(&0x94) {
+                    self.heap.ahead.recall.push(&value);
+                    at += 1;
+                }
+                ok!(self.push(value));
+            }};
+        }
         loop {
-            let at = self.at;
-            let Some(&opcode) = self.bytes.get(at) else { return Ok(Next::Quiet) };
+            let Some(&opcode) = bytes.get(at) else { leave!(Next::Quiet) };
             budget -= 1;
             if budget == 0 {
-                return Ok(Next::Signals);
+                leave!(Next::Signals);
             }
-            let at = at + 1;
             match opcode {
                 0x94 => {
                     must!(self.memoize(None));
-                    self.at = at;
+                    at += 1;
                 }
                 b'K' => {
-                    let [value] = some!(self.array(at));
-                    self.at = at + 1;
-                    self.push(Int::from_i32(value.into())?)?;
+                    let [value] = argument!(1);
+                    push!(Int::from_i32(value.into()), at + 2);
                 }
                 b'M' => {
-                    let value = u16::from_le_bytes(some!(self.array(at)));
-                    self.at = at + 2;
-                    self.push(Int::from_i32(value.into())?)?;
+                    let value = u16::from_le_bytes(argument!(2));
+                    push!(Int::from_i32(value.into()), at + 3);
                 }
                 b'J' => {
-                    let value = i32::from_le_bytes(some!(self.array(at)));
-                    self.at = at + 4;
-                    self.push(Int::from_i32(value)?)?;
+                    let value = i32::from_le_bytes(argument!(4));
+                    push!(Int::from_i32(value), at + 5);
                 }
                 0x8a => {
-                    let [length] = some!(self.array(at));
-                    let bytes = some!(self.slice(at + 1, length.into()));
-                    let value = if bytes.is_empty() {
-                        Int::from_i32(0)?
-                    } else if let Some(value) = small(bytes) {
-                        Int::new(value)?
+                    let [length] = argument!(1);
+                    let digits = slice!(at + 2, usize::from(length));
+                    let value = if digits.is_empty() {
+                        Int::from_i32(0)
+                    } else if let Some(value) = small(digits) {
+                        Int::new(value)
                     } else {
-                        Int::from_le_bytes(bytes)?
+                        Int::from_le_bytes(digits)
                     };
-                    self.at = at + 1 + usize::from(length);
-                    self.push(value)?;
+                    push!(value, at + 2 + digits.len());
                 }
                 b'G' => {
-                    let value = f64::from_be_bytes(some!(self.array(at)));
-                    self.at = at + 8;
-                    self.push(Float::new(value)?)?;
+                    let value = f64::from_be_bytes(argument!(8));
+                    push!(Float::new(value), at + 9);
                 }
-                b'N' => {
-                    self.at = at;
-                    self.push(Object::none().own())?;
-                }
+                b'N' => push!(Ok::<_, Raised>(Object::none().own()), at + 1),
                 0x88 | 0x89 => {
-                    self.at = at;
-                    self.push(Object::bool(opcode == 0x88).own())?;
+                    push!(Ok::<_, Raised>(Object::bool(opcode == 0x88).own()), at + 1);
                 }
                 0x8c => {
-                    let [length] = some!(self.array(at));
-                    let text = some!(self.slice(at + 1, length.into()));
-                    let end = at + 1 + text.len();
-                    self.push_new(Str::from_pickled(text)?, end)?;
+                    let [length] = argument!(1);
+                    let text = slice!(at + 2, usize::from(length));
+                    push_new!(Str::from_pickled(text), at + 2 + text.len());
                 }
                 b'X' => {
-                    let length = u32::from_le_bytes(some!(self.array(at))) as usize;
+                    let length = u32::from_le_bytes(argument!(4)) as usize;
                     must!(length < LARGE);
-                    let text = some!(self.slice(at + 4, length));
-                    let end = at + 4 + length;
-                    self.push_new(Str::from_pickled(text)?, end)?;
+                    let text = slice!(at + 5, length);
+                    push_new!(Str::from_pickled(text), at + 5 + length);
                 }
                 b'h' => {
-                    let [index] = some!(self.array(at));
-                    let value = some!(self.recall(index.into())?);
-                    self.at = at + 1;
-                    self.push(value)?;
+                    let [index] = argument!(1);
+                    let value = some!(ok!(self.recall(index.into())));
+                    push!(Ok::<_, Raised>(value), at + 2);
                 }
                 b'j' => {
-                    let index = u32::from_le_bytes(some!(self.array(at)));
-                    let value = some!(self.recall(index as usize)?);
-                    self.at = at + 4;
-                    self.push(value)?;
+                    let index = u32::from_le_bytes(argument!(4));
+                    let value = some!(ok!(self.recall(index as usize)));
+                    push!(Ok::<_, Raised>(value), at + 5);
                 }
                 b'q' => {
-                    let [index] = some!(self.array(at));
+                    let [index] = argument!(1);
                     must!(self.memoize(Some(index.into())));
-                    self.at = at + 1;
+                    at += 2;
                 }
                 b'r' => {
-                    let index = u32::from_le_bytes(some!(self.array(at)));
+                    let index = u32::from_le_bytes(argument!(4));
                     must!(self.memoize(Some(index as usize)));
-                    self.at = at + 4;
+                    at += 5;
                 }
                 b'C' => {
-                    let [length] = some!(self.array(at));
-                    let bytes = some!(self.slice(at + 1, length.into()));
-                    let end = at + 1 + bytes.len();
+                    let [length] = argument!(1);
+                    let content = slice!(at + 2, usize::from(length));
+                    let end = at + 2 + content.len();
                     // An empty payload at the very end is an error.
-                    must!(end < self.bytes.len());
-                    if matches!(length, 10 | 4 | 6) && self.datetime(end, length)? {
+                    must!(end < bytes.len());
+                    if matches!(length, 10 | 4 | 6) && ok!(self.datetime(content, end)) {
+                        at = self.at;
                         continue;
                     }
-                    let bytes = some!(self.slice(at + 1, length.into()));
-                    self.push_new(Bytes::unshared(bytes)?.into_obj(), end)?;
+                    push_new!(Bytes::unshared(content).map(Own::into_obj), end);
                 }
                 b'B' => {
-                    let length = u32::from_le_bytes(some!(self.array(at))) as usize;
+                    let length = u32::from_le_bytes(argument!(4)) as usize;
                     must!(length < LARGE);
-                    let bytes = some!(self.slice(at + 4, length));
-                    let end = at + 4 + length;
-                    must!(end < self.bytes.len());
-                    self.push_new(Bytes::unshared(bytes)?.into_obj(), end)?;
+                    let content = slice!(at + 5, length);
+                    let end = at + 5 + length;
+                    must!(end < bytes.len());
+                    push_new!(Bytes::unshared(content).map(Own::into_obj), end);
                 }
                 b'(' => {
-                    if self.marks.try_reserve(1).is_err() {
-                        return Err(crate::ffi::error::no_memory().into());
+                    if self.marks.len() == self.marks.capacity() {
+                        ok!(self.marks.try_reserve(1).map_err(|_| no_memory()));
                     }
-                    self.at = at;
+                    at += 1;
                     self.fence = self.stack.len();
                     self.marks.push(self.fence);
                 }
-                b']' => self.push_new(List::from_items([])?.into_obj(), at)?,
-                b'}' => self.push_new(Dict::new()?.into_obj(), at)?,
-                b')' => {
-                    self.at = at;
-                    self.push(Tuple::from_items([])?.into_obj())?;
-                }
-                0x8f => self.push_new(Set::new()?.into_obj(), at)?,
+                b']' => push_new!(List::from_items([]).map(Own::into_obj), at + 1),
+                b'}' => push_new!(Dict::new().map(Own::into_obj), at + 1),
+                b')' => push!(Tuple::from_items([]).map(Own::into_obj), at + 1),
+                0x8f => push_new!(Set::new().map(Own::into_obj), at + 1),
                 0x85..=0x87 => {
                     let count = usize::from(opcode - 0x84);
                     let start = some!(self.stack.len().checked_sub(count));
                     must!(start >= self.fence);
-                    if self.namedtuple(start, self.fence, at)? {
+                    if ok!(self.namedtuple(start, self.fence, at + 1)) {
+                        at = self.at;
                         continue;
                     }
-                    let tuple = Tuple::from_items(self.stack.drain(start..))?.into_obj();
-                    self.push_new(tuple, at)?;
+                    let tuple = Tuple::from_items(self.stack.drain(start..));
+                    push_new!(tuple.map(Own::into_obj), at + 1);
                 }
                 b't' => {
                     let mark = some!(self.take_mark());
                     let below = self.marks.len().checked_sub(2).map_or(0, |last| self.marks[last]);
-                    if self.namedtuple(mark, below, at)? {
-                        self.drop_mark();
+                    let is_namedtuple = ok!(self.namedtuple(mark, below, at + 1));
+                    self.drop_mark();
+                    if is_namedtuple {
+                        at = self.at;
                         continue;
                     }
-                    self.drop_mark();
-                    let tuple = Tuple::from_items(self.stack.drain(mark..))?.into_obj();
-                    self.push_new(tuple, at)?;
+                    let tuple = Tuple::from_items(self.stack.drain(mark..));
+                    push_new!(tuple.map(Own::into_obj), at + 1);
                 }
                 b'e' => {
                     let mark = some!(self.take_mark());
-                    let list = some!(self.target(mark)).cast_exact::<List>();
-                    let list = some!(list).own_view();
+                    let list = some!(some!(self.target(mark)).cast_exact::<List>()).own_view();
                     self.drop_mark();
-                    self.at = at;
-                    list.extend_moving(self.stack.drain(mark..))?;
+                    ok!(list.extend_moving(self.stack.drain(mark..)));
+                    at += 1;
                 }
                 b'a' => {
                     let start = some!(self.stack.len().checked_sub(1));
                     must!(start > self.fence);
                     let list = some!(self.stack[start - 1].cast_exact::<List>()).own_view();
-                    self.at = at;
-                    list.extend_moving(self.stack.drain(start..))?;
+                    ok!(list.extend_moving(self.stack.drain(start..)));
+                    at += 1;
                 }
                 b's' => {
                     let start = some!(self.stack.len().checked_sub(2));
                     must!(start > self.fence);
-                    must!(self.set_items(start)?);
-                    self.at = at;
+                    must!(ok!(self.set_items(start)));
+                    at += 1;
                 }
                 b'u' => {
                     let mark = some!(self.marks.last().copied());
                     let pending = self.heap.ahead.pending.last();
                     if pending.is_some_and(|pending| pending.place + 1 == mark) {
-                        must!(self.build(mark, at)?);
+                        self.at = at;
+                        ok!(self.build(mark, at + 1));
+                        at = self.at;
                         continue;
                     }
                     must!(self.target(mark).is_some());
                     must!((self.stack.len() - mark).is_multiple_of(2));
-                    must!(self.set_items(mark)?);
+                    must!(ok!(self.set_items(mark)));
                     self.drop_mark();
-                    self.at = at;
+                    at += 1;
                 }
                 0x90 => {
                     let mark = some!(self.take_mark());
@@ -566,20 +595,28 @@ impl<'h> Stretch<'_, 'h> {
                     must!(self.stack[mark..].iter().all(|item| item.is_plain_key()));
                     let set = self.stack[mark - 1].clone();
                     self.drop_mark();
-                    self.at = at;
-                    self.add_items(&set, mark)?;
+                    ok!(self.add_items(&set, mark));
+                    at += 1;
                 }
                 0x91 => {
                     let mark = some!(self.take_mark());
                     must!(self.stack[mark..].iter().all(|item| item.is_plain_key()));
-                    let set = Set::new_frozen()?;
+                    let set = ok!(Set::new_frozen());
                     self.drop_mark();
-                    self.add_items(&set, mark)?;
-                    self.push_new(set, at)?;
+                    ok!(self.add_items(&set, mark));
+                    push_new!(Ok::<_, Raised>(set), at + 1);
                 }
-                0x81 => must!(self.new_object(at)?),
-                0x80 | 0x95 | b'.' => return Ok(Next::Quiet),
-                _ => return Ok(Next::Machine),
+                0x81 => {
+                    must!(ok!(self.new_object(at + 1)));
+                    at = self.at;
+                }
+                0x80 if matches!(bytes.get(at + 1), Some(2..=5)) => {
+                    let [protocol] = argument!(1);
+                    self.heap.unpickler.protocol.set(protocol);
+                    at += 2;
+                }
+                0x95 | b'.' => leave!(Next::Quiet),
+                _ => leave!(Next::Machine),
             }
         }
     }
@@ -625,7 +662,8 @@ impl<'h> Stretch<'_, 'h> {
         if dict.len() != 0 || !pairs.iter().all(|[key, _]| key.is_plain_key()) {
             return Ok(false);
         }
-        match self.heap.ahead.templates.find(pairs) {
+        let load = self.heap.ahead.plans.load();
+        match self.heap.ahead.templates.find(load, pairs) {
             Seen::Template(template) => {
                 dict.adopt_keys(template)?;
                 let mut pairs = self.stack.drain(start..);
@@ -742,14 +780,14 @@ impl<'h> Stretch<'_, 'h> {
     /// SETITEMS on a state that is not made, and BUILD: puts the values where they belong. Makes the
     /// state, and leaves the opcode to do again, where something else follows or is unknown.
     #[inline(always)]
-    fn build(&mut self, mark: usize, at: usize) -> PyResult<bool> {
+    fn build(&mut self, mark: usize, at: usize) -> PyResult<()> {
         if self.try_build(mark, at)? {
-            return Ok(true);
+            return Ok(());
         }
         if let Some(pending) = self.heap.ahead.pending.pop() {
             self.heap.make_pending(self.stack, &pending)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     #[inline(always)]
@@ -844,28 +882,32 @@ impl<'h> Stretch<'_, 'h> {
         Ok(true)
     }
 
-    /// An object of `datetime`, whose bytes end at `at`. False if it is something else.
+    /// An object of `datetime`, whose packed bytes end at `at`. False if it is something else.
     #[inline(always)]
-    fn datetime(&mut self, at: usize, length: u8) -> PyResult<bool> {
+    fn datetime(&mut self, packed: &[u8], at: usize) -> PyResult<bool> {
         if !self.heap.recalls || self.stack.len() <= self.fence {
             return Ok(false);
         }
-        let index = self.heap.ahead.recall.len();
-        let Some(end) = self.memo_opcode(at, index) else { return Ok(false) };
-        if self.bytes.get(end) != Some(&0x85) {
-            return Ok(false);
-        }
-        let Some(end) = self.memo_opcode(end + 1, index + 1) else { return Ok(false) };
-        if self.bytes.get(end) != Some(&b'R') {
-            return Ok(false);
-        }
+        let end = if self.array(at) == Some([0x94, 0x85, 0x94, b'R']) {
+            at + 3
+        } else {
+            let index = self.heap.ahead.recall.len();
+            let Some(end) = self.memo_opcode(at, index) else { return Ok(false) };
+            if self.bytes.get(end) != Some(&0x85) {
+                return Ok(false);
+            }
+            let Some(end) = self.memo_opcode(end + 1, index + 1) else { return Ok(false) };
+            if self.bytes.get(end) != Some(&b'R') {
+                return Ok(false);
+            }
+            end
+        };
         let Some(class) = self.stack.last().and_then(|top| top.cast::<Type>()) else {
             return Ok(false);
         };
         let PyHeap { ahead, state, .. } = &mut *self.heap;
         let number = ahead.plans.find(state, class);
         let Some(maker) = ahead.plans.get(number).datetime else { return Ok(false) };
-        let packed = self.bytes.get(at - usize::from(length)..at).unwrap_or_default();
         let Some(made) = maker.make(packed) else { return Ok(false) };
         if let Some(class) = self.stack.pop() {
             self.let_go(class);

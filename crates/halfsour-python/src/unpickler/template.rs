@@ -19,10 +19,12 @@ pub(super) struct Templates {
 
 #[derive(Default)]
 struct Slot {
-    /// the first characters of the first key
+    /// the first key: its ends and its length
     first: u64,
     length: usize,
     template: Option<Own<Dict>>,
+    /// the load that saw it last
+    load: u64,
 }
 
 const SLOTS: usize = 64;
@@ -40,10 +42,8 @@ impl Default for Templates {
 #[inline(always)]
 fn place(first: &Object, length: usize) -> Option<(usize, u64)> {
     let text = first.cast_exact::<Str>()?.ascii()?;
-    let mut start = [0; 8];
-    let count = text.len().min(8);
-    start[..count].copy_from_slice(&text[..count]);
-    let start = u64::from_le_bytes(start);
+    let (first, last) = (*text.first()?, *text.last()?);
+    let start = u64::from(first) | u64::from(last) << 8 | (text.len() as u64) << 16;
     let mixed = (start ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Some(((mixed >> 58) as usize, start))
 }
@@ -51,7 +51,7 @@ fn place(first: &Object, length: usize) -> Option<(usize, u64)> {
 impl Templates {
     /// What was seen of the keys of these pairs.
     #[inline(always)]
-    pub(super) fn find(&mut self, pairs: &[[Obj; 2]]) -> Seen<'_> {
+    pub(super) fn find(&mut self, load: u64, pairs: &[[Obj; 2]]) -> Seen<'_> {
         if !(2..=MOST).contains(&pairs.len()) {
             return Seen::Never;
         }
@@ -66,6 +66,10 @@ impl Templates {
         }
         match &slot.template {
             Some(template) if template.has_keys(pairs.iter().map(|[key, _]| key)) => {
+                if std::mem::replace(&mut slot.load, load) == load {
+                    // More dicts of this load will have these very keys.
+                    template.take_keys(pairs.iter().map(|[key, _]| key));
+                }
                 Seen::Template(template)
             }
             Some(_) => Seen::Never,

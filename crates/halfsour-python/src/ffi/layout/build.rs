@@ -129,6 +129,25 @@ impl Dict {
             })
     }
 
+    /// Puts equal keys in the place of a template's own.
+    #[inline]
+    pub(crate) fn take_keys<'k>(&self, keys: impl Iterator<Item = &'k Obj>) {
+        let Entries::Named(entries) = self.entries() else { return };
+        let mut place = entries.as_ptr().cast_mut().cast::<*mut c::PyObject>();
+        for key in keys.take(entries.len()) {
+            // SAFETY: the entries of a table of our own: the key takes the place of an equal one,
+            // whose hash it gets.
+            unsafe {
+                if *place != key.as_ptr() {
+                    let old = place.replace(key.clone().into_ptr());
+                    super::scalar::share_hash(key.as_ptr(), old);
+                    c::Py_DECREF(old);
+                }
+                place = place.add(2);
+            }
+        }
+    }
+
     /// Gives an empty dict the keys of a template, with None for all values.
     #[inline]
     pub(crate) fn adopt_keys(&self, template: &Dict) -> PyResult<()> {

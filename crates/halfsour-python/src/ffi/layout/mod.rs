@@ -16,6 +16,7 @@ mod instance;
 mod scalar;
 
 pub(crate) use build::is_same_text;
+pub(crate) use scalar::ascii;
 pub(crate) use dict::{Entries, Named};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
 
@@ -48,7 +49,7 @@ pub(crate) fn check() -> bool {
 
 /// Reads objects of every kind both ways.
 fn compare() -> PyResult<bool> {
-    Ok(ints_are_known()? && texts_are_known()? && dicts_are_known()? && instances_are_known()?)
+    Ok(ints_are_known()? && scalar::makes_strings()? && texts_are_known()? && dicts_are_known()? && instances_are_known()?)
 }
 
 fn ints_are_known() -> PyResult<bool> {
