@@ -80,6 +80,8 @@ pub(crate) struct State {
     pub(crate) names: Names,
     pub(crate) version: Version,
     pub(crate) max_depth: Cell<usize>,
+    /// Whether loads suspend the collector while no Python runs.
+    pub(crate) suspends_collector: Cell<bool>,
 
     pub(crate) pickle_error: Obj,
     pub(crate) pickling_error: Obj,
@@ -149,6 +151,7 @@ impl State {
             names: Names::new()?,
             version: Version::running(),
             max_depth: Cell::new(DEFAULT_MAX_DEPTH),
+            suspends_collector: Cell::new(true),
             pickle_error: exceptions.pickle_error,
             pickling_error: exceptions.pickling_error,
             unpickling_error: exceptions.unpickling_error,

@@ -49,7 +49,9 @@ impl<'a> PyHeap<'a> {
     ) -> PyResult<PyHeap<'a>> {
         let persistent_load = Loader::new(state, unpickler, this)?;
         let signals = Signals::default();
-        let runs_ahead = state.layouts_known;
+        // Where a collection may start at any new object, what runs ahead cannot rely on anything.
+        let runs_ahead =
+            state.layouts_known && (state.suspends_collector.get() || cfg!(Py_3_12));
         let recalls = runs_ahead && this.is_none();
         ahead.plans.begin();
         if state.namedtuples.is_wanted() {

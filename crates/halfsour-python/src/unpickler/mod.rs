@@ -161,6 +161,9 @@ const LOADS: Signature<5> = Signature {
 
 const INIT: Signature<5> = Signature { format: c"O|$OOOO:Unpickler", ..LOAD };
 
+const GC_POLICY: Signature<1> =
+    Signature { format: c"|O:gc_policy", names: [c""], required: 0, positional: 1 };
+
 const FIND_CLASS: Signature<2> =
     Signature { format: c"OO:find_class", names: [c"", c""], required: 2, positional: 2 };
 
@@ -234,6 +237,23 @@ pub(crate) fn loads(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
             load_unseen(state, input, &options, fix_imports)
         }
     }
+}
+
+/// `gc_policy(policy=None, /)`
+pub(crate) fn gc_policy(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
+    let [policy] = GC_POLICY.bind(args)?;
+    let policy = policy.filter(|policy| !policy.is_none());
+    let suspends = match policy.map(|policy| policy.cast::<Str>().and_then(Str::utf8)) {
+        None => None,
+        Some(Some(b"suspend")) => Some(true),
+        Some(Some(b"leave")) => Some(false),
+        Some(_) => {
+            return Err(raise(&Exc::ValueError, "the policy must be 'suspend' or 'leave'"));
+        }
+    };
+    let before = state.suspends_collector.get();
+    state.suspends_collector.set(suspends.unwrap_or(before));
+    Str::new(if before { "suspend" } else { "leave" })
 }
 
 /// Loads with an unpickler that no Python code can see.

@@ -185,9 +185,7 @@ unsafe fn copy(text: &[u8], target: *mut u8) {
 /// What a new string that is all ASCII has as its state.
 #[cfg(not(Py_3_12))]
 const ASCII_STATE: u32 = COMPACT_ASCII | 1 << 2 | 1 << 7;
-#[cfg(all(Py_3_12, not(Py_3_14)))]
-const ASCII_STATE: u32 = COMPACT_ASCII | 1 << 2;
-#[cfg(Py_3_14)]
+#[cfg(Py_3_12)]
 const ASCII_STATE: u32 = COMPACT_ASCII | 1 << 2;
 
 /// Whether strings that are made here are as others are.
@@ -196,8 +194,9 @@ pub(super) fn makes_strings() -> PyResult<bool> {
         let (made, other) = (ascii(text.as_bytes())?, Str::new(text)?);
         let head = |object: &Object| {
             let ptr = object.as_ptr().cast::<AsciiHead>();
-            // SAFETY: every string starts with these fields.
-            unsafe { ((*ptr).state, (*ptr).length, c::Py_REFCNT(object.as_ptr())) }
+            // SAFETY: every string starts with these fields. The bits that the interpreter does not
+            // use are whatever was there before.
+            unsafe { ((*ptr).state & 0xff, (*ptr).length, c::Py_REFCNT(object.as_ptr())) }
         };
         if head(&made) != head(&other) || !made.equals(&other)? {
             return Ok(false);
