@@ -116,9 +116,14 @@ impl Object {
 }
 
 impl super::Int {
-    /// A small number of a pickle.
+    /// A number of a pickle.
     #[inline(always)]
     pub(crate) fn from_i32(value: i32) -> PyResult<Obj> {
+        // The interpreter has the small ones already, more of them the newer it is.
+        const SMALL: i32 = 1 << 10;
+        if value > SMALL && value < layout::DIGIT {
+            return layout::digit(value);
+        }
         // SAFETY: the result is owned or NULL with an exception.
         unsafe { Own::from_owned(c::PyLong_FromLong(value.into())) }
     }

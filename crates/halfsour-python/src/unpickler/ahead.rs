@@ -14,6 +14,7 @@ use super::template::{Seen, Templates};
 use super::source::{Fault, Payload};
 use crate::ffi::collector::Pause;
 use crate::ffi::datetime::Kind;
+use crate::ffi::layout::move_pairs;
 use crate::ffi::error::{check_signals, is_interrupted, no_memory};
 use crate::ffi::recall::{Elided, Entry, Recall};
 use crate::ffi::{Bytes, Dict, Float, Int, List, Obj, Object, Own, PyResult, Raised, Set, Str, Tuple, Type};
@@ -539,8 +540,7 @@ impl<'h> Stretch<'_, 'h> {
                         at = self.at;
                         continue;
                     }
-                    let tuple = Tuple::from_items(self.stack.drain(start..));
-                    push_new!(tuple.map(Own::into_obj), at + 1);
+                    push_new!(Tuple::of_stack(self.stack, start), at + 1);
                 }
                 b't' => {
                     let mark = some!(self.take_mark());
@@ -551,21 +551,20 @@ impl<'h> Stretch<'_, 'h> {
                         at = self.at;
                         continue;
                     }
-                    let tuple = Tuple::from_items(self.stack.drain(mark..));
-                    push_new!(tuple.map(Own::into_obj), at + 1);
+                    push_new!(Tuple::of_stack(self.stack, mark), at + 1);
                 }
                 b'e' => {
                     let mark = some!(self.take_mark());
                     let list = some!(some!(self.target(mark)).cast_exact::<List>()).own_view();
                     self.drop_mark();
-                    ok!(list.extend_moving(self.stack.drain(mark..)));
+                    ok!(list.extend_moving(self.stack, mark));
                     at += 1;
                 }
                 b'a' => {
                     let start = some!(self.stack.len().checked_sub(1));
                     must!(start > self.fence);
                     let list = some!(self.stack[start - 1].cast_exact::<List>()).own_view();
-                    ok!(list.extend_moving(self.stack.drain(start..)));
+                    ok!(list.extend_moving(self.stack, start));
                     at += 1;
                 }
                 b's' => {
@@ -666,11 +665,8 @@ impl<'h> Stretch<'_, 'h> {
         match self.heap.ahead.templates.find(load, pairs) {
             Seen::Template(template) => {
                 dict.adopt_keys(template)?;
-                let mut pairs = self.stack.drain(start..);
                 let mut items = dict.blank_items();
-                while let (Some(key), Some(value)) = (pairs.next(), pairs.next()) {
-                    items.set(key, value);
-                }
+                move_pairs(self.stack, start, |key, value| items.set(key, value));
                 return Ok(true);
             }
             seen => {
@@ -828,14 +824,11 @@ impl<'h> Stretch<'_, 'h> {
             if plan.slot_names.offsets().len() * 2 != pairs.len() {
                 return Ok(false);
             }
-            let mut pairs = self.stack.drain(mark..);
-            for offset in plan.slot_names.offsets() {
-                let (Some(key), Some(value)) = (pairs.next(), pairs.next()) else { break };
-                ahead.recall.let_go(key);
-                // A slot of a new instance is empty.
-                drop(instance.fill_slot(*offset, value));
-            }
-            drop(pairs);
+            let mut offsets = plan.slot_names.offsets().iter();
+            // The plan has the keys too. A slot of a new instance is empty.
+            move_pairs(self.stack, mark, |_, value| {
+                drop(offsets.next().and_then(|offset| instance.fill_slot(*offset, value)));
+            });
             ahead.recall.push_elided(Elided::SlotPair, &instance);
         } else {
             let Some(place) = plan.dict else { return Ok(false) };
@@ -873,7 +866,7 @@ impl<'h> Stretch<'_, 'h> {
         }
         let class = self.stack[start - 1].clone();
         let Some(of) = class.cast::<Type>() else { return Ok(false) };
-        let tuple = of.new_tuple(self.stack.drain(start..))?;
+        let tuple = of.new_tuple(self.stack, start)?;
         if let Some(class) = self.stack.pop() {
             self.let_go(class);
         }
@@ -941,12 +934,13 @@ fn fill(
     if names.places().len() == names.len()
         && let Some(mut blank) = place.blank(instance)
     {
-        let mut pairs = stack.drain(mark..);
-        for place in names.places() {
-            let (Some(key), Some(value)) = (pairs.next(), pairs.next()) else { break };
-            recall.let_go(key);
-            blank.set(*place, value);
-        }
+        let mut places = names.places().iter();
+        // The plan has the keys too.
+        move_pairs(stack, mark, |_, value| {
+            if let Some(place) = places.next() {
+                blank.set(*place, value);
+            }
+        });
         return Ok(true);
     }
     let dict = instance.instance_dict()?;

@@ -288,10 +288,15 @@ impl Names {
     }
 
     /// Looks for the names in the keys that instances share.
+    #[inline(always)]
     pub(super) fn locate(&mut self, class: &Type, place: DictPlace) {
-        if self.places.len() == self.names.len() {
-            return;
+        if self.places.len() != self.names.len() {
+            self.look_for_places(class, place);
         }
+    }
+
+    #[cold]
+    fn look_for_places(&mut self, class: &Type, place: DictPlace) {
         let keys = class.shared_keys(place);
         let find = |name: &Obj| {
             let found = keys.iter().position(|entry| entry.key.is_some_and(|key| key.is(name)));
@@ -301,10 +306,15 @@ impl Names {
     }
 
     /// Looks for the slots of these names.
+    #[inline(always)]
     pub(super) fn locate_slots(&mut self, class: &Type) {
-        if self.offsets.len() == self.names.len() {
-            return;
+        if self.offsets.len() != self.names.len() {
+            self.look_for_slots(class);
         }
+    }
+
+    #[cold]
+    fn look_for_slots(&mut self, class: &Type) {
         let find = |name: &Obj| class.writable_slot(name);
         self.offsets = self.names.iter().map(find).collect::<Option<_>>().unwrap_or_default();
     }

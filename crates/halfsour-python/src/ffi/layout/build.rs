@@ -6,13 +6,13 @@ use crate::ffi::error::{self, PyResult};
 use crate::ffi::object::{Obj, Object, Own};
 use crate::ffi::{Dict, List, Str, Tuple, Type, symbols};
 use pyo3_ffi as c;
-use std::vec::Drain;
 
 impl List {
-    /// Moves items to the end of the list. Its memory grows as `list.extend` would have it grow.
+    /// Moves what is on a stack from `start` on to the end of the list. Its memory grows as `list.extend` would have it grow.
     #[inline]
-    pub(crate) fn extend_moving(&self, items: Drain<'_, Obj>) -> PyResult<()> {
+    pub(crate) fn extend_moving(&self, stack: &mut Vec<Obj>, start: usize) -> PyResult<()> {
         let list = self.as_ptr().cast::<c::PyListObject>();
+        let items = stack.get(start..).unwrap_or_default();
         let count = items.len();
         // SAFETY: a live list. Its items are in memory of PyMem_Malloc, with room for `allocated` of
         // them; what is moved in is in range, and owned by the list from then on.
@@ -36,14 +36,46 @@ impl List {
                 (*list).ob_item = grown.cast();
                 (*list).allocated = room.cast_signed();
             }
-            let mut target = (*list).ob_item.add(size);
-            for item in items {
-                target.write(item.into_ptr());
-                target = target.add(1);
-            }
+            let target = (*list).ob_item.add(size);
+            target.copy_from_nonoverlapping(items.as_ptr().cast(), count);
+            stack.set_len(start);
             (*list).ob_base.ob_size = wanted.cast_signed();
         }
         Ok(())
+    }
+}
+
+impl Tuple {
+    /// A tuple of what is on a stack from `start` on.
+    #[inline]
+    pub(crate) fn of_stack(stack: &mut Vec<Obj>, start: usize) -> PyResult<Obj> {
+        let items = stack.get(start..).unwrap_or_default();
+        // SAFETY: the tuple is new, with room for so many items. They are the tuple's from then on,
+        // and on the stack no more. An empty tuple is the one that all share.
+        unsafe {
+            let tuple = c::PyTuple_New(items.len().cast_signed());
+            let owner = Obj::from_owned(tuple)?;
+            let target = (&raw mut (*tuple.cast::<c::PyTupleObject>()).ob_item).cast::<Obj>();
+            target.copy_from_nonoverlapping(items.as_ptr(), items.len());
+            stack.set_len(start);
+            Ok(owner)
+        }
+    }
+}
+
+/// Moves keys and values from a stack, from `start` on, each pair to `f`.
+#[inline(always)]
+pub(crate) fn move_pairs(stack: &mut Vec<Obj>, start: usize, mut f: impl FnMut(Obj, Obj)) {
+    let pairs = stack.get(start..).unwrap_or_default().as_chunks::<2>().0;
+    let (mut next, end) = (pairs.as_ptr(), pairs.as_ptr_range().end);
+    // SAFETY: what was on the stack from `start` on is there no more, and is read once.
+    unsafe {
+        stack.set_len(start.min(stack.len()));
+        while next < end {
+            let [key, value] = next.read();
+            next = next.add(1);
+            f(key, value);
+        }
     }
 }
 
@@ -271,24 +303,23 @@ impl Type {
         }
     }
 
-    /// What `tuple.__new__(self, items)` makes, for a class that [`Type::allocates_tuples`].
+    /// What `tuple.__new__(self, items)` makes of what is on a stack from `start` on, for a class that
+    /// [`Type::allocates_tuples`].
     #[inline]
-    pub(crate) fn new_tuple(&self, items: Drain<'_, Obj>) -> PyResult<Obj> {
-        let count = items.len().cast_signed();
+    pub(crate) fn new_tuple(&self, stack: &mut Vec<Obj>, start: usize) -> PyResult<Obj> {
+        let items = stack.get(start..).unwrap_or_default();
         // SAFETY: the allocator gives room for so many items, all NULL; nobody sees the tuple before
-        // they are set. Each is owned by the tuple from then on.
+        // they are set. They are the tuple's from then on, and on the stack no more.
         unsafe {
-            let tuple = c::PyType_GenericAlloc(self.as_ptr().cast(), count);
+            let tuple = c::PyType_GenericAlloc(self.as_ptr().cast(), items.len().cast_signed());
             let owner = Obj::from_owned(tuple)?;
             #[cfg(Py_3_14)]
             {
                 (*tuple.cast::<c::PyTupleObject>()).ob_hash = -1;
             }
-            let mut target = (&raw mut (*tuple.cast::<c::PyTupleObject>()).ob_item).cast();
-            for item in items {
-                *target = item.into_ptr();
-                target = target.add(1);
-            }
+            let target = (&raw mut (*tuple.cast::<c::PyTupleObject>()).ob_item).cast::<Obj>();
+            target.copy_from_nonoverlapping(items.as_ptr(), items.len());
+            stack.set_len(start);
             Ok(owner)
         }
     }
@@ -409,7 +440,7 @@ pub(super) fn check(class: &Object) -> PyResult<bool> {
             items.push(crate::ffi::Int::new(expected)?);
             expected += 1;
         }
-        list.extend_moving(items.drain(..))?;
+        list.extend_moving(&mut items, 0)?;
     }
     list.append(&*crate::ffi::Int::new(expected)?)?;
     for place in 0..list.len() {
@@ -485,7 +516,7 @@ pub(super) fn check(class: &Object) -> PyResult<bool> {
     filled.remove(&names[1])?;
     // And a tuple.
     let Some(tuple) = crate::ffi::types::tuple().cast::<Type>() else { return Ok(false) };
-    let made = tuple.new_tuple(names.to_vec().drain(..))?;
+    let made = tuple.new_tuple(&mut names.to_vec(), 0)?;
     let same = Tuple::from_items(names)?;
     Ok(dict.len() == 3
         && made.equals(&same)?

@@ -15,8 +15,8 @@ mod dict;
 mod instance;
 mod scalar;
 
-pub(crate) use build::is_same_text;
-pub(crate) use scalar::ascii;
+pub(crate) use build::{is_same_text, move_pairs};
+pub(crate) use scalar::{DIGIT, ascii, digit};
 pub(crate) use dict::{Entries, Named};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
 
@@ -49,7 +49,7 @@ pub(crate) fn check() -> bool {
 
 /// Reads objects of every kind both ways.
 fn compare() -> PyResult<bool> {
-    Ok(ints_are_known()? && scalar::makes_strings()? && texts_are_known()? && dicts_are_known()? && instances_are_known()?)
+    Ok(ints_are_known()? && scalar::makes_strings()? && scalar::makes_ints()? && texts_are_known()? && dicts_are_known()? && instances_are_known()?)
 }
 
 fn ints_are_known() -> PyResult<bool> {

@@ -204,3 +204,40 @@ pub(super) fn makes_strings() -> PyResult<bool> {
     }
     Ok(true)
 }
+
+/// What a digit of an int is less than.
+pub(crate) const DIGIT: i32 = 1 << 30;
+
+/// An int of one digit that is above all that the interpreter has already.
+#[inline(always)]
+pub(crate) fn digit(value: i32) -> PyResult<Obj> {
+    // SAFETY: the object has room for the head, the tag and a digit, which are set before anybody sees
+    // it. Objects of static types hold no reference to their type.
+    unsafe {
+        let ptr = c::PyObject_Malloc(size_of::<OneDigit>()).cast::<OneDigit>();
+        if ptr.is_null() {
+            return Err(error::no_memory());
+        }
+        ptr.write(OneDigit {
+            head: c::PyObject_HEAD_INIT,
+            tag: if cfg!(Py_3_12) { 1 << 3 } else { 1 },
+            digit: value.cast_unsigned(),
+        });
+        (*ptr.cast::<c::PyObject>()).ob_type = &raw mut c::PyLong_Type;
+        Ok(Obj::from_owned_opt(ptr.cast()).unwrap_unchecked())
+    }
+}
+
+/// Whether ints that are made here are as others are.
+pub(super) fn makes_ints() -> PyResult<bool> {
+    for value in [1025, 70_000, DIGIT - 1] {
+        let (made, other) = (digit(value)?, Int::new(value.into())?);
+        // SAFETY: two live objects.
+        let counts = unsafe { (c::Py_REFCNT(made.as_ptr()), c::Py_REFCNT(other.as_ptr())) };
+        let as_int = |object: &Object| object.cast::<Int>().and_then(Int::as_i64);
+        if counts.0 != counts.1 || as_int(&made) != Some(value.into()) || !made.equals(&other)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
