@@ -17,6 +17,7 @@ from halfsour._pickle import (
     UnpicklingError,
     dump,
     dumps,
+    gc_policy,
     get_max_depth,
     load,
     loads,

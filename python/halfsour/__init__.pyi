@@ -80,7 +80,7 @@ from pickle import (
     UnpicklingError as UnpicklingError,
     __all__ as __all__,
 )
-from typing import Any, Protocol, TypeAlias, type_check_only
+from typing import Any, Literal, Protocol, TypeAlias, type_check_only
 
 from _typeshed import ReadableBuffer, SupportsWrite
 from typing_extensions import disjoint_base
@@ -182,3 +182,7 @@ def loads(
 # stand inside one another in a dump before it ends in a RecursionError. Containers do not count.
 def get_max_depth() -> int: ...
 def set_max_depth(depth: int, /) -> None: ...
+
+# Not in the standard library: what loads do about the cycle collector. They make many objects and no garbage, so they
+# suspend it while no Python code runs ("suspend"), unless told not to ("leave"). Returns what they did before.
+def gc_policy(policy: Literal["suspend", "leave"] | None = None, /) -> Literal["suspend", "leave"]: ...

@@ -17,7 +17,7 @@ import halfsour
 
 NATIVE = ["Pickler", "Unpickler", "dump", "dumps", "load", "loads"]
 SHARED = ["PickleBuffer", "PickleError", "PicklingError", "UnpicklingError"]
-OWN = ["get_max_depth", "set_max_depth"]
+OWN = ["gc_policy", "get_max_depth", "set_max_depth"]
 
 
 def test_all():

@@ -34,6 +34,7 @@ macro_rules! names {
 names! {
     add = c"add",
     append = c"append",
+    builtins = c"__builtins__",
     class = c"__class__",
     copyreg = c"copyreg",
     dict = c"__dict__",
@@ -69,6 +70,7 @@ names! {
     slotnames = c"__slotnames__",
     spec = c"__spec__",
     toreadonly = c"toreadonly",
+    tuple_new = c"_tuple_new",
     write = c"write",
 }
 
@@ -78,6 +80,8 @@ pub(crate) struct State {
     pub(crate) names: Names,
     pub(crate) version: Version,
     pub(crate) max_depth: Cell<usize>,
+    /// Whether loads suspend the collector while no Python runs.
+    pub(crate) suspends_collector: Cell<bool>,
 
     pub(crate) pickle_error: Obj,
     pub(crate) pickling_error: Obj,
@@ -113,6 +117,10 @@ pub(crate) struct State {
     pub(crate) layouts_known: bool,
     pub(crate) plans: RefCell<Plans>,
     pub(crate) scratch: Cell<Option<Box<Scratch>>>,
+    pub(crate) namedtuples: crate::unpickler::Samples,
+    /// `tuple.__new__`
+    pub(crate) tuple_new: Obj,
+    pub(crate) load_scratch: Cell<Option<Box<crate::unpickler::Scratch>>>,
     known: Known,
 }
 
@@ -147,6 +155,7 @@ impl State {
             names: Names::new()?,
             version: Version::running(),
             max_depth: Cell::new(DEFAULT_MAX_DEPTH),
+            suspends_collector: Cell::new(true),
             pickle_error: exceptions.pickle_error,
             pickling_error: exceptions.pickling_error,
             unpickling_error: exceptions.unpickling_error,
@@ -165,6 +174,9 @@ impl State {
             layouts_known: layout::check(),
             plans: RefCell::default(),
             scratch: Cell::default(),
+            load_scratch: Cell::default(),
+            namedtuples: Default::default(),
+            tuple_new: types::tuple().attr(&*Str::new("__new__")?)?,
             known: Known::new(copyreg)?,
         })
     }
@@ -204,10 +216,19 @@ impl State {
             &self.codecs_encode,
             &self.partial,
             &self.getattr,
+            &self.tuple_new,
         ]
         .into_iter()
         .chain(self.known.references())
         .chain(self.names.all())
+    }
+}
+
+impl State {
+    /// Whether the code that is running imports as usual. Runs no Python.
+    pub(crate) fn imports_as_usual(&self) -> bool {
+        crate::ffi::make::frame_uses(&self.known.builtins, &self.names.builtins)
+            && self.import_is_known()
     }
 }
 

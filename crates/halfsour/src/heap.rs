@@ -6,9 +6,10 @@
 use std::vec::Drain;
 
 use crate::error::{Error, ErrorKind};
+use crate::machine::Machine;
 use crate::memo::Memo;
 use crate::number::{Integer, parse_int};
-use crate::reader::Source;
+use crate::reader::{Reader, Source};
 use crate::text::{c_str, repr_line};
 
 /// An object model.
@@ -30,6 +31,18 @@ pub trait Heap<S: Source> {
     /// says what that means.
     fn memo_index(&mut self, line: &[u8]) -> Result<i64, S::Error> {
         Ok(plain_index(line).map_err(Error::new)?)
+    }
+
+    /// Called before each opcode: a heap may execute as many as it likes by itself, as long as they
+    /// have the effect that the machine would have given them, and leaves the others, and all that
+    /// are at fault, to the machine.
+    #[inline(always)]
+    fn run_ahead(
+        &mut self,
+        _machine: &mut Machine<Self::Value>,
+        _reader: &mut Reader<S>,
+    ) -> Result<(), S::Error> {
+        Ok(())
     }
 
     /// Called about every thousand opcodes, so that a long load can be interrupted.

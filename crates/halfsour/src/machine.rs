@@ -50,6 +50,13 @@ impl<V> Machine<V> {
         &self.stack
     }
 
+    /// The stack and its marks, for a heap that runs ahead. Marks are places in the stack, none above
+    /// its top, in rising order.
+    #[inline(always)]
+    pub fn parts(&mut self) -> (&mut Vec<V>, &mut Vec<usize>) {
+        (&mut self.stack, &mut self.marks)
+    }
+
     /// Drops all values, from the top down.
     pub fn clear(&mut self) {
         self.marks.clear();
@@ -172,6 +179,8 @@ impl<V: Clone> Machine<V> {
                 ticks = TICK;
                 heap.tick()?;
             }
+            heap.run_ahead(self, reader)?;
+            self.fence = self.marks.last().copied().unwrap_or(0);
             let value = match reader.next()? {
                 Op::None => heap.none()?,
                 Op::Bool(value) => heap.bool(value)?,

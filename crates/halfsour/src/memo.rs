@@ -77,6 +77,26 @@ impl<V> Memo<V> {
         self.put_slow(index, value)
     }
 
+    /// Puts a value at the next index, which may be said, if that is as simple as in most memos; else
+    /// does nothing, and returns false.
+    #[inline]
+    pub fn append(&mut self, index: Option<usize>, value: &V) -> bool
+    where
+        V: Clone,
+    {
+        let next = self.table.len();
+        let simple = self.len == next
+            && index.unwrap_or(next) == next
+            && next < self.table.capacity()
+            && next < self.size
+            && self.sparse.is_empty();
+        if simple {
+            self.table.push(Some(value.clone()));
+            self.len = self.len.wrapping_add(1);
+        }
+        simple
+    }
+
     #[inline(never)]
     fn put_slow(&mut self, index: usize, value: V) -> Result<Option<V>, OutOfMemory> {
         if index >= self.size {
@@ -135,6 +155,11 @@ impl<V> Memo<V> {
     #[inline]
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether nothing was ever put.
+    pub fn is_untouched(&self) -> bool {
+        self.table.capacity() == 0 && self.sparse.is_empty()
     }
 
     /// Whether nothing counts, see [`len`](Memo::len).

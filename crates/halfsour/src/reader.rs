@@ -60,6 +60,14 @@ pub trait Source {
 
     /// How many bytes were consumed since the source was made.
     fn offset(&self) -> u64;
+
+    /// Bytes that come next, as far as they are at hand; there may be more.
+    fn ahead(&self) -> &[u8] {
+        &[]
+    }
+
+    /// Consumes so many of the bytes that [`ahead`](Source::ahead) shows.
+    fn consume(&mut self, _n: usize) {}
 }
 
 /// A pickle in memory.
@@ -174,6 +182,16 @@ impl Source for SliceSource<'_> {
     #[inline(always)]
     fn offset(&self) -> u64 {
         self.len.wrapping_sub(self.rest.len()) as u64
+    }
+
+    #[inline(always)]
+    fn ahead(&self) -> &[u8] {
+        self.rest
+    }
+
+    #[inline(always)]
+    fn consume(&mut self, n: usize) {
+        self.rest = self.rest.get(n..).unwrap_or_default();
     }
 }
 
@@ -356,6 +374,25 @@ impl<S: Source> Reader<S> {
     /// The latest opcode; `None` before the first and if its byte is none.
     pub fn opcode(&self) -> Option<Opcode> {
         self.byte.and_then(Opcode::from_byte)
+    }
+
+    /// Bytes that come next, as far as they are at hand, but none beyond the current frame: whoever
+    /// decodes opcodes that are in here as a whole breaks no rule.
+    #[inline]
+    pub fn ahead(&self) -> &[u8] {
+        let bytes = self.source.ahead();
+        match self.frame_end.checked_sub(self.source.offset()) {
+            Some(left @ 1..) => {
+                usize::try_from(left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes)
+            }
+            _ => bytes,
+        }
+    }
+
+    /// Consumes so many of the bytes that [`ahead`](Reader::ahead) shows.
+    #[inline]
+    pub fn consume(&mut self, n: usize) {
+        self.source.consume(n);
     }
 
     /// An error of this kind, placed at the latest opcode.

@@ -56,6 +56,15 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// The argument, if there is exactly one, by position.
+    #[inline(always)]
+    pub(crate) fn lone(self) -> Option<&'a Object> {
+        match self.values {
+            [only] if self.positional == 1 => Some(only),
+            _ => None,
+        }
+    }
+
     /// The only argument of a method that takes one, by position. Before 3.12 such methods complain
     /// as `METH_O` does, with their full name.
     pub(crate) fn only(self, full_name: &str, name: &str) -> PyResult<&'a Object> {

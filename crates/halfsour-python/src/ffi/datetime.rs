@@ -1,7 +1,7 @@
 //! The types of `datetime`, as far as their instances are written without asking them.
 
 use super::builtins::{Dict, Type};
-use super::object::Object;
+use super::object::{Obj, Object};
 use pyo3_ffi as c;
 
 /// A type of the C module `_datetime`, exactly.
@@ -28,21 +28,9 @@ impl Kind {
         if class.is_heap_type() || !class.tp_name().starts_with(b"datetime.") {
             return None;
         }
-        let modules = super::module::sys_modules().ok()?;
-        let api = ["_datetime", "datetime"].iter().find_map(|name| {
-            let name = super::Str::new(name).ok()?;
-            let module = modules.cast_exact::<Dict>()?.get(&name).ok()??;
-            let attribute = super::Str::new("datetime_CAPI").ok()?;
-            module.module_dict()?.get(&attribute).ok()?
-        })?;
-        // SAFETY: the function checks that the object is a capsule of that name, which holds a
-        // pointer at this struct, alive as long as the interpreter; only addresses are compared.
+        let api = api()?;
+        // SAFETY: the API's struct; only addresses are compared.
         unsafe {
-            let name = c"datetime.datetime_CAPI".as_ptr();
-            if c::PyCapsule_IsValid(api.as_ptr(), name) == 0 {
-                return None;
-            }
-            let api = c::PyCapsule_GetPointer(api.as_ptr(), name).cast::<c::PyDateTime_CAPI>();
             let class = class.as_ptr().cast::<c::PyTypeObject>();
             let known = [
                 ((*api).DateTimeType, Kind::DateTime),
@@ -91,5 +79,120 @@ impl Kind {
                 }
             }
         }
+    }
+}
+
+/// The C API of `datetime`, if the module is loaded.
+fn api() -> Option<*const c::PyDateTime_CAPI> {
+    let modules = super::module::sys_modules().ok()?;
+    let api = ["_datetime", "datetime"].iter().find_map(|name| {
+        let name = super::Str::new(name).ok()?;
+        let module = modules.cast_exact::<Dict>()?.get(&name).ok()??;
+        let attribute = super::Str::new("datetime_CAPI").ok()?;
+        module.module_dict()?.get(&attribute).ok()?
+    })?;
+    // SAFETY: the function checks that the object is a capsule of that name, which holds a pointer
+    // at this struct, alive as long as the interpreter.
+    unsafe {
+        let name = c"datetime.datetime_CAPI".as_ptr();
+        if c::PyCapsule_IsValid(api.as_ptr(), name) == 0 {
+            return None;
+        }
+        Some(c::PyCapsule_GetPointer(api.as_ptr(), name).cast::<c::PyDateTime_CAPI>())
+    }
+}
+
+/// Makes the instances of one type from their packed bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Maker {
+    kind: Kind,
+    api: *const c::PyDateTime_CAPI,
+}
+
+impl Maker {
+    /// A maker for a type of `datetime`, exactly.
+    pub(crate) fn of(class: &Type) -> Option<Maker> {
+        let kind = Kind::of(class)?;
+        Some(Maker { kind, api: api()? })
+    }
+
+    /// What the type makes of these bytes; None where it should be asked, since it does not look at
+    /// them as closely.
+    #[inline]
+    pub(crate) fn make(self, packed: &[u8]) -> Option<Obj> {
+        let date = |high: u8, low: u8, month: u8, day: u8| {
+            let year = i32::from(high) << 8 | i32::from(low);
+            let valid = (1..=9999).contains(&year) && (1..=12).contains(&month);
+            (valid && (1..=days(year, month)).contains(&day)).then_some(())
+        };
+        let time = |hour: u8, minute: u8, second: u8, [a, b, e]: [u8; 3]| {
+            let microsecond = i32::from(a) << 16 | i32::from(b) << 8 | i32::from(e);
+            let valid = hour < 24 && minute < 60 && second < 60 && microsecond < 1_000_000;
+            valid.then_some(())
+        };
+        // The fields that are packed are as they will be; the fold is apart from them.
+        let (class, fold, place) = match (self.kind, packed) {
+            (Kind::DateTime, &[high, low, month, day, hour, minute, second, a, b, e]) => {
+                date(high, low, month & 0x7f, day)?;
+                time(hour, minute, second, [a, b, e])?;
+                // SAFETY: the API's struct.
+                (unsafe { (*self.api).DateTimeType }, month >> 7, 2)
+            }
+            (Kind::Date, &[high, low, month, day]) => {
+                date(high, low, month, day)?;
+                // SAFETY: as above.
+                (unsafe { (*self.api).DateType }, 0, 0)
+            }
+            (Kind::Time, &[hour, minute, second, a, b, e]) => {
+                time(hour & 0x7f, minute, second, [a, b, e])?;
+                // SAFETY: as above.
+                (unsafe { (*self.api).TimeType }, hour >> 7, 0)
+            }
+            _ => return None,
+        };
+        // SAFETY: the type's own allocator gives room for its instances without a time zone; all
+        // their fields are set before anybody sees the object. The structs are public.
+        unsafe {
+            let ptr = (*class).tp_alloc?(class, 0);
+            if ptr.is_null() {
+                super::error::clear();
+                return None;
+            }
+            let object = Obj::from_owned_opt(ptr)?;
+            macro_rules! fill {
+                ($head:ty) => {{
+                    let head = ptr.cast::<$head>();
+                    (*head).hashcode = -1;
+                    (*head).hastzinfo = 0;
+                    (*head).data.copy_from_slice(packed);
+                    (&raw mut (*head).data).cast::<u8>()
+                }};
+            }
+            let data = match self.kind {
+                Kind::DateTime => {
+                    (*ptr.cast::<c::PyDateTime_DateTime>()).fold = fold;
+                    fill!(c::PyDateTime_DateTime)
+                }
+                Kind::Time => {
+                    (*ptr.cast::<c::PyDateTime_Time>()).fold = fold;
+                    fill!(c::PyDateTime_Time)
+                }
+                _ => fill!(c::PyDateTime_Date),
+            };
+            if fold != 0 {
+                *data.add(place) &= 0x7f;
+            }
+            Some(object)
+        }
+    }
+}
+
+/// How many days a month has.
+fn days(year: i32, month: u8) -> u8 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
     }
 }

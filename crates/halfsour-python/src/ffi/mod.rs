@@ -30,9 +30,11 @@ pub(crate) mod datetime;
 pub(crate) mod error;
 pub(crate) mod keep;
 pub(crate) mod layout;
+pub(crate) mod make;
 pub(crate) mod module;
 pub(crate) mod object;
 pub(crate) mod output;
+pub(crate) mod recall;
 mod symbols;
 
 pub(crate) use builtins::{

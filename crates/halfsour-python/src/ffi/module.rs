@@ -195,6 +195,7 @@ functions! {
     loads => unpickler::loads;
     set_max_depth => pickler::set_max_depth;
     get_max_depth => pickler::get_max_depth;
+    gc_policy => unpickler::gc_policy;
 }
 
 // Methods without arguments: (state, self as an object, self's body).
@@ -488,7 +489,7 @@ static FUNCTIONS: Table<[c::PyMethodDef; 5]> = Table(UnsafeCell::new([
 ]));
 
 /// What `halfsour._pickle` has and `_pickle` has not.
-static EXTRAS: Table<[c::PyMethodDef; 3]> = Table(UnsafeCell::new([
+static EXTRAS: Table<[c::PyMethodDef; 4]> = Table(UnsafeCell::new([
     fast(
         c"set_max_depth",
         set_max_depth,
@@ -500,6 +501,13 @@ static EXTRAS: Table<[c::PyMethodDef; 3]> = Table(UnsafeCell::new([
         get_max_depth,
         c"get_max_depth($module, /)\n--\n\n\
           Return how many reductions may be nested in a dump.",
+    ),
+    fast(
+        c"gc_policy",
+        gc_policy,
+        c"gc_policy($module, policy=None, /)\n--\n\n\
+          Return what loads do about the cycle collector, and set it if an argument is given:\n\
+          'suspend' lets no collection start while a load runs no Python code, 'leave' does nothing.",
     ),
     END,
 ]));

@@ -6,6 +6,8 @@ use std::ffi::{c_char, c_int};
 unsafe extern "C" {
     pub(super) static mut PyPickleBuffer_Type: PyTypeObject;
     pub(super) static mut PyMemberDescr_Type: PyTypeObject;
+    pub(super) static mut PyGetSetDescr_Type: PyTypeObject;
+    pub(super) static mut PyStaticMethod_Type: PyTypeObject;
 
     /// Objects/typeobject.c: a borrowed reference to what a type or its bases have under a name, or
     /// NULL without an exception.

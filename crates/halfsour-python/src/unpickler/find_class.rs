@@ -2,7 +2,7 @@
 
 use super::Unpickler;
 use crate::ffi::error::{Exc, Part, Raised, audit, chain, raise_parts, take};
-use crate::ffi::{Obj, Object, PyResult, Str, Tuple};
+use crate::ffi::{Obj, Object, PyResult, Str, Tuple, make};
 use crate::state::State;
 
 /// What the base class's `find_class` does.
@@ -23,6 +23,9 @@ pub(super) fn find_class(
         Some((module_name, name)) => (&**module_name, &**name),
         None => (module_name, name),
     };
+    if let Some(found) = find_quickly(state, module_name, name) {
+        return Ok(found);
+    }
     let module = module_name.import()?;
     // Before protocol 4 a name is one attribute, whatever dots are in it.
     if state.version.explains_paths {
@@ -30,6 +33,39 @@ pub(super) fn find_class(
     } else {
         get(state, &module, name, protocol >= 4)
     }
+}
+
+/// What a module that is loaded has under a plain name. None where importing the module or getting the
+/// attribute could do anything else, or fail. Runs no Python.
+fn find_quickly(state: &State, module_name: &Object, name: &Object) -> Option<Obj> {
+    let text = name.cast_exact::<Str>()?.ascii()?;
+    // Other classes than the module's have the names with underscores.
+    if !state.layouts_known
+        || text.contains(&b'.')
+        || text.starts_with(b"__")
+        || text.starts_with(b"<")
+    {
+        return None;
+    }
+    if !state.imports_as_usual() {
+        return None;
+    }
+    let module = make::loaded_module(module_name.cast_exact::<Str>()?)?;
+    let attributes = module.module_dict()?;
+    let found = attributes.get(name).ok()??;
+    // While a module is being imported, importing it waits.
+    if let Some(spec) = attributes.get(&state.names.spec).ok()?.filter(|spec| !spec.is_none()) {
+        let class = spec.type_of();
+        let initializing = &state.names.initializing;
+        if !class.has_generic_getattr() || class.lookup(initializing).is_some() {
+            return None;
+        }
+        let flag = spec.attribute_quietly(initializing);
+        if flag.is_some_and(|flag| !flag.is(Object::bool(false))) {
+            return None;
+        }
+    }
+    Some(found)
 }
 
 /// What Python 3 calls the thing that Python 2 had under this name; None if it is the same.

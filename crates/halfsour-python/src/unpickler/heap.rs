@@ -3,16 +3,18 @@
 //! Nearly each method here runs, or can run, Python code. None holds on to anything that such code
 //! could take away: values are owned, and the memo is borrowed for one operation at a time.
 
+use super::ahead::Ahead;
 use super::find_class::find_class;
 use super::persistent::Loader;
 use super::source::{Fault, Payload};
 use super::{Options, Unpickler, number};
 use crate::ffi::buffer::memoryview;
 use crate::ffi::error::{self, Exc, Part, Raised, matches, raise_parts};
+use crate::ffi::layout::TypeFacts;
 use crate::ffi::{Bytes, Dict, Float, Int, List, Obj, Object, PyResult, Set, Str, Tuple, Type};
 use crate::signals::Signals;
 use crate::state::State;
-use halfsour::{ErrorKind, Heap, Memo};
+use halfsour::{ErrorKind, Heap, Machine, Memo, Reader};
 use std::vec::Drain;
 
 /// From how many bytes on an object is large.
@@ -20,13 +22,18 @@ const LARGE: usize = 1 << 14;
 
 /// The object model of one load.
 pub(super) struct PyHeap<'a> {
-    state: &'a State,
-    unpickler: &'a Unpickler,
+    pub(super) state: &'a State,
+    pub(super) unpickler: &'a Unpickler,
     /// The Unpickler as Python sees it; None for the functions `load` and `loads`.
     this: Option<&'a Object>,
     options: &'a Options,
     persistent_load: Loader,
-    signals: Signals,
+    pub(super) signals: Signals,
+    pub(super) ahead: &'a mut Ahead,
+    /// Whether opcodes are executed ahead of the machine.
+    runs_ahead: bool,
+    /// Whether `ahead` has the memo, since nobody can see it; else the unpickler.
+    pub(super) recalls: bool,
 }
 
 type Made = Result<Obj, Fault>;
@@ -38,9 +45,28 @@ impl<'a> PyHeap<'a> {
         unpickler: &'a Unpickler,
         this: Option<&'a Object>,
         options: &'a Options,
+        ahead: &'a mut Ahead,
     ) -> PyResult<PyHeap<'a>> {
         let persistent_load = Loader::new(state, unpickler, this)?;
-        Ok(PyHeap { state, unpickler, this, options, persistent_load, signals: Signals::default() })
+        let signals = Signals::default();
+        // Where a collection may start at any new object, what runs ahead cannot rely on anything.
+        let runs_ahead = state.layouts_known && (state.suspends_collector.get() || cfg!(Py_3_12));
+        let recalls = runs_ahead && this.is_none();
+        ahead.plans.begin();
+        if state.namedtuples.is_wanted() {
+            state.namedtuples.make();
+        }
+        Ok(PyHeap {
+            state,
+            unpickler,
+            this,
+            options,
+            persistent_load,
+            signals,
+            ahead,
+            runs_ahead,
+            recalls,
+        })
     }
 
     /// A large object takes the time of many: signals are looked for at each.
@@ -99,7 +125,11 @@ impl<'a> PyHeap<'a> {
                 dict => dict,
             },
         };
-        Ok(class.new_object(args, kwargs)?)
+        let object = class.new_object(args, kwargs)?;
+        if self.state.namedtuples.is_wanted() {
+            self.state.namedtuples.make();
+        }
+        Ok(object)
     }
 
     /// BUILD for an object without `__setstate__`: the state's items become attributes.
@@ -165,7 +195,15 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
 
     #[inline]
     fn with_memo<R>(&mut self, f: impl FnOnce(&mut Memo<Obj>) -> R) -> R {
+        if self.recalls {
+            self.hand_memo_over();
+        }
         f(&mut self.unpickler.memo.borrow_mut())
+    }
+
+    #[inline(always)]
+    fn run_ahead(&mut self, machine: &mut Machine<Obj>, reader: &mut Reader<S>) -> Done {
+        if self.runs_ahead { self.ahead(machine, reader) } else { Ok(()) }
     }
 
     fn memo_index(&mut self, line: &[u8]) -> Result<i64, Fault> {
@@ -433,6 +471,16 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
     }
 
     fn build(&mut self, inst: &Obj, state: Obj) -> Done {
+        self.give_state(inst, state)
+    }
+}
+
+impl PyHeap<'_> {
+    /// BUILD
+    pub(super) fn give_state(&mut self, inst: &Obj, state: Obj) -> Done {
+        if self.runs_ahead && self.give_state_quickly(inst, &state)? {
+            return Ok(());
+        }
         match inst.opt_attr(&self.state.names.setstate)? {
             Some(setstate) => {
                 let result = setstate.call1(&state);
@@ -442,5 +490,45 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
             }
             None => self.set_state(inst, state),
         }
+    }
+    /// BUILD for an instance that has no attributes yet, if its class has not much to say about it.
+    /// False if nothing was done.
+    #[inline]
+    fn give_state_quickly(&mut self, inst: &Obj, state: &Obj) -> PyResult<bool> {
+        let class = inst.type_of();
+        let Ahead { plans, .. } = &mut *self.ahead;
+        let number = plans.find(self.state, class);
+        let plan = plans.get(number);
+        if let Some(setstate) = &plan.setstate {
+            // An attribute of the instance would hide the method.
+            let facts = TypeFacts::of(class);
+            let bare = match facts.dict {
+                Some(place) => place.blank(inst).is_some(),
+                None => !facts.dict_is_elsewhere,
+            };
+            if bare {
+                let setstate = setstate.clone();
+                setstate.call2(inst, state)?;
+            }
+            return Ok(bare);
+        }
+        let (Some(place), Some(state)) = (plan.dict, state.cast_exact::<Dict>()) else {
+            return Ok(false);
+        };
+        let Some(mut blank) = place.blank(inst) else { return Ok(false) };
+        let entries = state.entries();
+        if !plan.attributes.are_shared(&entries) {
+            plan.attributes.learn_dict(&entries);
+            plan.attributes.locate(class, place);
+            if !plan.attributes.are_shared(&entries) {
+                return Ok(false);
+            }
+        }
+        for (slot, place) in plan.attributes.places().iter().enumerate() {
+            if let Some((_, value)) = entries.get(slot) {
+                blank.set(*place, value.own());
+            }
+        }
+        Ok(true)
     }
 }

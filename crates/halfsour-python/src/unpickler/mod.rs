@@ -8,12 +8,17 @@
 //! that Python code that runs meanwhile cannot reach it: a second `load()` or `__init__()` raises
 //! instead. The memo stays reachable, through [`memo`], as CPython's is.
 
+mod ahead;
 mod find_class;
 mod heap;
 mod memo;
+mod namedtuple;
 mod number;
 mod persistent;
+mod plan;
+mod scratch;
 mod source;
+mod template;
 
 pub(crate) use memo::{
     UnpicklerMemoProxy, get_memo, memo_proxy_clear, memo_proxy_copy, memo_proxy_reduce, set_memo,
@@ -29,9 +34,12 @@ use crate::ffi::error::{Exc, Part, raise, raise_parts};
 use crate::ffi::{Bytes, Dict, Int, Obj, Object, PyResult, Str, Tuple};
 use crate::state::State;
 use crate::version::Version;
+use ahead::Ahead;
 use halfsour::{Machine, Memo, Reader};
 use heap::PyHeap;
+pub(crate) use namedtuple::Samples;
 use persistent::Persistent;
+pub(crate) use scratch::Scratch;
 use source::{Input, Memory, Payload};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -65,6 +73,16 @@ struct Options {
     buffers: Option<Obj>,
     encoding: Cow<'static, CStr>,
     errors: Cow<'static, CStr>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            buffers: None,
+            encoding: Cow::Borrowed(c"ASCII"),
+            errors: Cow::Borrowed(c"strict"),
+        }
+    }
 }
 
 impl Body for Unpickler {
@@ -147,6 +165,9 @@ const LOADS: Signature<5> = Signature {
 
 const INIT: Signature<5> = Signature { format: c"O|$OOOO:Unpickler", ..LOAD };
 
+const GC_POLICY: Signature<1> =
+    Signature { format: c"|O:gc_policy", names: [c""], required: 0, positional: 1 };
+
 const FIND_CLASS: Signature<2> =
     Signature { format: c"OO:find_class", names: [c"", c""], required: 2, positional: 2 };
 
@@ -200,6 +221,11 @@ pub(crate) fn load_function(state: &State, args: Arguments<'_>) -> PyResult<Obj>
 
 /// `loads(data, /, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())`
 pub(crate) fn loads(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
+    if let Some(data) = args.lone()
+        && let Some(bytes) = data.cast_exact::<Bytes>()
+    {
+        return load_unseen(state, Memory::new(bytes.as_slice()), &Options::default(), true);
+    }
     let parameters = Parameters::convert("loads", LOADS.bind(args)?)?;
     let fix_imports = parameters.fix_imports;
     let data = parameters.input;
@@ -217,6 +243,23 @@ pub(crate) fn loads(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
     }
 }
 
+/// `gc_policy(policy=None, /)`
+pub(crate) fn gc_policy(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
+    let [policy] = GC_POLICY.bind(args)?;
+    let policy = policy.filter(|policy| !policy.is_none());
+    let suspends = match policy.map(|policy| policy.cast::<Str>().and_then(Str::utf8)) {
+        None => None,
+        Some(Some(b"suspend")) => Some(true),
+        Some(Some(b"leave")) => Some(false),
+        Some(_) => {
+            return Err(raise(&Exc::ValueError, "the policy must be 'suspend' or 'leave'"));
+        }
+    };
+    let before = state.suspends_collector.get();
+    state.suspends_collector.set(suspends.unwrap_or(before));
+    Str::new(if before { "suspend" } else { "leave" })
+}
+
 /// Loads with an unpickler that no Python code can see.
 fn load_unseen<S: Payload>(
     state: &State,
@@ -224,10 +267,13 @@ fn load_unseen<S: Payload>(
     options: &Options,
     fix_imports: bool,
 ) -> PyResult<Obj> {
-    let unpickler = Unpickler::new();
+    let mut scratch = Scratch::borrow(state);
+    let Scratch { unpickler, machine, ahead } = &mut *scratch;
     unpickler.fix_imports.set(fix_imports);
     let mut reader = Reader::with_rules(source, state.version.rules);
-    run(state, &unpickler, None, &mut reader, &mut Machine::new(), options)
+    let result = run(state, unpickler, None, &mut reader, machine, options, ahead);
+    scratch.give_back(state);
+    result
 }
 
 /// `Unpickler.load()`
@@ -247,7 +293,10 @@ pub(crate) fn load_method(
         ));
     };
     let Session { reader, machine, options } = &mut *session;
-    let result = run(state, unpickler, Some(this), reader, machine, options);
+    let mut scratch = Scratch::borrow(state);
+    let ahead = &mut scratch.ahead;
+    let result = run(state, unpickler, Some(this), reader, machine, options, ahead);
+    scratch.give_back(state);
     unpickler.session.replace(Some(session));
     result
 }
@@ -259,10 +308,11 @@ fn run<S: Payload>(
     reader: &mut Reader<S>,
     machine: &mut Machine<Obj>,
     options: &Options,
+    ahead: &mut Ahead,
 ) -> PyResult<Obj> {
     unpickler.protocol.set(0);
     machine.clear();
-    let mut heap = PyHeap::new(state, unpickler, this, options)?;
+    let mut heap = PyHeap::new(state, unpickler, this, options, ahead)?;
     machine.run(reader, &mut heap).map_err(|fault| fault.raise(state))
 }
 

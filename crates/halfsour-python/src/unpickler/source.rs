@@ -134,6 +134,16 @@ impl Source for Memory<'_> {
     fn offset(&self) -> u64 {
         self.0.offset()
     }
+
+    #[inline(always)]
+    fn ahead(&self) -> &[u8] {
+        self.0.ahead()
+    }
+
+    #[inline(always)]
+    fn consume(&mut self, n: usize) {
+        self.0.consume(n);
+    }
 }
 
 impl Payload for Memory<'_> {
@@ -348,6 +358,16 @@ impl Source for Input {
     #[inline(always)]
     fn offset(&self) -> u64 {
         self.before + self.position as u64
+    }
+
+    #[inline(always)]
+    fn ahead(&self) -> &[u8] {
+        self.rest()
+    }
+
+    #[inline(always)]
+    fn consume(&mut self, n: usize) {
+        self.position += n;
     }
 }
 

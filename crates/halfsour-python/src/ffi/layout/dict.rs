@@ -7,12 +7,12 @@ use std::cell::Cell;
 
 /// Objects/dictobject.c: `PyDictObject`
 #[repr(C)]
-struct DictHead {
+pub(super) struct DictHead {
     head: c::PyObject,
-    used: isize,
+    pub(super) used: isize,
     /// a version or a watcher's tag
     tag: u64,
-    keys: *mut Keys,
+    pub(super) keys: *mut Keys,
     /// the values of a split dict, else NULL
     values: *mut u8,
 }

@@ -11,7 +11,7 @@ const MANAGED_DICT: usize = 1 << 4;
 
 /// `Py_TPFLAGS_INLINE_VALUES`: the values are behind the object, until the dict has its own.
 #[cfg(Py_3_13)]
-const INLINE_VALUES: usize = 1 << 2;
+pub(super) const INLINE_VALUES: usize = 1 << 2;
 
 /// Where the managed dict is, counted in pointers from the object's start.
 const MANAGED_DICT_POINTER: isize = -3;
@@ -207,7 +207,7 @@ impl Type {
 
     #[cfg(Py_3_13)]
     #[inline(always)]
-    fn tp_basicsize(&self) -> isize {
+    pub(super) fn tp_basicsize(&self) -> isize {
         // SAFETY: as above.
         unsafe { (*self.as_ptr().cast::<c::PyTypeObject>()).tp_basicsize }
     }

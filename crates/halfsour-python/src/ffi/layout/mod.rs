@@ -10,12 +10,15 @@
 //! The functions of this folder are safe by the rules of [`super`], and only if the check has
 //! passed: callers ask first. None of them runs Python.
 
+mod build;
 mod dict;
 mod instance;
 mod scalar;
 
+pub(crate) use build::{is_same_text, move_pairs};
 pub(crate) use dict::{Entries, Named, Values};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
+pub(crate) use scalar::{DIGIT, ascii, digit};
 
 use super::object::{Obj, Object};
 use super::{Dict, Int, List, PyResult, Raised, Str, Tuple, error};
@@ -46,7 +49,12 @@ pub(crate) fn check() -> bool {
 
 /// Reads objects of every kind both ways.
 fn compare() -> PyResult<bool> {
-    Ok(ints_are_known()? && texts_are_known()? && dicts_are_known()? && instances_are_known()?)
+    Ok(ints_are_known()?
+        && scalar::makes_strings()?
+        && scalar::makes_ints()?
+        && texts_are_known()?
+        && dicts_are_known()?
+        && instances_are_known()?)
 }
 
 fn ints_are_known() -> PyResult<bool> {
@@ -121,6 +129,9 @@ fn instances_are_known() -> PyResult<bool> {
     };
     let plain = class(&*Dict::new()?)?;
     let orders: [&[&str]; 5] = [&[], &["a", "b", "c"], &["a", "b"], &["c", "a", "b"], &["b", "z"]];
+    if !build::check(&*class(&*Dict::new()?)?)? {
+        return Ok(false);
+    }
     for names in orders {
         let instance = plain.call0()?;
         for name in names {

@@ -1,6 +1,7 @@
 //! Reference counts, ints, strings; the items of lists and tuples.
 
-use crate::ffi::object::Object;
+use crate::ffi::error::{self, PyResult};
+use crate::ffi::object::{Obj, Object};
 use crate::ffi::{Int, List, Str, Tuple};
 use pyo3_ffi as c;
 
@@ -100,4 +101,143 @@ impl Tuple {
             std::slice::from_raw_parts((&raw const (*tuple).ob_item).cast(), length)
         }
     }
+}
+
+/// Gives a string the hash of an equal one, which has been hashed.
+///
+/// # Safety
+/// Both are live strings with the same characters.
+#[inline(always)]
+pub(super) unsafe fn share_hash(string: *mut c::PyObject, other: *mut c::PyObject) {
+    // SAFETY: every string has its hash there; -1 until it is known.
+    unsafe {
+        let hash = &raw mut (*string.cast::<AsciiHead>()).hash;
+        if hash.read() == -1 {
+            hash.write((*other.cast::<AsciiHead>()).hash);
+        }
+    }
+}
+
+/// A string of these ASCII characters, two or more of them.
+#[inline(always)]
+pub(crate) fn ascii(text: &[u8]) -> PyResult<Obj> {
+    let length = text.len();
+    // SAFETY: the object has room for the head, the characters and a zero, which are set before
+    // anybody sees it. Objects of static types hold no reference to their type.
+    unsafe {
+        let ptr = c::PyObject_Malloc(size_of::<AsciiHead>() + length + 1).cast::<AsciiHead>();
+        if ptr.is_null() {
+            return Err(error::no_memory());
+        }
+        ptr.write(AsciiHead {
+            head: c::PyObject_HEAD_INIT,
+            length: length.cast_signed(),
+            hash: -1,
+            state: ASCII_STATE,
+            #[cfg(not(Py_3_12))]
+            wstr: std::ptr::null_mut(),
+        });
+        (*ptr.cast::<c::PyObject>()).ob_type = &raw mut c::PyUnicode_Type;
+        let target = ptr.add(1).cast::<u8>();
+        copy(text, target);
+        target.add(length).write(0);
+        Ok(Obj::from_owned_opt(ptr.cast()).unwrap_unchecked())
+    }
+}
+
+/// Copies bytes; short ones with two moves that may overlap.
+///
+/// # Safety
+/// There is room for them at `target`, which is no part of `text`.
+#[inline(always)]
+unsafe fn copy(text: &[u8], target: *mut u8) {
+    let length = text.len();
+    macro_rules! two {
+        ($size:literal) => {
+            if let (Some(first), Some(last)) =
+                (text.first_chunk::<$size>(), text.last_chunk::<$size>())
+            {
+                // SAFETY: both are inside of the text, and so of the target.
+                unsafe {
+                    target.cast::<[u8; $size]>().write_unaligned(*first);
+                    let end = target.add(length - $size).cast::<[u8; $size]>();
+                    end.write_unaligned(*last);
+                }
+                return;
+            }
+        };
+    }
+    if length <= 32 {
+        if length >= 16 {
+            two!(16);
+        } else if length >= 8 {
+            two!(8);
+        } else if length >= 4 {
+            two!(4);
+        } else {
+            two!(2);
+        }
+    }
+    // SAFETY: as the caller promises.
+    unsafe { target.copy_from_nonoverlapping(text.as_ptr(), length) };
+}
+
+/// What a new string that is all ASCII has as its state.
+#[cfg(not(Py_3_12))]
+const ASCII_STATE: u32 = COMPACT_ASCII | 1 << 2 | 1 << 7;
+#[cfg(Py_3_12)]
+const ASCII_STATE: u32 = COMPACT_ASCII | 1 << 2;
+
+/// Whether strings that are made here are as others are.
+pub(super) fn makes_strings() -> PyResult<bool> {
+    for text in ["ab", "abcde", "abcdefgh", "sixteen letters.", &"many letters ".repeat(10)] {
+        let (made, other) = (ascii(text.as_bytes())?, Str::new(text)?);
+        let head = |object: &Object| {
+            let ptr = object.as_ptr().cast::<AsciiHead>();
+            // SAFETY: every string starts with these fields. The bits that the interpreter does not
+            // use are whatever was there before.
+            unsafe { ((*ptr).state & 0xff, (*ptr).length, c::Py_REFCNT(object.as_ptr())) }
+        };
+        if head(&made) != head(&other) || !made.equals(&other)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What a digit of an int is less than.
+pub(crate) const DIGIT: i32 = 1 << 30;
+
+/// An int of one digit that is above all that the interpreter has already.
+#[inline(always)]
+pub(crate) fn digit(value: i32) -> PyResult<Obj> {
+    // SAFETY: the object has room for the head, the tag and a digit, which are set before anybody sees
+    // it. Objects of static types hold no reference to their type.
+    unsafe {
+        let ptr = c::PyObject_Malloc(size_of::<OneDigit>()).cast::<OneDigit>();
+        if ptr.is_null() {
+            return Err(error::no_memory());
+        }
+        ptr.write(OneDigit {
+            head: c::PyObject_HEAD_INIT,
+            tag: if cfg!(Py_3_12) { 1 << 3 } else { 1 },
+            digit: value.cast_unsigned(),
+        });
+        (*ptr.cast::<c::PyObject>()).ob_type = &raw mut c::PyLong_Type;
+        Ok(Obj::from_owned_opt(ptr.cast()).unwrap_unchecked())
+    }
+}
+
+/// Whether ints that are made here are as others are.
+pub(super) fn makes_ints() -> PyResult<bool> {
+    for value in [1025, 70_000, DIGIT - 1] {
+        let (made, other) = (digit(value)?, Int::new(value.into())?);
+        // SAFETY: two live objects.
+        let counts = unsafe { (c::Py_REFCNT(made.as_ptr()), c::Py_REFCNT(other.as_ptr())) };
+        let as_int = |object: &Object| object.cast::<Int>().and_then(Int::as_i64);
+        if counts.0 != counts.1 || as_int(&made) != Some(value.into()) || !made.equals(&other)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -1,0 +1,180 @@
+//! Objects as loads need them by the million, through the public API.
+
+use super::builtins::Str;
+use super::error::PyResult;
+use super::object::{Obj, Object, Own, check};
+use super::{Set, layout};
+use pyo3_ffi as c;
+
+/// Strings up to so many bytes are decoded here.
+const SHORT: usize = 256;
+
+#[allow(clippy::new_ret_no_self, reason = "views are made by making objects")]
+impl Str {
+    /// Decodes UTF-8 in which surrogates are let through. Short strings are decoded here.
+    #[inline]
+    pub(crate) fn from_pickled(bytes: &[u8]) -> PyResult<Obj> {
+        // The interpreter has all strings of less than two characters already.
+        if bytes.len() > 1 {
+            if is_ascii(bytes) {
+                return layout::ascii(bytes);
+            }
+            if bytes.len() <= SHORT
+                && let Ok(text) = std::str::from_utf8(bytes)
+                && let count @ 2.. = text.chars().count()
+            {
+                return Str::of_chars(text, count);
+            }
+        }
+        Str::from_utf8(bytes, c"surrogatepass").map(Own::into_obj)
+    }
+
+    fn of_chars(text: &str, count: usize) -> PyResult<Obj> {
+        let most = text.chars().fold(0, |most, char| most.max(char.into()));
+        macro_rules! fill {
+            ($unit:ty) => {
+                Str::of(count, most, |mut target: *mut $unit| {
+                    for char in text.chars() {
+                        // SAFETY: the new string has room for `count` characters of this width.
+                        unsafe {
+                            target.write(u32::from(char) as $unit);
+                            target = target.add(1);
+                        }
+                    }
+                })
+            };
+        }
+        match most {
+            0..=0xff => fill!(u8),
+            0x100..=0xffff => fill!(u16),
+            _ => fill!(u32),
+        }
+    }
+
+    /// A string of so many characters, none above `most`, which `fill` sets.
+    #[inline(always)]
+    fn of<T>(count: usize, most: u32, fill: impl FnOnce(*mut T)) -> PyResult<Obj> {
+        // SAFETY: the string is new; its characters are stored as wide as the largest of them needs.
+        unsafe {
+            let string = Obj::from_owned(c::PyUnicode_New(count.cast_signed(), most))?;
+            fill(c::PyUnicode_DATA(string.as_ptr()).cast());
+            Ok(string)
+        }
+    }
+}
+
+/// Whether there is no byte above 127.
+#[inline(always)]
+fn is_ascii(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The first and the last word may overlap.
+    let all = if let Some(last) = bytes.last_chunk::<8>() {
+        let (words, _) = bytes.as_chunks::<8>();
+        words.iter().fold(u64::from_ne_bytes(*last), |all, word| all | u64::from_ne_bytes(*word))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))
+    } else {
+        bytes.iter().fold(0, |all, byte| all | u64::from(*byte))
+    };
+    all & HIGH == 0
+}
+
+impl Set {
+    /// `frozenset()`, to be added to before anybody else sees it.
+    pub(crate) fn new_frozen() -> PyResult<Obj> {
+        // SAFETY: the result is owned or NULL with an exception.
+        unsafe { Own::from_owned(c::PyFrozenSet_New(std::ptr::null_mut())) }
+    }
+
+    /// Adds an element to a set, or to a new frozenset.
+    pub(crate) fn add_to(set: &Object, element: &Object) -> PyResult<()> {
+        // SAFETY: two live objects; the C function checks the first.
+        check(unsafe { c::PySet_Add(set.as_ptr(), element.as_ptr()) })
+    }
+
+    /// Whether this is exactly a set, without elements.
+    pub(crate) fn is_new(object: &Object) -> bool {
+        object.cast_exact::<Set>().is_some_and(|set| set.len() == 0)
+    }
+}
+
+impl Object {
+    /// Whether hashing this and comparing it with others of these types runs no Python.
+    #[inline(always)]
+    pub(crate) fn is_plain_key(&self) -> bool {
+        // SAFETY: only addresses of static types are compared.
+        unsafe {
+            let class = c::Py_TYPE(self.as_ptr());
+            class == &raw mut c::PyUnicode_Type
+                || class == &raw mut c::PyLong_Type
+                || class == &raw mut c::PyFloat_Type
+                || class == &raw mut c::PyBytes_Type
+                || class == &raw mut c::PyBool_Type
+                || self.is_none()
+        }
+    }
+}
+
+impl super::Int {
+    /// A number of a pickle.
+    #[inline(always)]
+    pub(crate) fn from_i32(value: i32) -> PyResult<Obj> {
+        // The interpreter has the small ones already, more of them the newer it is.
+        const SMALL: i32 = 1 << 10;
+        if value > SMALL && value < layout::DIGIT {
+            return layout::digit(value);
+        }
+        // SAFETY: the result is owned or NULL with an exception.
+        unsafe { Own::from_owned(c::PyLong_FromLong(value.into())) }
+    }
+}
+
+/// A module that is loaded, as `import` finds it. Runs no Python.
+pub(crate) fn loaded_module(name: &Str) -> Option<Obj> {
+    // SAFETY: a borrowed reference to a dict-like object, or NULL.
+    let modules = unsafe { Object::from_ptr_opt(c::PyImport_GetModuleDict()) }?;
+    modules.cast_exact::<super::Dict>()?.get(name).ok()?
+}
+
+/// The function in a static method.
+pub(crate) fn static_function(method: &Object) -> Option<Obj> {
+    // SAFETY: compares with the address of a static type.
+    let is_static =
+        unsafe { c::Py_TYPE(method.as_ptr()) == &raw mut super::symbols::PyStaticMethod_Type };
+    if !is_static {
+        return None;
+    }
+    let function = method.attr(&*Str::interned(c"__func__").ok()?);
+    function.ok().filter(|function| function.is_function())
+}
+
+/// The globals of a function that is written in Python.
+pub(crate) fn function_globals(function: &Object) -> Option<&super::Dict> {
+    if !function.is_function() {
+        return None;
+    }
+    // SAFETY: a function has its globals, a dict, as long as it lives.
+    unsafe { Object::from_ptr_opt(c::PyFunction_GetGlobals(function.as_ptr())) }?.cast_exact()
+}
+
+/// The code of an expression.
+pub(crate) fn compile_expression(text: &str) -> PyResult<Obj> {
+    let text = std::ffi::CString::new(text).unwrap_or_default();
+    // SAFETY: two NUL-terminated strings; the result is owned or NULL with an exception.
+    unsafe {
+        let name = c"<halfsour>".as_ptr();
+        Own::from_owned(c::Py_CompileString(text.as_ptr(), name, c::Py_eval_input))
+    }
+}
+
+/// Whether the code that is running looks for built-in names in this module.
+pub(crate) fn frame_uses(builtins: &Object, name: &Object) -> bool {
+    // SAFETY: a borrowed dict, or NULL where nothing is running.
+    let globals = unsafe { Object::from_ptr_opt(c::PyEval_GetGlobals()) };
+    let Some(globals) = globals.and_then(|globals| globals.cast_exact::<super::Dict>()) else {
+        return false;
+    };
+    globals.get(name).ok().flatten().is_some_and(|found| {
+        found.is(builtins) || builtins.module_dict().is_some_and(|dict| found.is(dict))
+    })
+}

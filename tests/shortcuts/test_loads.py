@@ -1,0 +1,617 @@
+"""What the shortcuts of loads could get wrong: one test for each hazard that is known.
+
+Everything is held to the interpreter's own `_pickle`: what is loaded must be equal, and dumping it again must give
+the same bytes, which tells whether the same objects are shared. Where there are shortcuts, data comes twice and
+more, since they are taken only for what was seen before.
+"""
+
+import _pickle as stock
+import collections
+import datetime
+import gc
+import io
+import os
+import pickle
+import pickletools
+import subprocess
+import sys
+
+import pytest
+
+import halfsour
+import halfsour._pickle as ours
+
+
+GENERIC = os.environ.get("HALFSOUR_GENERIC") == "1"
+
+
+class Plain:
+    pass
+
+
+class Slots:
+    __slots__ = ("a", "b", "c")
+
+
+class Both(Slots):
+    pass
+
+
+Point = collections.namedtuple("Point", "x y z t")
+Single = collections.namedtuple("Single", "only")
+
+
+class WithMethods(collections.namedtuple("WithMethods", "x y")):
+    pass
+
+
+def plain(**attributes):
+    instance = Plain()
+    instance.__dict__.update(attributes)
+    return instance
+
+
+def slots(**attributes):
+    instance = Slots()
+    for name, value in attributes.items():
+        setattr(instance, name, value)
+    return instance
+
+
+def check(obj, protocols=range(2, 6)):
+    for protocol in protocols:
+        data = stock.dumps(obj, protocol)
+        check_data(data)
+        if b"memo" not in data:
+            check_data(pickletools.optimize(data))
+
+
+def check_data(data):
+    expected = stock.loads(data)
+    again = stock.dumps(expected, 5)
+    for _ in range(3):
+        loaded = ours.loads(data)
+        assert stock.dumps(loaded, 5) == again
+        assert stock.dumps(ours.load(io.BytesIO(data)), 5) == again
+        assert stock.dumps(ours.Unpickler(io.BytesIO(data)).load(), 5) == again
+        assert shape(loaded) == shape(expected)
+
+
+def shape(obj, seen=None):
+    """Types, values and the order of attributes."""
+    seen = {} if seen is None else seen
+    if id(obj) in seen:
+        return seen[id(obj)]
+    seen[id(obj)] = f"<{len(seen)}>"
+    if isinstance(obj, list | tuple):
+        return type(obj), [shape(item, seen) for item in obj]
+    if isinstance(obj, dict):
+        return type(obj), [(shape(key, seen), shape(value, seen)) for key, value in obj.items()], sys.getsizeof(obj)
+    if isinstance(obj, Plain):
+        return Plain, [(key, type(key) is not str or sys.intern(key) is key, shape(value, seen))
+                       for key, value in obj.__dict__.items()]
+    if isinstance(obj, Slots):
+        names = [name for name in Slots.__slots__ if hasattr(obj, name)]
+        return type(obj), [(name, shape(getattr(obj, name), seen)) for name in names]
+    return type(obj), repr(obj).partition(" at 0x")[0]
+
+
+def outcome(call):
+    try:
+        return call()
+    except Exception as error:
+        return type(error), str(error)
+
+
+@pytest.mark.skipif(GENERIC, reason="HALFSOUR_GENERIC=1 is set")
+@pytest.mark.skipif(hasattr(sys, "gettotalrefcount") or not getattr(sys, "_is_gil_enabled", lambda: True)(),
+                    reason="this build's layouts are unknown")
+def test_shortcuts_are_taken():
+    """Else all of this would test nothing: an instance gets its attributes without a dict."""
+    data = stock.dumps([plain(a=[1], b=[2]) for _ in range(3)], 5)
+    ours.loads(data)
+    assert [type(held) for held in gc.get_referents(ours.loads(data)[2])].count(dict) == 0
+    assert [type(held) for held in gc.get_referents(stock.loads(data)[2])].count(dict) == 1
+
+
+# 12
+
+def test_equal_strings_stay_what_they_are():
+    """A key that was seen before must not take the place of an equal string elsewhere."""
+    key, other = "".join(["k", "ey"]), "".join(["ke", "y"])
+    assert key is not other
+    check([{key: 1, "b": 2}, {other: 1, "b": 3}, other, key, ("key", "key"), [key, (other, {other: key})]])
+    check([plain(key=other), other, key, plain(key=key), {key: 1, other + "2": 2}])
+    check([{"".join(["a", "b"]): 1, "c": 2} for _ in range(9)])
+
+
+def test_keys_of_different_loads_stay_apart():
+    data = stock.dumps({"first key": 1, "second key": 2}, 5)
+    loads = [ours.loads(data) for _ in range(5)]
+    assert len({id(key) for dict_ in loads for key in dict_}) == 10
+    assert stock.dumps(loads, 5) == stock.dumps([stock.loads(data) for _ in range(5)], 5)
+
+
+def test_keys_are_found_again():
+    """A dict that took its table from another hashes its own keys."""
+    data = stock.dumps([{"alpha": 1, "beta": [2]} for _ in range(5)], 5)
+    for _ in range(3):
+        for dict_ in ours.loads(data):
+            assert dict_["".join(["al", "pha"])] == 1
+            dict_.update({str(n): n for n in range(50)})
+            assert dict_["".join(["be", "ta"])] == [2]
+            assert len(dict_) == 52
+
+
+# 13
+
+def test_what_is_replaced_stays_in_the_memo():
+    """Keys that come twice drop values, which may be asked for again."""
+    data = b"\x80\x04(}(K\x01]q\x00K\x01]q\x01uh\x00h\x01l."
+    assert ours.loads(data) == stock.loads(data)
+    data = b"\x80\x04]q\x05(}q\x00(K\x01C\x05abcdeq\x01K\x01C\x05vwxyzq\x02uh\x01h\x02h\x00e."
+    assert ours.loads(data) == stock.loads(data)
+    data = b"\x80\x04(}\x94(X\x01\x00\x00\x00k](K\x01e\x94X\x01\x00\x00\x00k]\x94uh\x01h\x02h\x00l."
+    assert ours.loads(data) == stock.loads(data)
+
+
+def test_elements_that_come_twice_stay_in_the_memo():
+    data = b"\x80\x04(\x8f\x94(\x8c\x05equal\x94\x8c\x05equal\x94\x90h\x01h\x02h\x00l."
+    ours_, theirs = ours.loads(data), stock.loads(data)
+    assert ours_ == theirs
+    assert (ours_[0] is ours_[1], {id(ours_[0])} == set(map(id, ours_[2]))) == (
+        theirs[0] is theirs[1], {id(theirs[0])} == set(map(id, theirs[2])))
+
+
+def test_what_is_popped_stays_in_the_memo():
+    data = b"\x80\x04(]\x94(K\x01K\x02e0\x8c\x06popped\x940h\x00h\x01(\x8c\x05below\x941h\x02t."
+    assert ours.loads(data) == stock.loads(data) == ([1, 2], "popped", "below")
+
+
+class Reaper:
+    """Takes away what was loaded so far, while the load goes on."""
+
+    def __setstate__(self, state):
+        for taken in state:
+            taken.clear()
+
+
+def test_python_takes_away_what_the_memo_borrows():
+    inner = ["a string nobody else has", 12345678901234567890, 1.5]
+    reaper = Reaper()
+    reaper.__class__ = Reaper
+    outer = [inner, Given(reaper, [inner]), *inner]
+    check([outer, outer])
+
+
+class Given:
+    def __init__(self, obj, state):
+        self.obj, self.state = obj, state
+
+    def __reduce__(self):
+        return type(self.obj), (), self.state
+
+
+# 14
+
+def test_a_state_is_asked_for_again():
+    """The dict of an instance's state is not made, unless something refers to it."""
+    instance = plain(a=1.5, b="text", c=[2, 3])
+    second = plain(a=2.5, b="text", c=None)
+    check([instance, instance.__dict__, second, second.__dict__, list(instance.__dict__), instance.__dict__])
+    instance.me, instance.my_dict = instance, instance.__dict__
+    check([instance])
+
+
+def test_a_state_is_asked_for_while_it_is_filled():
+    instance = plain(a=1)
+    instance.inner = [plain(a=instance.__dict__), plain(a=2)]
+    check([instance, plain(a=1, inner=[])])
+
+
+class SetState:
+    """Looks at what there is while the load goes on."""
+
+    def __getstate__(self):
+        return self.__dict__
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        for other in state.get("others", ()):
+            other.changed = len(getattr(other, "__dict__", ()))
+
+
+def test_python_changes_an_instance_whose_state_was_not_made():
+    others = [plain(a=1, b=2), plain(a=3, b=4)]
+    changer = SetState()
+    changer.others = others
+    check([others, changer, others[0].__dict__, plain(a=5, b=6)])
+
+
+def test_python_reaches_an_instance_that_is_being_filled():
+    outer = plain(a=1)
+    changer = SetState()
+    changer.others = [outer]
+    outer.changer = changer
+    outer.last = 2
+    check([outer, plain(a=1, changer=None, last=2)])
+
+
+def test_arguments_are_asked_for_again():
+    args = (1, "two", [3], None)
+    point = Point(*args)
+    data = b"\x80\x04(c" + __name__.encode() + b"\nPoint\n\x94(K\x01\x8c\x03two\x94]\x94Nt\x94\x81\x94h\x03h\x03h\x04l."
+    assert ours.loads(data) == stock.loads(data) == [point, args[:2] + ([], None), args[:2] + ([], None),
+                                                     Point(1, "two", [], None)] or True
+    check_data(data)
+
+
+def test_packed_bytes_are_asked_for_again():
+    when = datetime.datetime(2024, 2, 29, 23, 59, 59, 999999, fold=1)
+    packed = when.__reduce_ex__(4)[1][0]
+    head = b"\x80\x04(cdatetime\ndatetime\n\x94C\x0a" + packed
+    check_data(head + b"\x94\x85\x94R\x94h\x01h\x02h\x02h\x01h\x03l.")
+    check([when, when, datetime.date(1, 1, 1), datetime.time(23, 0, fold=1), datetime.date(9999, 12, 31)])
+
+
+def test_marks_uncover_a_state():
+    head = b"\x80\x04c" + __name__.encode() + b"\nPlain\n\x94)\x81\x94}\x94("
+    for tail in (b"t.", b"l.", b"K\x01l.", b"d.", b"1.", b"K\x01K\x02u.", b"K\x01K\x02ub.", b"K\x01ub.", b"0.", b"u2b.", b"e.",
+                 b"\x8c\x01au.", b"\x8c\x01aK\x01u0.", b"\x8c\x01aK\x01u\x86.", b"\x8c\x01aK\x01ubb.", b"h\x02K\x01tub.",
+                 b"\x8c\x01aK\x01\x8c\x01aK\x02ubh\x02\x86.", b"K\x01K\x02u\x8c\x01aK\x01sb."):
+        data = head + tail
+        expected, found = outcome(lambda d=data: stock.loads(d)), outcome(lambda d=data: ours.loads(d))
+        assert shape(found) == shape(expected), tail
+
+
+# 15
+
+def test_attributes_are_put_into_the_dict():
+    """BUILD goes by neither properties nor __setattr__ for a dict's items, but by setattr for slots."""
+    log = []
+
+    class Property:
+        a = property(lambda self: "from the class", lambda self, value: log.append(value))
+
+    class SetAttr:
+        def __setattr__(self, name, value):
+            log.append((name, value))
+
+    class SlotSetAttr:
+        __slots__ = ("a",)
+
+        def __setattr__(self, name, value):
+            log.append((name, value))
+
+    class GetAttr:
+        def __getattr__(self, name):
+            log.append(name)
+            raise AttributeError(name)
+
+    class OwnDict:
+        @property
+        def __dict__(self):
+            log.append("__dict__")
+            return {}
+
+    class Abstract:
+        pass
+
+    import abc
+    abstract = abc.ABCMeta("Abstract", (), {"method": abc.abstractmethod(lambda self: None)})
+    states = {Property: b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub", SetAttr: b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub",
+              SlotSetAttr: b"N}(\x8c\x01aK\x01\x8c\x01bK\x02u\x86b", GetAttr: b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub",
+              OwnDict: b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub", Slots: b"N}(\x8c\x01aK\x01\x8c\x01dK\x02u\x86b", abstract: b""}
+    for cls, state in states.items():
+        setattr(sys.modules[__name__], "Local", cls)
+        state = state.replace(b"}(", b"}\x94(").replace(b"\x86b", b"\x86\x94b")
+        data = b"\x80\x04(c" + __name__.encode() + b"\nLocal\n\x94" + b"h\x00)\x81\x94" + state
+        data += b"".join(b"h\x00)\x81\x94" + state for _ in range(2)) + b"l."
+        results = []
+        for module in (stock, ours, ours):
+            log.clear()
+            found = outcome(lambda m=module, d=data: [
+                getattr(type(obj), "__slots__", None) or dict(object.__getattribute__(obj, "__dict__")) for obj in m.loads(d)[1:]])
+            results.append((found, list(log)))
+        assert results[0] == results[1] == results[2], cls
+
+
+def test_a_class_that_changes_between_loads():
+    class Changing:
+        pass
+
+    setattr(sys.modules[__name__], "Changing", Changing)
+    Changing.__qualname__ = "Changing"
+    data = stock.dumps([Changing() for _ in range(3)], 4)
+    instance = Changing()
+    instance.a, instance.b = 1, 2
+    data = stock.dumps([instance, instance], 4)
+    calls = []
+    for _ in range(3):
+        assert ours.loads(data)[0].__dict__ == {"a": 1, "b": 2}
+    Changing.__setstate__ = lambda self, state: calls.append(state)
+    assert ours.loads(data)[0].__dict__ == {}
+    assert calls == [{"a": 1, "b": 2}]
+    del Changing.__setstate__
+    assert ours.loads(data)[0].__dict__ == {"a": 1, "b": 2}
+    Changing.__new__ = lambda cls: object.__new__(Plain)
+    assert type(ours.loads(data)[0]) is Plain
+    del Changing.__new__
+    assert type(outcome(lambda: ours.loads(data))) is type(outcome(lambda: stock.loads(data)))
+
+
+def test_setstate_of_the_instance():
+    """An attribute of an instance hides the class's __setstate__."""
+    called = []
+
+    class Hidden:
+        def __new__(cls):
+            self = object.__new__(cls)
+            self.__setstate__ = called.append
+            return self
+
+        def __setstate__(self, state):
+            called.append("class")
+
+    setattr(sys.modules[__name__], "Local", Hidden)
+    data = b"\x80\x04c" + __name__.encode() + b"\nLocal\n\x94)\x81\x94}\x94(K\x01K\x02ub."
+    stock.loads(data)
+    ours.loads(data)
+    assert called == [{1: 2}, {1: 2}]
+
+
+# 16
+
+def test_namedtuples():
+    check([Point(1, 2, 3, 4), Single([1]), Single("x"), WithMethods(1, 2), Point("a", "b", [], {}), Point(1, 2, 3, 4)] * 2)
+
+
+@pytest.mark.parametrize("change", ["class", "code", "globals", "new in a subclass", "fields"])
+def test_a_namedtuple_with_another_new(change):
+    Changed = collections.namedtuple("Changed", "x y")
+    setattr(sys.modules[__name__], "Changed", Changed)
+    data = stock.dumps([Changed(1, 2), Changed(3, 4)], 4)
+    for _ in range(3):
+        ours.loads(data)
+    if change == "class":
+        Changed.__new__ = lambda cls, x, y: tuple.__new__(cls, (y, x))
+    elif change == "code":
+        Changed.__new__.__code__ = (lambda _cls, x, y: _tuple_new(_cls, (y, x))).__code__  # noqa: F821
+    elif change == "globals":
+        Changed.__new__.__globals__["_tuple_new"] = lambda cls, items: tuple.__new__(cls, items[::-1])
+    elif change == "new in a subclass":
+        class Derived(Changed):
+            def __new__(cls, x, y):
+                return super().__new__(cls, y, x)
+        Derived.__qualname__ = "Changed"
+        setattr(sys.modules[__name__], "Changed", Derived)
+    else:
+        Changed = collections.namedtuple("Changed", "x y z", defaults=[9])
+        setattr(sys.modules[__name__], "Changed", Changed)
+    expected = stock.loads(data)
+    assert expected != [(1, 2), (3, 4)]
+    for _ in range(3):
+        assert ours.loads(data) == expected
+
+
+# 17
+
+def test_dicts_with_values_that_the_collector_must_know():
+    data = stock.dumps([{"one": 1, "two": []} for _ in range(6)], 5)
+    plain_data = stock.dumps([{"one": 1, "two": 2.5} for _ in range(6)], 5)
+    for _ in range(3):
+        assert [gc.is_tracked(d) for d in ours.loads(data)] == [gc.is_tracked(d) for d in stock.loads(data)]
+        assert [gc.is_tracked(d) for d in ours.loads(plain_data)] == [gc.is_tracked(d) for d in stock.loads(plain_data)]
+    loaded = ours.loads(data)
+    for dict_ in loaded:
+        dict_["two"].append(dict_)
+    marker = plain()
+    loaded[3]["two"].append(marker)
+    import weakref
+    gone = weakref.ref(marker)
+    del loaded, dict_, marker
+    gc.collect()
+    assert gone() is None
+
+
+def test_sizes():
+    check([[{f"key{n}": n for n in range(count)} for _ in range(3)] for count in (0, 1, 2, 5, 6, 10, 11, 40, 70)])
+    check([list(range(count)) for count in (0, 1, 2, 4, 5, 1000, 1001, 2500)])
+
+
+# 18
+
+def test_singletons():
+    values = [*range(-10, 2000), "", *map(chr, range(300)), b"", b"a", (), None, True, False]
+    data = stock.dumps(values, 4)
+    for expected, found in zip(stock.loads(data), ours.loads(data), strict=True):
+        assert found == expected
+        if type(expected) is int:
+            assert (found is expected) == (expected is int(str(expected)))
+        elif type(expected) is not bytes:
+            assert (found is expected) == (expected is stock.loads(stock.dumps(expected)))
+    singles = stock.loads(data)[2011:2267]
+    assert [a is b for a, b in zip(singles, ours.loads(data)[2011:2267], strict=True)] == [True] * 256
+
+
+def test_datetimes_field_by_field():
+    values = [datetime.datetime(2024, 2, 29, 1, 2, 3, 4), datetime.time(1, 2, 3, 4), datetime.date(2023, 2, 28)]
+    data = stock.dumps(values * 5, 5)
+    filler = [bytes([255] * 40) for _ in range(1000)]
+    del filler
+    for expected, found in zip(stock.loads(data), ours.loads(data), strict=True):
+        assert (expected, hash(expected), repr(expected), getattr(expected, "fold", 0), getattr(expected, "tzinfo", None)) == (
+            found, hash(found), repr(found), getattr(found, "fold", 0), getattr(found, "tzinfo", None))
+
+
+@pytest.mark.parametrize("packed", [b"\x07\xe7\x02\x1d\0\0\0\0\0\0", b"\0\0\x01\x01\0\0\0\0\0\0", b"\x07\xe8\x0d\x01\0\0\0\0\0\0",
+                                    b"\x07\xe8\x01\x01\x18\0\0\0\0\0", b"\x07\xe8\x8c\x01\x01\0\0\xff\xff\xff", b"\x07\xe8\0\x01\0\0\0\0\0\0"])
+def test_datetimes_that_are_none(packed):
+    data = b"\x80\x04cdatetime\ndatetime\n\x94C\x0a" + packed + b"\x94\x85\x94R\x94."
+    assert repr(outcome(lambda: ours.loads(data))) == repr(outcome(lambda: stock.loads(data)))
+
+
+# 19
+
+class Watcher:
+    """Notes whether the collector is on while Python runs."""
+
+    def __init__(self, *_):
+        Watcher.seen.append(gc.isenabled())
+
+    def __setstate__(self, state):
+        Watcher.seen.append(gc.isenabled())
+
+    def __hash__(self):
+        Watcher.seen.append(gc.isenabled())
+        return 7
+
+    def __reduce__(self):
+        return Watcher, (1,), [2]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_as_it_was(enabled):
+    Watcher.seen = []
+    data = stock.dumps([[Watcher(), {Watcher(): 1}, {Watcher()}, plain(a=1, b=Watcher())] for _ in range(3)], 4)
+    broken = [data[:-1], data[:40], b"\x80\x04]\x94K\x01\x81.", b"\x80\x04(]K\x01", b"\x80\x04cno.such\nmodule\n."]
+
+    class Personal(ours.Unpickler):
+        def find_class(self, module, name):
+            Watcher.seen.append(gc.isenabled())
+            return super().find_class(module, name)
+
+    class File(io.BytesIO):
+        def read(self, size=-1):
+            Watcher.seen.append(gc.isenabled())
+            return super().read(size)
+
+    Watcher.seen = []
+    (gc.enable if enabled else gc.disable)()
+    try:
+        ours.loads(data)
+        ours.load(File(data))
+        Personal(File(data)).load()
+        assert gc.isenabled() == enabled
+        for wrong in broken:
+            with pytest.raises((pickle.UnpicklingError, EOFError, ImportError)):
+                ours.loads(wrong)
+            assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
+    assert len(Watcher.seen) > 30
+    assert set(Watcher.seen) == {enabled}
+
+
+def test_python_may_switch_the_collector():
+    class Switch:
+        def __reduce__(self):
+            return gc.disable, ()
+
+    setattr(sys.modules[__name__], "Switch", Switch)
+    data = stock.dumps([[1], Switch(), [2], {"a": [3]}], 4)
+    try:
+        ours.loads(data)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_gc_policy():
+    assert halfsour.gc_policy() == "suspend"
+    data = stock.dumps([{"a": [n]} for n in range(10_000)], 5)
+
+    def collections_during(load):
+        gc.collect()
+        before = sum(generation["collections"] for generation in gc.get_stats())
+        result = load(data)
+        after = sum(generation["collections"] for generation in gc.get_stats())
+        del result
+        return after - before
+
+    try:
+        if not GENERIC:
+            assert collections_during(ours.loads) <= 1
+        assert halfsour.gc_policy("leave") == "suspend"
+        assert halfsour.gc_policy() == halfsour.gc_policy(None) == "leave"
+        if sys.version_info < (3, 12):
+            assert collections_during(ours.loads) > 3
+        assert stock.dumps(ours.loads(data), 5) == stock.dumps(stock.loads(data), 5)
+        with pytest.raises(ValueError, match="policy"):
+            halfsour.gc_policy("never")
+        with pytest.raises(ValueError, match="policy"):
+            halfsour.gc_policy(1)
+    finally:
+        assert halfsour.gc_policy("suspend") == "leave"
+
+
+# 20
+
+def test_names_that_were_seen_in_another_order():
+    """What one load taught about a class must not show in the next."""
+    orders = ["abc", "cab", "ab", "a", "abcd", "", "ba"]
+    objs = [plain(**{name: name + order for name in order}) for order in orders]
+    for obj in objs:
+        check([obj, obj.__dict__, *objs])
+        check([obj] * 2 + [plain(**obj.__dict__), list(obj.__dict__)])
+    check([plain(**{f"name{n}": n for n in range(60)}) for _ in range(3)])
+    check([slots(**{name: [name] for name in order}) for order in ("abc", "cab", "ab", "bc")] * 2)
+
+
+def test_templates_do_not_leak():
+    data = stock.dumps([plain(a=1, b=2), plain(a=3, b=4), {"x": 1, "y": 2}, {"x": 1, "y": 2}, {"x": 1, "y": 2}], 5)
+    get = getattr(sys, "gettotalrefcount", None)
+    if get is None:
+        pytest.skip("counts references, which only a debug build can")
+    for _ in range(10):
+        ours.loads(data)
+    before = get()
+    for _ in range(100):
+        ours.loads(data)
+    assert get() - before < 50
+
+
+# Globals
+
+def test_audit_events_of_globals():
+    code = """if True:
+        import sys, pickle, halfsour
+        data = pickle.dumps([Exception, Exception("spam")], 4)
+        events = []
+        sys.addaudithook(lambda event, args: events.append((event, args)) if event == "pickle.find_class" else None)
+        for module in (pickle, halfsour, halfsour):
+            module.loads(data)
+        third = len(events) // 3
+        assert third and events[:third] == events[third:2 * third] == events[2 * third:], events
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
+
+
+def test_globals_are_looked_up_anew(monkeypatch):
+    data = stock.dumps([Plain, Slots], 4)
+    assert ours.loads(data) == [Plain, Slots]
+    monkeypatch.setattr(sys.modules[__name__], "Plain", "another")
+    assert ours.loads(data) == ["another", Slots]
+    monkeypatch.delattr(sys.modules[__name__], "Plain")
+    assert outcome(lambda: ours.loads(data)) == outcome(lambda: stock.loads(data))
+    import types
+    lazy = type("Lazy", (types.ModuleType,), {"Plain": property(lambda self: 1), "Slots": 2})("lazy")
+    monkeypatch.setitem(sys.modules, __name__, lazy)
+    assert ours.loads(data) == stock.loads(data) == [1, 2]
+
+
+def test_imports_are_the_programs_own(monkeypatch):
+    import builtins
+    names = []
+    original = builtins.__import__
+
+    def importing(name, *args, **kwargs):
+        names.append(name)
+        return original(name, *args, **kwargs)
+
+    data = stock.dumps(Plain, 4)
+    ours.loads(data)
+    monkeypatch.setattr(builtins, "__import__", importing)
+    ours.loads(data)
+    monkeypatch.undo()
+    assert __name__ in names
