@@ -21,7 +21,6 @@ import pytest
 import halfsour
 import halfsour._pickle as ours
 
-
 GENERIC = os.environ.get("HALFSOUR_GENERIC") == "1"
 
 
@@ -303,7 +302,7 @@ def test_attributes_are_put_into_the_dict():
               SlotSetAttr: b"N}(\x8c\x01aK\x01\x8c\x01bK\x02u\x86b", GetAttr: b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub",
               OwnDict: b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub", Slots: b"N}(\x8c\x01aK\x01\x8c\x01dK\x02u\x86b", abstract: b""}
     for cls, state in states.items():
-        setattr(sys.modules[__name__], "Local", cls)
+        sys.modules[__name__].Local = cls
         state = state.replace(b"}(", b"}\x94(").replace(b"\x86b", b"\x86\x94b")
         data = b"\x80\x04(c" + __name__.encode() + b"\nLocal\n\x94" + b"h\x00)\x81\x94" + state
         data += b"".join(b"h\x00)\x81\x94" + state for _ in range(2)) + b"l."
@@ -320,7 +319,7 @@ def test_a_class_that_changes_between_loads():
     class Changing:
         pass
 
-    setattr(sys.modules[__name__], "Changing", Changing)
+    sys.modules[__name__].Changing = Changing
     Changing.__qualname__ = "Changing"
     data = stock.dumps([Changing() for _ in range(3)], 4)
     instance = Changing()
@@ -353,7 +352,7 @@ def test_setstate_of_the_instance():
         def __setstate__(self, state):
             called.append("class")
 
-    setattr(sys.modules[__name__], "Local", Hidden)
+    sys.modules[__name__].Local = Hidden
     data = b"\x80\x04c" + __name__.encode() + b"\nLocal\n\x94)\x81\x94}\x94(K\x01K\x02ub."
     stock.loads(data)
     ours.loads(data)
@@ -369,7 +368,7 @@ def test_namedtuples():
 @pytest.mark.parametrize("change", ["class", "code", "globals", "new in a subclass", "fields"])
 def test_a_namedtuple_with_another_new(change):
     Changed = collections.namedtuple("Changed", "x y")
-    setattr(sys.modules[__name__], "Changed", Changed)
+    sys.modules[__name__].Changed = Changed
     data = stock.dumps([Changed(1, 2), Changed(3, 4)], 4)
     for _ in range(3):
         ours.loads(data)
@@ -384,10 +383,10 @@ def test_a_namedtuple_with_another_new(change):
             def __new__(cls, x, y):
                 return super().__new__(cls, y, x)
         Derived.__qualname__ = "Changed"
-        setattr(sys.modules[__name__], "Changed", Derived)
+        sys.modules[__name__].Changed = Derived
     else:
         Changed = collections.namedtuple("Changed", "x y z", defaults=[9])
-        setattr(sys.modules[__name__], "Changed", Changed)
+        sys.modules[__name__].Changed = Changed
     expected = stock.loads(data)
     assert expected != [(1, 2), (3, 4)]
     for _ in range(3):
@@ -508,7 +507,7 @@ def test_python_may_switch_the_collector():
         def __reduce__(self):
             return gc.disable, ()
 
-    setattr(sys.modules[__name__], "Switch", Switch)
+    sys.modules[__name__].Switch = Switch
     data = stock.dumps([[1], Switch(), [2], {"a": [3]}], 4)
     try:
         ours.loads(data)
