@@ -274,10 +274,7 @@ impl Type {
         const IS_ABSTRACT: usize = 1 << 20;
         // SAFETY: reads slots of live types.
         let [own, base] = unsafe {
-            [
-                (*self.as_ptr().cast::<c::PyTypeObject>()).tp_new,
-                c::PyBaseObject_Type.tp_new,
-            ]
+            [(*self.as_ptr().cast::<c::PyTypeObject>()).tp_new, c::PyBaseObject_Type.tp_new]
         };
         let same = own.zip(base).is_some_and(|(own, base)| std::ptr::fn_addr_eq(own, base));
         same && self.tp_flags() & IS_ABSTRACT == 0
