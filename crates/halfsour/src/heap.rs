@@ -1,4 +1,4 @@
-//! What an object model must offer so that a [`Machine`](crate::Machine) can build its objects.
+//! What an object model must offer so that a [`Machine`] can build its objects.
 //!
 //! A heap makes values and calls what the pickle names; it knows nothing of stacks, marks or bytes.
 //! The Python extension is one heap, [`Graph`](crate::Graph) another.
