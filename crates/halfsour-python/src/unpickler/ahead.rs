@@ -73,6 +73,10 @@ impl PyHeap<'_> {
         machine: &mut Machine<Obj>,
         reader: &mut Reader<S>,
     ) -> Result<(), Fault> {
+        if std::mem::take(&mut self.signals_are_due) {
+            self.settle(machine)?;
+            check_signals()?;
+        }
         loop {
             let bytes = reader.ahead();
             if !bytes.first().is_some_and(|&opcode| HANDLED[usize::from(opcode)]) {

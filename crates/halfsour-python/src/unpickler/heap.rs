@@ -32,6 +32,8 @@ pub(super) struct PyHeap<'a> {
     pub(super) ahead: &'a mut Ahead,
     /// Whether opcodes are executed ahead of the machine.
     runs_ahead: bool,
+    /// Whether it is time to run the handlers of signals.
+    pub(super) signals_are_due: bool,
     /// Whether `ahead` has the memo, since nobody can see it; else the unpickler.
     pub(super) recalls: bool,
 }
@@ -65,6 +67,7 @@ impl<'a> PyHeap<'a> {
             signals,
             ahead,
             runs_ahead,
+            signals_are_due: false,
             recalls,
         })
     }
@@ -211,7 +214,12 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
     }
 
     fn tick(&mut self) -> Done {
-        Ok(self.signals.poll()?)
+        if !self.runs_ahead {
+            return Ok(self.signals.poll()?);
+        }
+        // A handler is Python. `run_ahead` comes next, and knows what to do before.
+        self.signals_are_due = self.signals.are_due();
+        Ok(())
     }
 
     fn protocol(&mut self, version: u8) {
