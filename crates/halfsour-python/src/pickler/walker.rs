@@ -1185,6 +1185,16 @@ impl<'a> Walker<'a> {
         self.out.memoize(index).map_err(|e| self.too_large(e))
     }
 
+    /// Memoizes an object that REDUCE or NEWOBJ has just made. False if it is there already: it was
+    /// written as part of its own arguments; then that one is fetched, and this one dropped.
+    fn memoize_made(&mut self, obj: &Obj) -> PyResult<bool> {
+        if !self.is_memoized(obj) {
+            return self.memoize(obj.clone()).map(|()| true);
+        }
+        self.out.op(Opcode::Pop);
+        self.get(obj).map(|()| false)
+    }
+
     #[cold]
     fn too_large(&self, what: TooLarge) -> Raised {
         let class: &Object = match what {
@@ -1254,28 +1264,17 @@ impl<'a> Walker<'a> {
                 frame.at = PlannedAt::State;
                 let reduced = frame.state.take();
                 self.out.op(Opcode::Reduce);
-                if self.is_memoized(&obj) {
-                    // It was written as part of its own arguments: drop this one, fetch that.
-                    self.out.op(Opcode::Pop);
-                    self.get(&obj)?;
-                } else {
-                    self.memoize(obj)?;
-                    if let Some(reduced) = reduced
-                        && let Some(state) = reduced.cast::<Tuple>().and_then(|tuple| tuple.get(2))
-                        && !state.is_none()
-                    {
-                        return self.child_made(reduced, Some(2));
-                    }
+                if self.memoize_made(&obj)?
+                    && let Some(reduced) = reduced
+                    && let Some(state) = reduced.cast::<Tuple>().and_then(|tuple| tuple.get(2))
+                    && !state.is_none()
+                {
+                    return self.child_made(reduced, Some(2));
                 }
             }
             PlannedAt::NewArguments => {
                 self.out.op(Opcode::NewObj);
-                if self.is_memoized(&obj) {
-                    self.out.op(Opcode::Pop);
-                    self.get(&obj)?;
-                } else {
-                    self.memoize(obj)?;
-                }
+                self.memoize_made(&obj)?;
             }
         }
         // Dropping the state may run Python: the frame is gone by then.
@@ -1843,14 +1842,10 @@ impl<'a> Walker<'a> {
         let items = frame.reduction.as_ref().and_then(|r| r.list_items.clone());
         frame.at = ReduceAt::ListItems;
         drop(made);
-        if let Some(obj) = &obj {
-            if self.is_memoized(obj) {
-                // It was written as part of its own arguments: drop this one, fetch that.
-                self.out.op(Opcode::Pop);
-                self.get(obj)?;
-                return self.finish_reduce();
-            }
-            self.memoize(obj.clone())?;
+        if let Some(obj) = &obj
+            && !self.memoize_made(obj)?
+        {
+            return self.finish_reduce();
         }
         if let Some(items) = items {
             let owner = obj.unwrap_or_else(|| Object::none().own());

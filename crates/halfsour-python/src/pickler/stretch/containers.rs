@@ -65,7 +65,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     }
 
     #[inline(always)]
-    pub(super) fn begin_tuple(&mut self, object: &'q Object, then: Then<'q>) -> Put<'q> {
+    pub(super) fn begin_tuple(&mut self, object: &'q Object) -> Put<'q> {
         let Some(tuple) = object.cast_exact::<Tuple>() else {
             return Put::Stop(Stop::At(object));
         };
@@ -77,7 +77,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             return Put::Stop(Stop::Signals(object));
         }
         self.open(tuple);
-        self.open_tuple(tuple, then)
+        self.open_tuple(tuple, Then::Nothing)
     }
 
     /// Says that an object is begun that will be memoized only when it is written. Where it comes

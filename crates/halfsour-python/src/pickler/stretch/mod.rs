@@ -378,7 +378,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         match kind {
             Kind::Dict => self.begin_dict(object),
             Kind::List => self.begin_list(object),
-            Kind::Tuple => self.begin_tuple(object, Then::Nothing),
+            Kind::Tuple => self.begin_tuple(object),
             Kind::Bytes => self.bytes(object),
             Kind::Other => self.instance(object),
             Kind::Set | Kind::FrozenSet => self.begin_set(object, kind == Kind::FrozenSet),
