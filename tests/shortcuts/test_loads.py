@@ -183,6 +183,44 @@ def test_python_takes_away_what_the_memo_borrows():
     check([outer, outer])
 
 
+class Slow(io.BytesIO):
+    """A file that runs Python for each read, and lets Python reach what is loaded so far."""
+
+    def read(self, size=-1):
+        gc.collect(0)
+        return super().read(size)
+
+    def readinto(self, buffer):
+        gc.collect(0)
+        return super().readinto(buffer)
+
+
+def test_frames_may_end_anywhere():
+    """What comes right after a frame is the machine's to execute, with everything in order for it."""
+    instance = plain(a=1.5, b="text", c=[2, 3])
+    samples = [[SetLike([1]), SetLike([2])], [instance, instance.__dict__, slots(a=1, b=2)],
+               [datetime.date(2020, 1, 2), Point(1, 2, 3, 4)]]
+    for sample in samples:
+        data = bytearray(stock.dumps(sample, 4))
+        start = data.index(b"\x95")
+        rest = len(data) - start - 9
+        for length in range(rest + 1):
+            data[start + 1: start + 9] = length.to_bytes(8, "little")
+            whole = bytes(data)
+            expected = outcome(lambda: stock.dumps(stock.loads(whole), 4))
+            for _ in range(2):
+                assert outcome(lambda: stock.dumps(ours.loads(whole), 4)) == expected, length
+            expected = outcome(lambda: stock.dumps(stock.load(Slow(whole)), 4))
+            for file in io.BytesIO(whole), Slow(whole):
+                assert outcome(lambda: stock.dumps(ours.load(file), 4)) == expected, length
+
+
+class SetLike(set):
+    def __init__(self, items=()):
+        super().__init__(items)
+        self.extra = "attribute"
+
+
 class Given:
     def __init__(self, obj, state):
         self.obj, self.state = obj, state
@@ -225,6 +263,15 @@ def test_python_changes_an_instance_whose_state_was_not_made():
     changer = SetState()
     changer.others = others
     check([others, changer, others[0].__dict__, plain(a=5, b=6)])
+
+
+def test_python_changes_an_instance_after_a_key_came_twice():
+    """Values that a dict no longer holds make the memo own what it has; what was elided stays to be made."""
+    plain_class, changer_class = stock.dumps(Plain, 4)[11:-1], stock.dumps(SetState, 4)[11:-1]
+    data = (b"\x80\x04(" + plain_class + b")\x81\x94}\x94(\x8c\x01aK\x01\x8c\x01bK\x02ub}(K\x01]K\x01]u"
+            + changer_class + b")\x81}\x8c\x06others](h\x03esbh\x04t.")
+    for _ in range(3):
+        assert repr(ours.loads(data)[-1]) == repr(stock.loads(data)[-1]) == "{'a': 1, 'b': 2}"
 
 
 def test_python_reaches_an_instance_that_is_being_filled():

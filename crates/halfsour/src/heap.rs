@@ -35,13 +35,20 @@ pub trait Heap<S: Source> {
 
     /// Called before each opcode: a heap may execute as many as it likes by itself, as long as they
     /// have the effect that the machine would have given them, and leaves the others, and all that
-    /// are at fault, to the machine.
+    /// are at fault, to the machine. True if it left things in a state of its own, so that
+    /// [`settle`](Heap::settle) must come before any opcode but FRAME and STOP.
     #[inline(always)]
     fn run_ahead(
         &mut self,
         _machine: &mut Machine<Self::Value>,
         _reader: &mut Reader<S>,
-    ) -> Result<(), S::Error> {
+    ) -> Result<bool, S::Error> {
+        Ok(false)
+    }
+
+    /// Makes stack and memo what the machine expects, after [`run_ahead`](Heap::run_ahead) said that
+    /// they are not.
+    fn settle(&mut self, _machine: &mut Machine<Self::Value>) -> Result<(), S::Error> {
         Ok(())
     }
 

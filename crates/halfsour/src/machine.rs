@@ -179,9 +179,13 @@ impl<V: Clone> Machine<V> {
                 ticks = TICK;
                 heap.tick()?;
             }
-            heap.run_ahead(self, reader)?;
+            let unsettled = heap.run_ahead(self, reader)?;
+            let op = reader.next()?;
+            if unsettled && !matches!(op, Op::Frame(_) | Op::Stop) {
+                heap.settle(self)?;
+            }
             self.fence = self.marks.last().copied().unwrap_or(0);
-            let value = match reader.next()? {
+            let value = match op {
                 Op::None => heap.none()?,
                 Op::Bool(value) => heap.bool(value)?,
                 Op::Int(value) => heap.int(value)?,

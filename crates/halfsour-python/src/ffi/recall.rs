@@ -47,6 +47,8 @@ pub(crate) struct Recall {
     entries: Vec<usize>,
     /// The entries before this place own their objects.
     owned: usize,
+    /// The entries before this place were looked at by whoever settles.
+    settled: usize,
     /// Objects that nothing but an entry holds.
     kept: Vec<Obj>,
 }
@@ -117,9 +119,15 @@ impl Recall {
         }
     }
 
-    /// The entries since the last [`own`](Recall::own).
-    pub(crate) fn unowned(&self) -> std::ops::Range<usize> {
-        self.owned..self.entries.len()
+    /// The entries since the last [`settled`](Recall::settled).
+    pub(crate) fn unsettled(&self) -> std::ops::Range<usize> {
+        self.settled..self.entries.len()
+    }
+
+    /// What is elided in the entries so far may stay so. Owns them.
+    pub(crate) fn settled(&mut self) {
+        self.own();
+        self.settled = self.entries.len();
     }
 
     /// From here on the entries so far are alive whatever happens.
@@ -136,6 +144,7 @@ impl Recall {
     pub(crate) fn take(&mut self) -> Vec<Obj> {
         self.own();
         self.owned = 0;
+        self.settled = 0;
         let entries = std::mem::take(&mut self.entries);
         let owned = entries.into_iter().filter_map(|entry| {
             let (Entry::Object(object) | Entry::Elided(_, object)) = Recall::read(entry);
@@ -157,6 +166,7 @@ impl Recall {
             }
         }
         self.entries.clear();
+        self.settled = 0;
         if self.entries.capacity() > RETAINED {
             self.entries = Vec::new();
         }

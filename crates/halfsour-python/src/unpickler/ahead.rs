@@ -54,7 +54,7 @@ struct Pending {
 enum Next {
     /// The machine's turn.
     Machine,
-    /// The machine's turn, at an opcode that touches neither stack nor memo, or at STOP.
+    /// There is nothing more at hand, or FRAME or STOP.
     Quiet,
     /// It is time to look for signals.
     Signals,
@@ -67,28 +67,37 @@ const BUDGET: u32 = 1 << 12;
 const LARGE: usize = 1 << 14;
 
 impl PyHeap<'_> {
-    /// Executes opcodes until there is one for the machine.
+    /// Executes opcodes until there is one for the machine. True if [`settle`](PyHeap::settle) was
+    /// not called, since only FRAME or STOP may come next.
     pub(super) fn ahead<S: Payload>(
         &mut self,
         machine: &mut Machine<Obj>,
         reader: &mut Reader<S>,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         if std::mem::take(&mut self.signals_are_due) {
             self.settle(machine)?;
             check_signals()?;
         }
         loop {
             let bytes = reader.ahead();
-            if !bytes.first().is_some_and(|&opcode| HANDLED[usize::from(opcode)]) {
-                let quiet = matches!(bytes.first(), Some(0x95 | b'.'));
-                if quiet {
-                    return Ok(());
+            match bytes.first() {
+                Some(&opcode) if HANDLED[usize::from(opcode)] => {}
+                None | Some(0x95 | b'.') => {
+                    // Where reading on runs Python, nothing may be borrowed. What was elided stays
+                    // so: nobody can see it.
+                    if S::RUNS_PYTHON {
+                        self.ahead.plans.python_ran();
+                        self.ahead.recall.own();
+                    }
+                    return Ok(true);
                 }
-                self.settle(machine)?;
-                if self.call(machine, reader)? {
-                    continue;
+                _ => {
+                    self.settle(machine)?;
+                    if self.call(machine, reader)? {
+                        continue;
+                    }
+                    return Ok(false);
                 }
-                return Ok(());
             }
             let (stack, marks) = machine.parts();
             let pause = Pause::begin();
@@ -105,11 +114,11 @@ impl PyHeap<'_> {
             drop(pause);
             reader.consume(used);
             match next? {
-                Next::Quiet => return Ok(()),
+                Next::Quiet => {}
                 Next::Machine => {
                     self.settle(machine)?;
                     if !self.call(machine, reader)? {
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
                 Next::Signals => {
@@ -153,7 +162,7 @@ impl PyHeap<'_> {
     /// Before anything but this module runs: makes what was elided and might change, and owns what
     /// was borrowed.
     #[inline]
-    fn settle(&mut self, machine: &mut Machine<Obj>) -> PyResult<()> {
+    pub(super) fn settle(&mut self, machine: &mut Machine<Obj>) -> PyResult<()> {
         self.ahead.plans.python_ran();
         if !self.ahead.pending.is_empty() {
             let (stack, _) = machine.parts();
@@ -161,21 +170,21 @@ impl PyHeap<'_> {
                 self.make_pending(stack, &pending)?;
             }
         }
-        if !self.ahead.recall.unowned().is_empty() {
+        if !self.ahead.recall.unsettled().is_empty() {
             self.settle_memo()?;
         }
         Ok(())
     }
 
     fn settle_memo(&mut self) -> PyResult<()> {
-        for index in self.ahead.recall.unowned() {
+        for index in self.ahead.recall.unsettled() {
             if let Some(Entry::Elided(Elided::State | Elided::SlotState | Elided::SlotPair, _)) =
                 self.ahead.recall.get(index)
             {
                 self.make_elided(index)?;
             }
         }
-        self.ahead.recall.own();
+        self.ahead.recall.settled();
         Ok(())
     }
 

@@ -205,8 +205,16 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
     }
 
     #[inline(always)]
-    fn run_ahead(&mut self, machine: &mut Machine<Obj>, reader: &mut Reader<S>) -> Done {
-        if self.runs_ahead { self.ahead(machine, reader) } else { Ok(()) }
+    fn run_ahead(
+        &mut self,
+        machine: &mut Machine<Obj>,
+        reader: &mut Reader<S>,
+    ) -> Result<bool, Fault> {
+        if self.runs_ahead { self.ahead(machine, reader) } else { Ok(false) }
+    }
+
+    fn settle(&mut self, machine: &mut Machine<Obj>) -> Done {
+        Ok(PyHeap::settle(self, machine)?)
     }
 
     fn memo_index(&mut self, line: &[u8]) -> Result<i64, Fault> {

@@ -74,6 +74,9 @@ impl Fault {
 
 /// A source that gives large payloads as Python objects.
 pub(super) trait Payload: Source<Error = Fault> {
+    /// Whether reading may run Python.
+    const RUNS_PYTHON: bool;
+
     /// The next `n` bytes; `n` may be a lie.
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault>;
 
@@ -147,6 +150,8 @@ impl Source for Memory<'_> {
 }
 
 impl Payload for Memory<'_> {
+    const RUNS_PYTHON: bool = false;
+
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
         Ok(Bytes::unshared(self.payload(n)?)?)
     }
@@ -372,6 +377,8 @@ impl Source for Input {
 }
 
 impl Payload for Input {
+    const RUNS_PYTHON: bool = true;
+
     /// Large payloads are read into place; nothing is read ahead for them.
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
         let rest = self.rest();
