@@ -54,8 +54,10 @@ struct Pending {
 enum Next {
     /// The machine's turn.
     Machine,
-    /// There is nothing more at hand, or FRAME or STOP.
+    /// FRAME or STOP is next.
     Quiet,
+    /// There is nothing more at hand, or not in this frame.
+    End,
     /// It is time to look for signals.
     Signals,
 }
@@ -82,15 +84,7 @@ impl PyHeap<'_> {
             let bytes = reader.ahead();
             match bytes.first() {
                 Some(&opcode) if HANDLED[usize::from(opcode)] => {}
-                None | Some(0x95 | b'.') => {
-                    // Where reading on runs Python, nothing may be borrowed. What was elided stays
-                    // so: nobody can see it.
-                    if S::RUNS_PYTHON {
-                        self.ahead.plans.python_ran();
-                        self.ahead.recall.own();
-                    }
-                    return Ok(true);
-                }
+                None | Some(0x95 | b'.') => return Ok(self.read_on::<S>()),
                 _ => {
                     self.settle(machine)?;
                     if self.call(machine, reader)? {
@@ -114,7 +108,8 @@ impl PyHeap<'_> {
             drop(pause);
             reader.consume(used);
             match next? {
-                Next::Quiet => {}
+                Next::Quiet => return Ok(self.read_on::<S>()),
+                Next::End => {}
                 Next::Machine => {
                     self.settle(machine)?;
                     if !self.call(machine, reader)? {
@@ -129,6 +124,17 @@ impl PyHeap<'_> {
                 }
             }
         }
+    }
+
+    /// Before the source is read that runs Python for it: then nothing may be borrowed. What was
+    /// elided stays so, since nobody can see it. True, for `ahead`.
+    #[inline(always)]
+    fn read_on<S: Payload>(&mut self) -> bool {
+        if S::RUNS_PYTHON {
+            self.ahead.plans.python_ran();
+            self.ahead.recall.own();
+        }
+        true
     }
 
     /// Executes an opcode that may run Python, if it is one of the most frequent; after `settle`.
@@ -440,7 +446,7 @@ impl<'h> Stretch<'_, 'h> {
             }};
         }
         loop {
-            let Some(&opcode) = bytes.get(at) else { leave!(Next::Quiet) };
+            let Some(&opcode) = bytes.get(at) else { leave!(Next::End) };
             budget -= 1;
             if budget == 0 {
                 leave!(Next::Signals);
