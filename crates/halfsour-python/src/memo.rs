@@ -16,6 +16,8 @@ pub(crate) struct Memo {
     slots: Vec<Slot>,
     /// How many slots of this generation there are.
     used: usize,
+    /// How many there may be.
+    limit: usize,
     /// Slots of other generations are empty.
     generation: u32,
     /// In the order of insertion, without those that are only noted.
@@ -31,6 +33,12 @@ struct Slot {
     address: usize,
     index: u32,
     generation: u32,
+}
+
+/// What [`Memo::look`] finds.
+pub(crate) enum Found {
+    Index(i64),
+    Vacant(usize),
 }
 
 const FIRST_SIZE: usize = 64;
@@ -55,6 +63,7 @@ impl Default for Memo {
         Memo {
             slots: Vec::new(),
             used: 0,
+            limit: 0,
             generation: 1,
             objects: Vec::new(),
             odd: Vec::new(),
@@ -95,6 +104,49 @@ impl Memo {
         }
         let odd = self.odd.iter().find(|(address, _)| *address == slot.address);
         odd.map_or(i64::from(ODD), |(_, index)| *index)
+    }
+
+    /// The index of an object, or where it would be: a place that is good until something else is put
+    /// into the memo.
+    #[inline(always)]
+    pub(crate) fn look(&mut self, object: &Object) -> Result<Found, OutOfMemory> {
+        if self.used >= self.limit {
+            self.grow()?;
+        }
+        let place = self.find(object.address());
+        let slot = self.slots[place];
+        Ok(if slot.generation == self.generation {
+            Found::Index(self.index_in(slot))
+        } else {
+            Found::Vacant(place)
+        })
+    }
+
+    /// Gives the next index to an object that was [looked](Memo::look) for, without keeping it alive.
+    #[inline(always)]
+    pub(crate) fn note_at(&mut self, place: usize, object: &Object) -> usize {
+        let index = self.next;
+        let (address, generation) = (object.address(), self.generation);
+        if index < OPEN as usize {
+            self.slots[place] = Slot { address, index: index as u32, generation };
+        } else {
+            self.odd.push((address, index as i64));
+            self.slots[place] = Slot { address, index: ODD, generation };
+        }
+        self.used += 1;
+        self.next += 1;
+        index
+    }
+
+    /// As [`note_at`](Memo::note_at), but the memo keeps the object.
+    #[inline(always)]
+    pub(crate) fn insert_at(&mut self, place: usize, object: Obj) -> Result<usize, OutOfMemory> {
+        if self.objects.len() == self.objects.capacity() {
+            self.objects.try_reserve(1)?;
+        }
+        let index = self.note_at(place, &object);
+        self.objects.push(object);
+        Ok(index)
     }
 
     /// Gives an object an index. Gives the reference back if the memo has the object already.
@@ -148,7 +200,7 @@ impl Memo {
 
     #[inline]
     fn place_small(&mut self, address: usize, index: u32) -> Result<bool, OutOfMemory> {
-        if (self.used + 1) * 3 > self.slots.len() * 2 {
+        if self.used >= self.limit {
             self.grow()?;
         }
         let place = self.find(address);
@@ -182,6 +234,7 @@ impl Memo {
         slots.try_reserve_exact(size)?;
         slots.resize(size, Slot::default());
         let old = std::mem::replace(&mut self.slots, slots);
+        self.limit = size / 3 * 2;
         for slot in old.into_iter().filter(|slot| slot.generation == self.generation) {
             let place = self.find(slot.address);
             self.slots[place] = slot;
@@ -198,6 +251,7 @@ impl Memo {
         self.stamp = new_stamp();
         if self.slots.len() > KEPT {
             self.slots = Vec::new();
+            self.limit = 0;
         }
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 {
@@ -222,6 +276,7 @@ impl Memo {
         Memo {
             slots: self.slots.clone(),
             used: self.used,
+            limit: self.limit,
             generation: self.generation,
             objects: self.objects.clone(),
             odd: self.odd.clone(),

@@ -2,10 +2,12 @@
 //!
 //! The walk itself is in [`walker`]. Modules/_pickle.c: the Pickler type.
 
+mod at_once;
 mod frame;
 mod global;
 mod plan;
 mod reduce;
+mod rows;
 mod scratch;
 mod stretch;
 mod unshared;

@@ -5,6 +5,7 @@
 //! apart again. A plan is the outcome, good for as long as the type is what it was. It is made
 //! without running Python; where that cannot be, the plan is [`Plan::Generic`].
 
+use super::rows::Rows;
 use crate::ffi::layout::{Attributes, DictPlace, Entries, Named, PLAIN_SIZE, TypeFacts};
 use crate::ffi::{Dict, Obj, Object, Own, Str, Tuple, Type, datetime, types};
 use crate::state::State;
@@ -34,6 +35,8 @@ pub(super) enum Plan {
 /// A hook that a plan has the walker call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hook {
+    /// what the dispatch table has for the object's type
+    Dispatch,
     GetState,
     Reduce,
 }
@@ -57,6 +60,8 @@ pub(super) struct Entry {
     /// The plan is not in force in this epoch: a dispatch table has the type, or `copyreg` is not what
     /// it was.
     barred: bool,
+    /// A dispatch table has the type, in this epoch.
+    is_dispatched: bool,
     pub(super) written: Written,
     /// The table of shared keys, and how many of them, that hold no name of a hook.
     harmless: (usize, usize),
@@ -123,6 +128,7 @@ pub(crate) struct Plans {
     epoch: u64,
     /// The epoch in which `copyreg` was last seen to be as it should.
     copyreg_checked: u64,
+    pub(super) rows: Rows,
 }
 
 /// So many types have plans; with more, all are forgotten.
@@ -130,7 +136,13 @@ const MOST: usize = 1 << 12;
 
 impl Default for Plans {
     fn default() -> Plans {
-        Plans { table: vec![0; 64], entries: Vec::new(), epoch: 1, copyreg_checked: 0 }
+        Plans {
+            table: vec![0; 64],
+            entries: Vec::new(),
+            epoch: 1,
+            copyreg_checked: 0,
+            rows: Rows::default(),
+        }
     }
 }
 
@@ -192,6 +204,7 @@ impl Plans {
                 checked: 0,
                 plan: Plan::Generic,
                 barred: false,
+                is_dispatched: false,
                 written: Written::default(),
                 harmless: (0, 0),
             });
@@ -206,7 +219,6 @@ impl Plans {
             self.table[place] = self.entries.len() as u32;
         }
         let number = self.table[place] as usize - 1;
-        let copyreg_is_known = self.copyreg_is_known(state);
         let entry = &mut self.entries[number];
         entry.checked = self.epoch;
         // A version belongs to one type in one condition; a type without one is uncertain.
@@ -222,13 +234,20 @@ impl Plans {
             entry.metaclass = metaclass_version(class);
             entry.harmless = (0, 0);
         }
-        entry.barred = is_dispatched || entry.version == 0 || !copyreg_is_known;
+        entry.is_dispatched = is_dispatched;
+        entry.barred = is_dispatched || entry.version == 0;
+        if !entry.barred && entry.plan.uses_copyreg() && !self.copyreg_is_known(state) {
+            self.entries[number].barred = true;
+        }
         number
     }
 
     /// The hook that the walker is to call for an object, if no attribute of its own hides one.
     pub(super) fn hook(&mut self, state: &State, table: &Dict, object: &Object) -> Option<Hook> {
         let place = self.find(state, table, object.type_of());
+        if self.entries[place].is_dispatched {
+            return Some(Hook::Dispatch);
+        }
         let (hook, dict) = match *self.plan(place) {
             Plan::GetState(dict) => (Hook::GetState, dict),
             Plan::Reduce(dict) => (Hook::Reduce, dict),
@@ -325,6 +344,11 @@ fn is_hook(name: &Object) -> bool {
 }
 
 impl Plan {
+    /// Whether instances are written as `copyreg.__newobj__` says.
+    fn uses_copyreg(&self) -> bool {
+        !matches!(self, Plan::Generic | Plan::Unlisted | Plan::DateTime(_) | Plan::Reduce(_))
+    }
+
     fn make(state: &State, class: &Type) -> Plan {
         if let Some(kind) = datetime::Kind::of(class) {
             return Plan::DateTime(kind);

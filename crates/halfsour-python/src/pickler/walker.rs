@@ -4,6 +4,7 @@
 //! happens while no frame is borrowed and no cell of the pickler is either; children are owned while
 //! they are written.
 
+use super::at_once::Instance;
 use super::frame::{
     DictFrame, Frame, GlobalAt, GlobalFrame, ItemsAt, ItemsFrame, ListAt, ListFrame, PlannedAt,
     PlannedFrame, ReduceAt, ReduceFrame, SetFrame,
@@ -38,12 +39,12 @@ const TICKS: u32 = stretch::TICKS;
 const DEPTH_TO_LOOK_AT_MEMORY: usize = 1 << 12;
 
 pub(super) struct Walker<'a> {
-    state: &'a State,
-    pickler: &'a Pickler,
+    pub(super) state: &'a State,
+    pub(super) pickler: &'a Pickler,
     /// The Python object around `pickler`, if there is one.
     this: Option<&'a Object>,
-    out: Emitter<Output>,
-    write: Option<Obj>,
+    pub(super) out: Emitter<Output>,
+    pub(super) write: Option<Obj>,
     buffer_callback: Option<Obj>,
     #[cfg(Py_3_13)]
     persistent_id: Option<Obj>,
@@ -53,12 +54,12 @@ pub(super) struct Walker<'a> {
     /// will be no better: it is not tried.
     stopped_at: usize,
     /// Memory for the stack of a stretch.
-    stretch_frames: Vec<stretch::Frame<'static>>,
+    pub(super) stretch_frames: Vec<stretch::Frame<'static>>,
     scratch: Box<Scratch>,
     /// How many reductions and persistent ids are among the frames.
     depth: usize,
-    ticks: u32,
-    signals: Signals,
+    pub(super) ticks: u32,
+    pub(super) signals: Signals,
 }
 
 /// How a stretch ended.
@@ -251,6 +252,16 @@ impl<'a> Walker<'a> {
     fn save_by_hook(&mut self, obj: Obj, hook: Hook) -> PyResult<()> {
         let names = &self.state.names;
         match hook {
+            Hook::Dispatch => {
+                let Some(table) = self.plain_dispatch_table() else { return Ok(()) };
+                match table.get(obj.type_of())? {
+                    Some(reducer) => {
+                        let reduced = reducer.call1(&obj)?;
+                        self.save_reduced(obj, reduced)
+                    }
+                    None => self.save_itself(obj),
+                }
+            }
             Hook::Reduce => {
                 let reduced = obj.call_method0(&names.reduce)?;
                 self.save_reduced(obj, reduced)
@@ -258,6 +269,17 @@ impl<'a> Walker<'a> {
             Hook::GetState => {
                 let state = obj.call_method0(&names.getstate)?;
                 let class = obj.type_of().own();
+                let at_once = Instance {
+                    obj: &obj,
+                    class: &class,
+                    args: None,
+                    made_by: Opcode::NewObj,
+                    state: Some(&*state).filter(|state| !state.is_none()),
+                    is_fresh: self.this.is_none(),
+                };
+                if self.write_at_once(&at_once)? {
+                    return Ok(());
+                }
                 self.deepen()?;
                 self.push(Frame::Planned(PlannedFrame {
                     obj,
@@ -315,7 +337,7 @@ impl<'a> Walker<'a> {
 
     // ---- stretches -----------------------------------------------------------------------------
 
-    fn keeping(&self) -> Keeping {
+    pub(super) fn keeping(&self) -> Keeping {
         if self.this.is_some() { Keeping::Visible } else { Keeping::All }
     }
 
@@ -355,7 +377,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Whether what comes next may be written in a [`Stretch`].
-    fn may_stretch(&self) -> bool {
+    pub(super) fn may_stretch(&self) -> bool {
         self.state.layouts_known
             && self.pickler.fast.get() == 0
             && self.out.is_binary()
@@ -1014,6 +1036,17 @@ impl<'a> Walker<'a> {
         match reduced.cast::<Tuple>() {
             Some(tuple) if self.is_plain_call(tuple) => {
                 let Some(callable) = tuple.get(0).map(Object::own) else { return Ok(()) };
+                let at_once = Instance {
+                    obj: &obj,
+                    class: &callable,
+                    args: tuple.get(1),
+                    made_by: Opcode::Reduce,
+                    state: tuple.get(2).filter(|state| !state.is_none()),
+                    is_fresh: self.this.is_none() && reduced.is_unshared(),
+                };
+                if self.write_at_once(&at_once)? {
+                    return Ok(());
+                }
                 self.deepen()?;
                 self.push(Frame::Planned(PlannedFrame {
                     obj,
@@ -1159,7 +1192,7 @@ impl<'a> Walker<'a> {
     // ---- the memo ------------------------------------------------------------------------------
 
     #[inline]
-    fn is_memoized(&self, obj: &Object) -> bool {
+    pub(super) fn is_memoized(&self, obj: &Object) -> bool {
         self.pickler.memo.borrow().get(obj).is_some()
     }
 

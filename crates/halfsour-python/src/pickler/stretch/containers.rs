@@ -1,7 +1,8 @@
 //! Lists, tuples, dicts and sets.
 
 use super::*;
-use halfsour::Opcode;
+use crate::pickler::rows::KEYS;
+use halfsour::{Fetch, Opcode};
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes.
 const BATCH_SIZE: usize = 1000;
@@ -250,13 +251,20 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             if frame.marked {
                 self.out.op(Opcode::Mark);
             }
+            let first = entries.first().and_then(|entry| entry.key).filter(|_| size <= KEYS);
+            let row = first.map(|first| self.plans.rows.find(self.memo.stamp(), first, size));
             let (mut slot, mut done) = (0, 0);
             loop {
                 let before = slot;
                 let Some((key, value)) = pairs.next(&mut slot) else { break };
-                if !self.leaf(key) {
-                    (frame.slot, frame.done) = (before, done);
-                    return self.push(Frame::Dict(frame));
+                let fetch = row.and_then(|row| self.plans.rows.row(row).fetch(done, key));
+                match fetch {
+                    Some(fetch) if !self.out.is_full() => self.out.get_again(fetch),
+                    _ if self.leaf(key) => {}
+                    _ => {
+                        (frame.slot, frame.done) = (before, done);
+                        return self.push(Frame::Dict(frame));
+                    }
                 }
                 done += 1;
                 if !self.leaf(value) {
@@ -265,9 +273,26 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 }
             }
             self.out.op(if frame.marked { Opcode::SetItems } else { Opcode::SetItem });
+            if let Some(row) = row
+                && self.plans.rows.row(row).comes_again()
+            {
+                self.note_row(pairs, row);
+            }
             return self.finish_put(then);
         }
         self.push(Frame::Dict(frame))
+    }
+
+    /// Notes the keys of a small dict that was written, for the next ones that have them.
+    #[cold]
+    fn note_row(&mut self, pairs: NamedPairs<'q>, row: usize) {
+        let row = self.plans.rows.row(row);
+        let mut slot = 0;
+        while let Some((key, _)) = pairs.next(&mut slot) {
+            let fetch = self.memo.get(key).and_then(|index| Fetch::new(index).ok());
+            let Some(fetch) = fetch else { return };
+            row.note(key, fetch);
+        }
     }
 
     /// As [`finish`](Stretch::finish), for a container that had no frame.

@@ -27,7 +27,7 @@ use crate::ffi::{
     AnySet, ByteArray, Bytes, Dict, Float, Int, Kind, List, Obj, Object, PyResult, Raised, Str,
     Tuple, Type, error,
 };
-use crate::memo::{self, Memo};
+use crate::memo::{self, Found, Memo};
 use crate::signals::Signals;
 use crate::state::State;
 use containers::{AnyPairs, NamedPairs};
@@ -432,7 +432,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     }
 
     #[inline(always)]
-    fn memoize(&mut self, object: &'q Object, is_shared: bool) {
+    pub(super) fn memoize(&mut self, object: &'q Object, is_shared: bool) {
         let index = self.remember(object, is_shared);
         self.write_memoize(index);
     }
@@ -467,30 +467,49 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     /// `always`: whoever holds the string may not have counted all who refer to it.
     #[inline(always)]
     fn text(&mut self, object: &'q Object, text: &'q Str, always: bool) -> Put<'q> {
-        let is_shared = always || self.is_asked_for(object);
-        if is_shared && let Some(index) = self.memo.get(object) {
-            return self.get(object, index);
+        if always || self.is_asked_for(object) {
+            return self.shared_text(object, text);
         }
         match text.ascii() {
             Some(ascii) if ascii.len() < FRAME_TARGET => {
-                let index = self.remember(object, is_shared);
+                let index = self.memo.skip() as i64;
                 self.no_memory |= self.out.payload_memoized(Payload::Text, ascii, index).is_err();
                 Put::Done
             }
-            ascii => self.long_str(object, text, ascii, is_shared),
+            _ => self.long_str(object, text, false),
         }
     }
 
+    /// Writes a string that may be in the memo.
     #[inline(never)]
-    fn long_str(
-        &mut self,
-        object: &'q Object,
-        text: &Str,
-        ascii: Option<&[u8]>,
-        is_shared: bool,
-    ) -> Put<'q> {
+    fn shared_text(&mut self, object: &'q Object, text: &'q Str) -> Put<'q> {
+        let place = match self.memo.look(object) {
+            Ok(Found::Index(index)) => return self.get(object, index),
+            Ok(Found::Vacant(place)) => place,
+            Err(_) => {
+                self.no_memory = true;
+                return Put::Done;
+            }
+        };
+        let Some(ascii) = text.ascii().filter(|ascii| ascii.len() < FRAME_TARGET) else {
+            return self.long_str(object, text, true);
+        };
+        let index = if self.keeping == Keeping::Unshared {
+            self.memo.note_at(place, object)
+        } else {
+            self.memo.insert_at(place, object.own()).unwrap_or_else(|_| {
+                self.no_memory = true;
+                0
+            })
+        };
+        self.no_memory |= self.out.payload_memoized(Payload::Text, ascii, index as i64).is_err();
+        Put::Done
+    }
+
+    #[inline(never)]
+    fn long_str(&mut self, object: &'q Object, text: &Str, is_shared: bool) -> Put<'q> {
         let mut encoded = std::mem::take(&mut self.text);
-        let utf8 = match ascii {
+        let utf8 = match text.ascii() {
             Some(ascii) => Some(ascii),
             None => encode(text.code_points(), &mut encoded).then_some(&encoded[..]),
         };

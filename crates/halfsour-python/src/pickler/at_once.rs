@@ -1,0 +1,136 @@
+//! An instance that is written in one go, after its hook has returned.
+//!
+//! Most hooks return a class that was written before, and a few strings and numbers. Such a reduction
+//! needs no frames: no Python runs between its first byte and its last.
+
+use super::stretch::{self, Begin, Keeping, Stop, Stretch};
+use super::walker::Walker;
+use crate::ffi::keep::Keep;
+use crate::ffi::{Dict, Float, Int, Obj, Object, PyResult, Str, Tuple, error};
+use halfsour::{Opcode, Sink};
+
+/// How an instance is made, and from what.
+pub(super) struct Instance<'q> {
+    pub(super) obj: &'q Obj,
+    /// what REDUCE calls, or the class for NEWOBJ
+    pub(super) class: &'q Object,
+    pub(super) args: Option<&'q Object>,
+    pub(super) state: Option<&'q Object>,
+    /// REDUCE or NEWOBJ
+    pub(super) made_by: Opcode,
+    /// Built-in objects that the hook made and that have one reference are seen by nobody.
+    pub(super) is_fresh: bool,
+}
+
+/// The most items that a container has which is written at once.
+const ITEMS: usize = 16;
+
+/// The most bytes of an item that is no string, and of all the opcodes around.
+const SMALL: usize = 16;
+const AROUND: usize = 64;
+
+impl Walker<'_> {
+    /// False if nothing was written, since it takes more than this.
+    pub(super) fn write_at_once(&mut self, instance: &Instance<'_>) -> PyResult<bool> {
+        let Instance { obj, class, args, state, .. } = instance;
+        let Some(index) = self.pickler.memo.borrow().get(class) else { return Ok(false) };
+        let sizes = (args.map_or(Some(0), flat_size), state.map_or(Some(0), flat_size));
+        let (Some(args_size), Some(state_size)) = sizes else { return Ok(false) };
+        if self.out.room() < args_size + state_size + AROUND
+            || self.ticks < 4
+            || !self.may_stretch()
+            || self.is_memoized(obj)
+        {
+            return Ok(false);
+        }
+        let keeping = self.keeping();
+        let keep = Keep::default();
+        let written = {
+            let mut memo = self.pickler.memo.borrow_mut();
+            let mut plans = self.state.plans.borrow_mut();
+            let mut stretch = Stretch::new(
+                self.state,
+                &mut self.out,
+                &mut memo,
+                &mut plans,
+                &mut self.signals,
+                &mut self.ticks,
+                None,
+                &keep,
+                keeping,
+                self.write.is_some(),
+                stretch::recycle(std::mem::take(&mut self.stretch_frames)),
+            );
+            let written = stretch.write_instance(instance, index);
+            self.stretch_frames = stretch::recycle(std::mem::take(&mut stretch.frames));
+            written
+        };
+        match written {
+            Ok(()) => Ok(true),
+            // Nothing stops among strings and numbers but a lack of memory.
+            Err(_) => Err(error::no_memory()),
+        }
+    }
+}
+
+impl<'q, S: Sink> Stretch<'_, 'q, S> {
+    fn write_instance(&mut self, instance: &Instance<'q>, class: i64) -> Result<(), Stop<'q>> {
+        let keeping = self.keeping;
+        self.no_memory |= self.out.get(class).is_err();
+        match instance.args {
+            Some(args) => self.write_made(args, instance.is_fresh)?,
+            None => self.out.op(Opcode::EmptyTuple),
+        }
+        self.keeping = keeping;
+        self.out.op(instance.made_by);
+        self.memoize(instance.obj, true);
+        if let Some(state) = instance.state {
+            self.write_made(state, instance.is_fresh)?;
+            self.out.op(Opcode::Build);
+        }
+        Ok(())
+    }
+
+    fn write_made(&mut self, object: &'q Object, is_fresh: bool) -> Result<(), Stop<'q>> {
+        if is_fresh && object.is_unshared() {
+            self.keeping = Keeping::Fresh;
+        }
+        self.run(Begin::Object(object))
+    }
+}
+
+/// The most bytes that a tuple or a dict takes whose items are numbers and short strings; None for
+/// others.
+#[inline]
+fn flat_size(object: &Object) -> Option<usize> {
+    if let Some(tuple) = object.cast_exact::<Tuple>() {
+        let items = tuple.items();
+        if items.len() > ITEMS {
+            return None;
+        }
+        return items.iter().try_fold(SMALL, |sum, item| Some(sum + leaf_size(item)?));
+    }
+    let entries = object.cast_exact::<Dict>()?.entries();
+    if entries.slots() > ITEMS {
+        return None;
+    }
+    let mut pairs = (0..entries.slots()).filter_map(|slot| entries.get(slot));
+    pairs.try_fold(SMALL, |sum, (key, value)| Some(sum + leaf_size(key)? + leaf_size(value)?))
+}
+
+#[inline(always)]
+fn leaf_size(object: &Object) -> Option<usize> {
+    if let Some(text) = object.cast_exact::<Str>() {
+        return text.ascii().map(|ascii| ascii.len() + SMALL).filter(|size| *size < 256);
+    }
+    let is_small = match object.cast_exact::<Int>() {
+        Some(int) => int.compact().is_some(),
+        None => {
+            object.cast_exact::<Float>().is_some()
+                || [Object::none(), Object::bool(true), Object::bool(false)]
+                    .iter()
+                    .any(|singleton| singleton.is(object))
+        }
+    };
+    is_small.then_some(SMALL)
+}
