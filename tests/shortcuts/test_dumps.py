@@ -149,6 +149,40 @@ def check(make, protocols=PROTOCOLS, ways=WAYS):
             assert dumped(ours, make, protocol, way) == dumped(stock, make, protocol, way), (protocol, way)
 
 
+class NewArguments:
+    def __new__(cls, *args):
+        made = object.__new__(cls)
+        return made
+
+    def __init__(self, first=None, second=None, attribute=None):
+        NewArguments.given[id(self)] = first, second
+        if attribute:
+            self.attribute = attribute
+
+    given: dict = {}
+
+    def __getnewargs__(self):
+        return NewArguments.given[id(self)]
+
+
+class NewArgumentsAndState(NewArguments):
+    def __getstate__(self):
+        return {"state": text(5), "number": 6}
+
+
+class NewArgumentsAndSlots(NewArguments):
+    __slots__ = ("slot",)
+
+    def __init__(self, first, second):
+        super().__init__(first, second)
+        self.slot = text(7)
+
+
+class StrWithArguments(str):
+    def __getnewargs__(self):
+        return (str(self),)
+
+
 def text(number):
     """A string that nobody else has."""
     return "text number " + str(number)
@@ -180,6 +214,12 @@ SHAPES = {
     "state": lambda: WithState(text(1)),
     "reduce": lambda: Reduced(text(1), [text(2)]),
     "reduce with state": lambda: ReducedWithState(text(1), 2),
+    "new arguments": lambda: NewArguments(text(1), 2),
+    "new arguments of containers": lambda: NewArguments([text(1)], (2,)),
+    "new arguments and attributes": lambda: NewArguments(text(1), 2, text(3)),
+    "new arguments and state": lambda: NewArgumentsAndState(text(1), 2),
+    "new arguments and slots": lambda: NewArgumentsAndSlots(text(1), 2),
+    "new arguments of a str": lambda: StrWithArguments(text(1)),
     "list": lambda: [text(1), [], [1], [1, 2]],
     "dict": lambda: {text(1): {}, 2: {3: 4}, (5, text(6)): {text(7): 8, "x": None}},
     "set": lambda: {1},
@@ -209,6 +249,104 @@ def test_shapes(shape):
 def test_pairs_of_shapes(other):
     for make in SHAPES.values():
         check(lambda: [make(), SHAPES[other](), make()], [2, 4, 5], ["dumps", "pickler"])
+
+
+@pytest.mark.parametrize("returned", [None, [1], "text", (), Pair(1, 2), (text(1),)])
+def test_what_getnewargs_returns(returned):
+    class Local:
+        __getnewargs__ = lambda self: returned  # noqa: E731
+        __qualname__ = "Local"
+    Local.__module__, Local.__qualname__ = __name__, "TheLocal"
+    globals()["TheLocal"] = Local
+    check(lambda: [Local(), Local()], [2, 4, 5])
+    if returned == ():
+        # The tuple that is returned is not the one that is written.
+        shared = (text(1), [2])
+        Local.__getnewargs__ = lambda self: shared
+        check(lambda: [shared, Local(), Local(), shared], [2, 4, 5])
+
+
+def test_getnewargs_of_the_instance():
+    def make():
+        hidden = NewArguments(1, 2)
+        hidden.__getnewargs__ = lambda: (3, 4)
+        hidden.__getnewargs_ex__ = lambda: ((3, 4), {})
+        del hidden.__getnewargs__, hidden.__getnewargs_ex__
+        return [hidden]
+    check(make, [2, 4])
+
+    def visible():
+        it = NewArguments(1, 2)
+        it.__dict__["__getnewargs__"] = NewArguments
+        it.__dict__["__getnewargs_ex__"] = NewArguments
+        return [it, it]
+    check(visible, [2, 4])
+
+
+def test_getnewargs_replaces_newobj():
+    def replace(cls, *args):
+        return object.__new__(cls)
+    replace.__module__, replace.__qualname__ = __name__, "replacement"
+    globals()["replacement"] = replace
+    original = copyreg.__newobj__
+    for module in ours, stock:
+        Replaces.replacement = replace
+        try:
+            Replaces.results[module] = outcome(lambda module=module: module.dumps([Replaces(), Replaces()], 4))
+        finally:
+            copyreg.__newobj__ = original
+    assert Replaces.results[ours] == Replaces.results[stock]
+
+
+class Replaces:
+    results: dict = {}
+
+    def __getnewargs__(self):
+        copyreg.__newobj__ = Replaces.replacement
+        return (1, 2)
+
+
+def test_rows_of_dicts():
+    """Dicts with the same first key and size, but other keys; keys that are equal and not the same."""
+    names = [sys.intern(text(number)) for number in range(20)]
+
+    def make():
+        made = []
+        for number in range(60):
+            keys = [names[0], names[number % 3 + 1], names[5], text(5) if number % 7 == 0 else names[6]]
+            made.append({key: number for key in keys[:2 + number % 3]})
+            if number % 10 == 9:
+                made[-1].pop(names[0])
+            if number % 11 == 10:
+                made[-1][number] = text(number)
+        return made + [dict.fromkeys(names, 1) for _ in range(3)] + [{names[0]: [1]}, {names[0]: [2]}, {names[0]: 3}]
+    check(make)
+    check(lambda: [Returns(row) for row in make()])
+    check(lambda: [make(), Plain(a=1), make(), WithState(1), make()])
+
+
+class Returns:
+    def __init__(self, row):
+        self.row = row
+
+    def __reduce__(self):
+        return Returns, (text(1), 2), dict(self.row)
+
+
+def test_tables_with_what_reducers_return():
+    shared = (text(1), 2)
+    reducers = [lambda it: (Plain, ()), lambda it: (Plain, shared), lambda it: (Plain, shared, {"a": text(3)}),
+                lambda it: (Plain, (it.a, text(4)), {"a": [it.a]}), lambda it: (Plain, tuple(range(17))),
+                lambda it: (Plain, ("x" * 300,)), lambda it: (Plain, ("é",), it.__dict__), lambda it: "Plain",
+                lambda it: (text, (it.a,)), lambda it: None]
+    for reducer in reducers:
+        def dump(module, file, protocol, reducer=reducer):
+            pickler = module.Pickler(file, protocol)
+            pickler.dispatch_table = {Plain: reducer}
+            result = outcome(lambda: pickler.dump([Plain(a=number) for number in range(3000)] + [shared]))
+            return result, file.chunks, len(pickler.memo.copy())
+        for protocol in PROTOCOLS:
+            assert dump(ours, Chunks(), protocol) == dump(stock, Chunks(), protocol)
 
 
 # 1: an object with one reference has no place in the memo, until Python code can show it again

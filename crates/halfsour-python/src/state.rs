@@ -283,6 +283,23 @@ impl State {
             .is_some_and(|dict| dict.has_at(&known.import_slot, &self.names.import, &known.import))
     }
 
+    /// `copyreg.__newobj__`, as `object.__reduce_ex__` finds it.
+    pub(crate) fn copyreg_newobj(&self) -> PyResult<Obj> {
+        if self.newobj_is_known() {
+            return Ok(self.known.newobj.clone());
+        }
+        let copyreg = match self.loaded_module(&self.names.copyreg) {
+            Some(copyreg) => copyreg,
+            None => import("copyreg")?,
+        };
+        copyreg.attr(&self.names.newobj)
+    }
+
+    /// Whether it is the one that the interpreter came with.
+    pub(crate) fn is_known_newobj(&self, newobj: &Object) -> bool {
+        newobj.is(&self.known.newobj)
+    }
+
     /// Whether a function is the `__getnewargs__` of a `collections.namedtuple`.
     pub(crate) fn is_namedtuple_getnewargs(&self, function: &Object) -> bool {
         let known = self.known.namedtuple_getnewargs.as_deref();

@@ -30,6 +30,9 @@ pub(super) enum Plan {
     GetState(Option<DictPlace>),
     /// By a `__reduce__` of its own, which is Python.
     Reduce(Option<DictPlace>),
+    /// With arguments for `__new__`, by a `__getnewargs__` that is Python; the state comes from a
+    /// `__getstate__` that is Python too, or is what the instance has as its dict.
+    NewArgs { dict: Option<DictPlace>, has_getstate: bool },
 }
 
 /// A hook that a plan has the walker call.
@@ -39,6 +42,9 @@ pub(super) enum Hook {
     Dispatch,
     GetState,
     Reduce,
+    NewArgs {
+        has_getstate: bool,
+    },
 }
 
 /// What an instance's state is made of.
@@ -251,6 +257,7 @@ impl Plans {
         let (hook, dict) = match *self.plan(place) {
             Plan::GetState(dict) => (Hook::GetState, dict),
             Plan::Reduce(dict) => (Hook::Reduce, dict),
+            Plan::NewArgs { dict, has_getstate } => (Hook::NewArgs { has_getstate }, dict),
             _ => return None,
         };
         let entry = self.entry(place);
@@ -371,12 +378,19 @@ impl Plan {
         }
         let default_reduce = own(&names.reduce);
         let default_state = own(&names.getstate);
-        if let Some(getnewargs) = class.lookup(&names.getnewargs) {
+        let getnewargs = class.lookup(&names.getnewargs);
+        let has_newargs = getnewargs.is_some();
+        if let Some(getnewargs) = getnewargs {
             let is_namedtuple = default_reduce
                 && default_state
                 && state.is_namedtuple_getnewargs(getnewargs)
                 && class.is_plain_tuple(&names.iter);
-            return if is_namedtuple { Plan::NamedTuple } else { Plan::Generic };
+            if is_namedtuple {
+                return Plan::NamedTuple;
+            }
+            if !default_reduce || !getnewargs.is_function() {
+                return Plan::Generic;
+            }
         }
         let facts = TypeFacts::of(class);
         if facts.dict_is_elsewhere {
@@ -391,7 +405,20 @@ impl Plan {
         }
         if !default_state {
             let python = class.lookup(&names.getstate).is_some_and(Object::is_function);
-            return if python { Plan::GetState(facts.dict) } else { Plan::Generic };
+            return match python {
+                true if has_newargs => Plan::NewArgs { dict: facts.dict, has_getstate: true },
+                true => Plan::GetState(facts.dict),
+                false => Plan::Generic,
+            };
+        }
+        if has_newargs {
+            return match Shape::slots(state, class) {
+                None => Plan::Unlisted,
+                Some(slots) if slots.len() == 0 => {
+                    Plan::NewArgs { dict: facts.dict, has_getstate: false }
+                }
+                Some(_) => Plan::Generic,
+            };
         }
         if facts.itemsize != 0 {
             return Plan::Generic;

@@ -266,6 +266,7 @@ impl<'a> Walker<'a> {
                 let reduced = obj.call_method0(&names.reduce)?;
                 self.save_reduced(obj, reduced)
             }
+            Hook::NewArgs { has_getstate } => self.save_by_newargs(obj, has_getstate),
             Hook::GetState => {
                 let state = obj.call_method0(&names.getstate)?;
                 let class = obj.type_of().own();
@@ -290,6 +291,48 @@ impl<'a> Walker<'a> {
                 self.save(class, false)
             }
         }
+    }
+
+    /// Objects/typeobject.c: `reduce_newobj`, for an instance with `__getnewargs__` that is neither a
+    /// list nor a dict.
+    fn save_by_newargs(&mut self, obj: Obj, has_getstate: bool) -> PyResult<()> {
+        let names = &self.state.names;
+        let class = obj.type_of().own();
+        let Some(getnewargs) = obj.type_of().lookup(&names.getnewargs).map(Object::own) else {
+            return self.save_itself(obj);
+        };
+        let args = getnewargs.call1(&obj)?;
+        let Some(args) = args.cast::<Tuple>() else {
+            let message = "__getnewargs__ should return a tuple, not '{}'";
+            return Err(raise_parts(&Exc::TypeError, message, &[Part::TypeName(&args)]));
+        };
+        let newobj = self.state.copyreg_newobj()?;
+        // What is written is never the tuple itself.
+        let args =
+            Tuple::from_items(args.items().iter().map(|item| item.own()).collect::<Vec<_>>())?;
+        let state = if has_getstate {
+            obj.call_method0(&names.getstate)?
+        } else if obj.has_attributes() {
+            obj.instance_dict()?
+        } else {
+            Object::none().own()
+        };
+        let at_once = Instance {
+            obj: &obj,
+            class: &class,
+            args: Some(&args),
+            made_by: Opcode::NewObj,
+            state: Some(&*state).filter(|state| !state.is_none()),
+            is_fresh: self.this.is_none(),
+        };
+        if self.state.is_known_newobj(&newobj) && self.write_at_once(&at_once)? {
+            return Ok(());
+        }
+        let items = std::iter::once(class).chain(args.items().iter().map(|item| item.own()));
+        let args = Tuple::from_items(items.collect::<Vec<_>>())?.into_obj();
+        let none = Object::none().own();
+        let reduced = Tuple::from_items([newobj, args, state, none.clone(), none])?;
+        self.save_reduced(obj, reduced.into_obj())
     }
 
     /// Writes the object at which a stretch has stopped, just now.

@@ -190,6 +190,16 @@ impl Object {
         pairs.find(|(key, _)| key.is(name)).map(|(_, value)| value)
     }
 
+    /// Whether an instance holds attributes itself, besides slots. Its dict must be in a place that is
+    /// known here.
+    pub(crate) fn has_attributes(&self) -> bool {
+        match TypeFacts::of(self.type_of()).dict.map(|dict| dict.attributes(self)) {
+            None | Some(Attributes::Empty) => false,
+            Some(Attributes::Values(entries)) => entries.slots() > 0,
+            Some(Attributes::Dict(dict)) => dict.len() > 0,
+        }
+    }
+
     /// The object in a slot, at an offset that [`TypeFacts::slot_offset`] gave for its type.
     #[inline(always)]
     pub(crate) fn slot(&self, offset: usize) -> Option<&Object> {

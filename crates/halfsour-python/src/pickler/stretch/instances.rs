@@ -80,7 +80,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 _ => stop,
             },
             Plan::Unlisted => Put::Stop(Stop::Unlisted(object)),
-            Plan::Generic | Plan::GetState(_) | Plan::Reduce(_) => stop,
+            Plan::Generic | Plan::GetState(_) | Plan::Reduce(_) | Plan::NewArgs { .. } => stop,
         }
     }
 
