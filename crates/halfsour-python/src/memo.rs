@@ -2,6 +2,7 @@
 
 use crate::ffi::{Obj, Object};
 use halfsour::OutOfMemory;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Objects by identity, each with its memo index.
@@ -51,6 +52,10 @@ pub(crate) const OPEN: i64 = ODD as i64 - 1;
 
 /// How many slots are kept when a memo is cleared for the next dump (1 MiB).
 const KEPT: usize = 1 << 16;
+
+/// The largest memory that a memo left behind, and the last generation of its slots: the next memo
+/// need not ask for memory, nor clear it.
+static SPARE: Mutex<(Vec<Slot>, u32)> = Mutex::new((Vec::new(), 0));
 
 static NEXT_STAMP: AtomicU64 = AtomicU64::new(1);
 
@@ -229,6 +234,15 @@ impl Memo {
 
     #[cold]
     fn grow(&mut self) -> Result<(), OutOfMemory> {
+        if self.slots.is_empty()
+            && let Ok(mut spare) = SPARE.try_lock()
+            && !spare.0.is_empty()
+        {
+            (self.slots, self.generation) = std::mem::take(&mut *spare);
+            self.limit = self.slots.len() / 3 * 2;
+            self.next_generation();
+            return Ok(());
+        }
         let size = (self.slots.len() * 4).max(FIRST_SIZE);
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
@@ -253,12 +267,17 @@ impl Memo {
             self.slots = Vec::new();
             self.limit = 0;
         }
+        self.next_generation();
+        std::mem::take(&mut self.objects)
+    }
+
+    /// Empties all slots.
+    fn next_generation(&mut self) {
         self.generation = self.generation.wrapping_add(1);
         if self.generation == 0 {
             self.generation = 1;
             self.slots.fill(Slot::default());
         }
-        std::mem::take(&mut self.objects)
     }
 
     /// Objects and their indexes.
@@ -288,5 +307,16 @@ impl Memo {
     /// The size in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.slots.capacity() * size_of::<Slot>() + self.objects.capacity() * size_of::<Obj>()
+    }
+}
+
+impl Drop for Memo {
+    fn drop(&mut self) {
+        if self.slots.len() <= KEPT
+            && let Ok(mut spare) = SPARE.try_lock()
+            && spare.0.len() < self.slots.len()
+        {
+            *spare = (std::mem::take(&mut self.slots), self.generation);
+        }
     }
 }
