@@ -11,6 +11,7 @@ import datetime
 import enum
 import io
 import os
+import random
 import re
 import subprocess
 import sys
@@ -823,6 +824,37 @@ def test_every_length_of_string():
 
 
 # More
+
+def test_runs_of_numbers():
+    source = random.Random(5)
+    kinds = [lambda: source.choice([0, 1, 255, 256, 65535, 65536, -1, 2**30 - 1, -2**30 + 1]),
+             lambda: source.choice([0.0, -0.0, 1.5, float("inf"), -1e300]),
+             lambda: source.choice([True, None, 2**30, -2**31, 2**31, 2**70, "text", Many(3), [1, 2.5]])]
+    for _ in range(300):
+        numbers = []
+        while len(numbers) < 200:
+            kind = source.choice(kinds)
+            numbers += [kind() for _ in range(source.choice([1, 2, 3, 31, 32, 33, 64, 65]))]
+        check(lambda numbers=numbers: numbers, [source.choice([1, 2, 4, 5])], ["dumps", "pickler"])
+    for size in 999, 1000, 1001, 31, 32, 33:
+        check(lambda size=size: [list(range(size)), [0.5] * size, [*range(size), 1.5], [1.5, *range(size)]])
+    check(lambda: [[number * 1000 for number in range(70_000)], [number / 3 for number in range(20_000)]], [3, 4, 5])
+
+
+class Many(int):
+    pass
+
+
+def test_every_size_of_character():
+    points = [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfffd, 0xffff, 0x1_0000, 0x10_ffff]
+    source = random.Random(6)
+    for most in range(1, len(points) + 1):
+        for length in *range(1, 12), 100, 70_000:
+            content = "".join(chr(source.choice(points[:most])) for _ in range(length))
+            check(lambda content=content: [content, content + "\ud800", "\udfff" + content], [4], ["dumps", "dump"])
+    for point in range(0x80, 0x3000):
+        assert ours.dumps(chr(point) * 2) == stock.dumps(chr(point) * 2)
+
 
 def test_memory_is_not_kept_alive():
     it = Inline(1)

@@ -51,6 +51,9 @@ impl fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
+/// How many numbers are written at once: see [`Emitter::ints`] and [`Emitter::floats`].
+pub const NUMBERS: usize = 32;
+
 /// The kinds of payload that have a counted opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -293,6 +296,39 @@ impl<S: Sink> Emitter<S> {
             (_, 0, 0) => self.put([Opcode::BinInt2 as u8, a, b]),
             _ => self.put([Opcode::BinInt as u8, a, b, c, d]),
         }
+    }
+
+    /// Ints, one after the other, as [`int`](Emitter::int) writes them in binary protocols; at most
+    /// [`NUMBERS`].
+    #[inline]
+    pub fn ints(&mut self, values: &[i32]) {
+        let mut bytes = [0; NUMBERS * 5 + 8];
+        let mut used = 0;
+        for &value in values.iter().take(NUMBERS) {
+            let (opcode, size) = match value {
+                0..=0xff => (Opcode::BinInt1, 2),
+                0x100..=0xffff => (Opcode::BinInt2, 3),
+                _ => (Opcode::BinInt, 5),
+            };
+            // What is too much is overwritten by the next.
+            let word = u64::from(value.cast_unsigned()) << 8 | opcode as u64;
+            if let Some(place) = bytes.get_mut(used..used + 8) {
+                place.copy_from_slice(&word.to_le_bytes());
+            }
+            used += size;
+        }
+        self.write(bytes.get(..used).unwrap_or_default());
+    }
+
+    /// Floats in binary, one after the other; at most [`NUMBERS`].
+    #[inline]
+    pub fn floats(&mut self, values: &[f64]) {
+        let mut bytes = [[Opcode::BinFloat as u8; 9]; NUMBERS];
+        for (place, value) in bytes.iter_mut().zip(values) {
+            place[1..].copy_from_slice(&value.to_be_bytes());
+        }
+        let used = bytes.get(..values.len()).unwrap_or(&bytes);
+        self.write(used.as_flattened());
     }
 
     /// Whether ints that 32 bits cannot hold are written as bytes ([`long`](Emitter::long)), not as

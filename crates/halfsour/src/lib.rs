@@ -36,7 +36,7 @@ pub mod sink;
 mod text;
 mod unicode;
 
-pub use emitter::{Emitter, FRAME_TARGET, Fetch, Payload, TooLarge};
+pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
 pub use graph::{Graph, NodeId, load};
 pub use heap::Heap;

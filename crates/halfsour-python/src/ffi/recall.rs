@@ -49,6 +49,8 @@ pub(crate) struct Recall {
     owned: usize,
     /// The entries before this place were looked at by whoever settles.
     settled: usize,
+    /// Something was elided since.
+    elides: bool,
     /// Objects that nothing but an entry holds.
     kept: Vec<Obj>,
 }
@@ -73,6 +75,7 @@ impl Recall {
     #[inline(always)]
     pub(crate) fn push_elided(&mut self, what: Elided, source: &Object) {
         self.entries.push(source.address() | what as usize);
+        self.elides = true;
     }
 
     #[inline(always)]
@@ -124,10 +127,16 @@ impl Recall {
         self.settled..self.entries.len()
     }
 
+    /// Whether something is elided among them.
+    pub(crate) fn elides(&self) -> bool {
+        self.elides
+    }
+
     /// What is elided in the entries so far may stay so. Owns them.
     pub(crate) fn settled(&mut self) {
         self.own();
         self.settled = self.entries.len();
+        self.elides = false;
     }
 
     /// From here on the entries so far are alive whatever happens.
@@ -145,6 +154,7 @@ impl Recall {
         self.own();
         self.owned = 0;
         self.settled = 0;
+        self.elides = false;
         let entries = std::mem::take(&mut self.entries);
         let owned = entries.into_iter().filter_map(|entry| {
             let (Entry::Object(object) | Entry::Elided(_, object)) = Recall::read(entry);
@@ -167,6 +177,7 @@ impl Recall {
         }
         self.entries.clear();
         self.settled = 0;
+        self.elides = false;
         if self.entries.capacity() > RETAINED {
             self.entries = Vec::new();
         }

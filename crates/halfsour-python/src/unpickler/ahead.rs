@@ -20,7 +20,7 @@ use crate::ffi::recall::{Elided, Entry, Recall};
 use crate::ffi::{
     Bytes, Dict, Float, Int, List, Obj, Object, Own, PyResult, Raised, Set, Str, Tuple, Type,
 };
-use halfsour::{Machine, Reader};
+use halfsour::{Heap, Machine, Reader};
 
 /// What a load works with by itself, kept from one to the next.
 #[derive(Default)]
@@ -144,24 +144,38 @@ impl PyHeap<'_> {
         machine: &mut Machine<Obj>,
         reader: &mut Reader<S>,
     ) -> Result<bool, Fault> {
-        let opcode = reader.ahead().first().copied();
+        let Some(&opcode) = reader.ahead().first() else { return Ok(false) };
+        let operands = match opcode {
+            b'R' | b'b' | 0x81 => 2,
+            b'Q' => 1,
+            _ => return Ok(false),
+        };
         let (stack, marks) = machine.parts();
-        let fence = marks.last().copied().unwrap_or(0);
-        if !matches!(opcode, Some(b'R' | b'b')) || stack.len() < fence + 2 {
+        if stack.len() < marks.last().copied().unwrap_or(0) + operands {
             return Ok(false);
         }
         reader.consume(1);
-        let Some(args) = stack.pop() else { return Ok(false) };
-        if opcode == Some(b'R') {
-            let Some(callable) = stack.pop() else { return Ok(false) };
-            let made = callable.call_object(&args)?;
-            drop(args);
-            drop(callable);
-            machine.parts().0.push(made);
-        } else {
-            let Some(instance) = stack.last().cloned() else { return Ok(false) };
-            self.give_state(&instance, args)?;
-        }
+        let Some(top) = stack.pop() else { return Ok(false) };
+        let made = match opcode {
+            b'b' => {
+                let Some(instance) = stack.last().cloned() else { return Ok(false) };
+                self.give_state(&instance, top)?;
+                return Ok(true);
+            }
+            b'Q' => {
+                Heap::<S>::persistent_ready(self)?;
+                Heap::<S>::persistent_load(self, top)?
+            }
+            _ => {
+                let Some(called) = stack.pop() else { return Ok(false) };
+                if opcode == b'R' {
+                    Heap::<S>::reduce(self, called, top)?
+                } else {
+                    Heap::<S>::newobj(self, called, top)?
+                }
+            }
+        };
+        machine.parts().0.push(made);
         Ok(true)
     }
 
@@ -183,7 +197,9 @@ impl PyHeap<'_> {
     }
 
     fn settle_memo(&mut self) -> PyResult<()> {
-        for index in self.ahead.recall.unsettled() {
+        let unsettled =
+            if self.ahead.recall.elides() { self.ahead.recall.unsettled() } else { 0..0 };
+        for index in unsettled {
             if let Some(Entry::Elided(Elided::State | Elided::SlotState | Elided::SlotPair, _)) =
                 self.ahead.recall.get(index)
             {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pickler::rows::KEYS;
-use halfsour::{Fetch, Opcode};
+use halfsour::{Fetch, NUMBERS, Opcode};
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes.
 const BATCH_SIZE: usize = 1000;
@@ -42,6 +42,20 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         loop {
             while frame.next < frame.batch.1 {
                 let Some(&item) = items.get(frame.next) else { break };
+                let is_number =
+                    item.cast_exact::<Int>().is_some() || item.cast_exact::<Float>().is_some();
+                if is_number
+                    && items
+                        .get(frame.next + 1)
+                        .is_some_and(|next| next.type_of().is(item.type_of()))
+                {
+                    let end = frame.batch.1.min(items.len()).min(frame.next + NUMBERS);
+                    let written = self.numbers(&items[frame.next..end]);
+                    frame.next += written;
+                    if written > 0 {
+                        continue;
+                    }
+                }
                 frame.next += 1;
                 match self.put(item) {
                     Put::Done => {}
@@ -63,6 +77,36 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             }
             frame.batch = (frame.next, frame.next + left.min(BATCH_SIZE));
         }
+    }
+
+    /// Writes the ints, or the floats, with which a list goes on; gives how many that were.
+    #[inline]
+    fn numbers(&mut self, items: &[&'q Object]) -> usize {
+        if self.out.room() < NUMBERS * 9 {
+            return 0;
+        }
+        let mut count = 0;
+        let mut ints = [0; NUMBERS];
+        for (place, item) in ints.iter_mut().zip(items) {
+            let value = item.cast_exact::<Int>().and_then(Int::compact);
+            let Some(Ok(value)) = value.map(i32::try_from) else { break };
+            *place = value;
+            count += 1;
+        }
+        if count > 0 {
+            self.out.ints(&ints[..count]);
+            return count;
+        }
+        let mut floats = [0.0; NUMBERS];
+        for (place, item) in floats.iter_mut().zip(items) {
+            let Some(float) = item.cast_exact::<Float>() else { break };
+            *place = float.value();
+            count += 1;
+        }
+        if count > 0 {
+            self.out.floats(&floats[..count]);
+        }
+        count
     }
 
     #[inline(always)]

@@ -605,35 +605,41 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
 
 /// Encodes as UTF-8; false at a lone surrogate, which takes a codec.
 fn encode(points: CodePoints<'_>, out: &mut Vec<u8>) -> bool {
-    out.clear();
     match points {
-        CodePoints::One(points) => {
-            out.reserve(points.len() * 2);
-            for &point in points {
-                if point < 0x80 {
-                    out.push(point);
-                } else {
-                    out.extend_from_slice(&[0xc0 | point >> 6, 0x80 | point & 0x3f]);
-                }
-            }
-            true
-        }
-        CodePoints::Two(points) => {
-            out.reserve(points.len() * 3);
-            points.iter().all(|&point| push(u32::from(point), out))
-        }
-        CodePoints::Four(points) => {
-            out.reserve(points.len() * 4);
-            points.iter().all(|&point| push(point, out))
-        }
+        CodePoints::One(points) => encode_as::<_, 2>(points, out),
+        CodePoints::Two(points) => encode_as::<_, 3>(points, out),
+        CodePoints::Four(points) => encode_as::<_, 4>(points, out),
     }
 }
 
+/// Each code point takes at most `MOST` bytes.
 #[inline(always)]
-fn push(point: u32, out: &mut Vec<u8>) -> bool {
-    let Some(point) = char::from_u32(point) else { return false };
-    let mut buffer = [0; 4];
-    out.extend_from_slice(point.encode_utf8(&mut buffer).as_bytes());
+fn encode_as<P: Copy + Into<u32>, const MOST: usize>(points: &[P], out: &mut Vec<u8>) -> bool {
+    // Four bytes are written for each, of which the next overwrites what is too much.
+    out.resize(points.len() * MOST + 4, 0);
+    let mut used = 0;
+    for &point in points {
+        let point = point.into();
+        let last = 0x80 | point & 0x3f;
+        let (bytes, size) = if point < 0x80 {
+            (point, 1)
+        } else if MOST == 2 || point < 0x800 {
+            (0xc0 | point >> 6 | last << 8, 2)
+        } else if MOST == 3 || point < 0x1_0000 {
+            if point & 0xf800 == 0xd800 {
+                return false;
+            }
+            (0xe0 | point >> 12 | (0x80 | point >> 6 & 0x3f) << 8 | last << 16, 3)
+        } else {
+            let middle = (0x80 | point >> 12 & 0x3f) << 8 | (0x80 | point >> 6 & 0x3f) << 16;
+            (0xf0 | point >> 18 | middle | last << 24, 4)
+        };
+        if let Some(place) = out.get_mut(used..used + 4) {
+            place.copy_from_slice(&bytes.to_le_bytes());
+        }
+        used += size;
+    }
+    out.truncate(used);
     true
 }
 
