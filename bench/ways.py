@@ -113,7 +113,10 @@ class PersistentIds(Subclasses):
             return obj.key if type(obj) is Stored else None
 
         def persistent_load(self: Any, key: str) -> Any:
-            return Stored.kept[key]
+            try:
+                return Stored.kept[key]
+            except KeyError:  # in a fresh process
+                return Stored(key)
 
         self.set(
             type("Pickler", (module.Pickler,), {"persistent_id": persistent_id}),

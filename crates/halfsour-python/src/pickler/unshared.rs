@@ -57,7 +57,7 @@ pub(super) fn dump(
         };
         match stopped {
             Ok(()) => return Ok(Ended::Done),
-            Err(Stop::At(at)) => return Ok(Ended::At(at.own())),
+            Err(Stop::At(at) | Stop::Cramped(at)) => return Ok(Ended::At(at.own())),
             Err(Stop::Raised) => return Err(Raised),
             Err(Stop::Unlisted(at)) if out.len() >= FRAME_TARGET => {
                 return Ok(Ended::At(at.own()));

@@ -513,10 +513,12 @@ impl<'a> Walker<'a> {
         let stretched = match stopped {
             Ok(()) => Stretched::Done,
             Err(Stop::At(at)) => {
-                self.stopped_at = at.type_of().address();
+                if at.kind() == Kind::Other {
+                    self.stopped_at = at.type_of().address();
+                }
                 Stretched::Stopped(at.own())
             }
-            Err(Stop::Unlisted(at)) => Stretched::Stopped(at.own()),
+            Err(Stop::Unlisted(at) | Stop::Cramped(at)) => Stretched::Stopped(at.own()),
             Err(Stop::Full(at) | Stop::Signals(at)) => Stretched::Full(at.own()),
             Err(Stop::Changed | Stop::Recursive | Stop::Raised) => Stretched::Failed,
         };

@@ -276,7 +276,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     #[inline(always)]
     pub(super) fn open_dict(&mut self, dict: &'q Dict, size: usize, then: Then<'q>) -> Put<'q> {
         let entries = dict.entries();
-        let mut frame = DictFrame {
+        let frame = DictFrame {
             dict,
             entries,
             slot: 0,
@@ -287,49 +287,60 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             value_is_next: false,
             then,
         };
-        if let (Entries::Named(entries), true) = (entries, size < BATCH_SIZE) {
-            // A small dict mostly has leaves only: it is written without a frame of its own.
-            let pairs = NamedPairs(entries);
-            frame.marked = size > 1;
-            frame.batch = (0, size);
-            if frame.marked {
-                self.out.op(Opcode::Mark);
-            }
-            let first = entries.first().and_then(|entry| entry.key).filter(|_| size <= KEYS);
-            let row = first.map(|first| self.plans.rows.find(self.memo.stamp(), first, size));
-            let (mut slot, mut done) = (0, 0);
-            loop {
-                let before = slot;
-                let Some((key, value)) = pairs.next(&mut slot) else { break };
-                let fetch = row.and_then(|row| self.plans.rows.row(row).fetch(done, key));
-                match fetch {
-                    Some(fetch) if !self.out.is_full() => self.out.get_again(fetch),
-                    _ if self.leaf(key) => {}
-                    _ => {
-                        (frame.slot, frame.done) = (before, done);
-                        return self.push(Frame::Dict(frame));
-                    }
-                }
-                done += 1;
-                if !self.leaf(value) {
-                    (frame.slot, frame.done, frame.value_is_next) = (slot, done, true);
+        match entries {
+            _ if size >= BATCH_SIZE => self.push(Frame::Dict(frame)),
+            Entries::Named(entries) => self.open_small_dict(frame, NamedPairs(entries)),
+            entries => self.open_other_dict(frame, AnyPairs(entries)),
+        }
+    }
+
+    #[inline(never)]
+    fn open_other_dict(&mut self, frame: DictFrame<'q>, pairs: AnyPairs<'q>) -> Put<'q> {
+        self.open_small_dict(frame, pairs)
+    }
+
+    /// A small dict mostly has leaves only: it is written without a frame of its own.
+    #[inline(always)]
+    fn open_small_dict<P: Pairs<'q>>(&mut self, mut frame: DictFrame<'q>, pairs: P) -> Put<'q> {
+        let size = frame.size;
+        frame.marked = size > 1;
+        frame.batch = (0, size);
+        if frame.marked {
+            self.out.op(Opcode::Mark);
+        }
+        let first = pairs.next(&mut 0).map(|(key, _)| key).filter(|_| size <= KEYS);
+        let row = first.map(|first| self.plans.rows.find(self.memo.stamp(), first, size));
+        let (mut slot, mut done) = (0, 0);
+        loop {
+            let before = slot;
+            let Some((key, value)) = pairs.next(&mut slot) else { break };
+            let fetch = row.and_then(|row| self.plans.rows.row(row).fetch(done, key));
+            match fetch {
+                Some(fetch) if !self.out.is_full() => self.out.get_again(fetch),
+                _ if pairs.leaf_key(self, key) => {}
+                _ => {
+                    (frame.slot, frame.done) = (before, done);
                     return self.push(Frame::Dict(frame));
                 }
             }
-            self.out.op(if frame.marked { Opcode::SetItems } else { Opcode::SetItem });
-            if let Some(row) = row
-                && self.plans.rows.row(row).comes_again()
-            {
-                self.note_row(pairs, row);
+            done += 1;
+            if !self.leaf(value) {
+                (frame.slot, frame.done, frame.value_is_next) = (slot, done, true);
+                return self.push(Frame::Dict(frame));
             }
-            return self.finish_put(then);
         }
-        self.push(Frame::Dict(frame))
+        self.out.op(if frame.marked { Opcode::SetItems } else { Opcode::SetItem });
+        if let Some(row) = row
+            && self.plans.rows.row(row).comes_again()
+        {
+            self.note_row(pairs, row);
+        }
+        self.finish_put(frame.then)
     }
 
     /// Notes the keys of a small dict that was written, for the next ones that have them.
     #[cold]
-    fn note_row(&mut self, pairs: NamedPairs<'q>, row: usize) {
+    fn note_row<P: Pairs<'q>>(&mut self, pairs: P, row: usize) {
         let row = self.plans.rows.row(row);
         let mut slot = 0;
         while let Some((key, _)) = pairs.next(&mut slot) {
@@ -507,6 +518,10 @@ pub(super) trait Pairs<'q>: Copy {
     fn next(self, slot: &mut usize) -> Option<(&'q Object, &'q Object)>;
 
     fn put_key<S: Sink>(self, stretch: &mut Stretch<'_, 'q, S>, key: &'q Object) -> Put<'q>;
+
+    /// As [`put_key`](Pairs::put_key) for a key that needs no frame; false, and nothing is written,
+    /// for others.
+    fn leaf_key<S: Sink>(self, stretch: &mut Stretch<'_, 'q, S>, key: &'q Object) -> bool;
 }
 
 /// Those of a dict whose keys are strings, and its own: most.
@@ -528,6 +543,11 @@ impl<'q> Pairs<'q> for NamedPairs<'q> {
     #[inline(always)]
     fn put_key<S: Sink>(self, stretch: &mut Stretch<'_, 'q, S>, key: &'q Object) -> Put<'q> {
         stretch.put(key)
+    }
+
+    #[inline(always)]
+    fn leaf_key<S: Sink>(self, stretch: &mut Stretch<'_, 'q, S>, key: &'q Object) -> bool {
+        stretch.leaf(key)
     }
 }
 
@@ -553,6 +573,14 @@ impl<'q> Pairs<'q> for AnyPairs<'q> {
             // Keys that are shared are held once, by all who have them.
             Entries::Split(..) => stretch.key(key),
             _ => stretch.put(key),
+        }
+    }
+
+    #[inline(always)]
+    fn leaf_key<S: Sink>(self, stretch: &mut Stretch<'_, 'q, S>, key: &'q Object) -> bool {
+        match self.0 {
+            Entries::Split(..) => !stretch.out.is_full() && matches!(stretch.key(key), Put::Done),
+            _ => stretch.leaf(key),
         }
     }
 }

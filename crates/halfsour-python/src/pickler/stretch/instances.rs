@@ -33,7 +33,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             return if self.global(class) { Put::Done } else { stop };
         }
         if self.to_file && self.out.room() < HEADER {
-            return stop;
+            return Put::Stop(Stop::Cramped(object));
         }
         let class = object.type_of();
         let place = self.plans.find(self.state, table, class);

@@ -57,6 +57,8 @@ pub(super) enum Stop<'q> {
     At(&'q Object),
     /// The same, because `copyreg` has not listed the slots of its class.
     Unlisted(&'q Object),
+    /// The same, because the frame has little room left, and all of its beginning must be in one.
+    Cramped(&'q Object),
     /// The frame is full, and must be written to the file before this object is.
     Full(&'q Object),
     /// It is time to look for signals before this object is written.
