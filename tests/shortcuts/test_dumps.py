@@ -307,6 +307,84 @@ class Replaces:
         return (1, 2)
 
 
+class Other:
+    pass
+
+
+class OtherWithState:
+    def __getstate__(self):
+        return text("state of the other")
+
+
+@pytest.mark.parametrize("hook", ["__getnewargs__", "__getstate__", "both"])
+@pytest.mark.parametrize("change", ["class", "class with state", "getstate of the class", "getstate of the instance",
+                                    "getattribute", "slotnames", "nothing"])
+def test_a_hook_that_changes_its_instance_or_class(hook, change):
+    def make():
+        class Changing:
+            slot_like = 5
+
+            def __init__(self, number):
+                self.number = number
+
+        def act(self):
+            if self.number != 2:
+                return
+            if change == "class":
+                self.__class__ = Other
+            elif change == "class with state":
+                self.__class__ = OtherWithState
+            elif change == "getstate of the class":
+                Changing.__getstate__ = lambda self: text("from the class")
+            elif change == "getstate of the instance":
+                self.__getstate__ = str
+            elif change == "getattribute":
+                Changing.__getattribute__ = object.__getattribute__
+            elif change == "slotnames":
+                Changing.__slotnames__ = ["slot_like"]
+
+        def getnewargs(self):
+            act(self)
+            return 1, text(2)
+
+        def getstate(self):
+            if hook == "__getstate__":
+                act(self)
+            return {"number": self.number}
+
+        if hook != "__getstate__":
+            Changing.__getnewargs__ = getnewargs
+        if hook != "__getnewargs__":
+            Changing.__getstate__ = getstate
+        Changing.__qualname__ = "TheChanging"
+        globals()["TheChanging"] = Changing
+        for cls in Changing, Other, OtherWithState:
+            copyreg._slotnames(cls)
+        return [Changing, Other, OtherWithState, Changing(0), Changing(1), Changing(2), Changing(3)]
+    check(make, [2, 4, 5])
+
+
+@pytest.mark.parametrize("protocol", range(1, 6))
+def test_a_hook_that_switches_to_text(protocol):
+    class Switching:
+        def __init__(self, number, name):
+            self.number = number
+
+        def __reduce__(self):
+            if self.number == 1:
+                self.pickler.bin = 0
+            return Switching, (self.number, "name"), {"number": self.number}
+    Switching.__qualname__ = "TheSwitching"
+    globals()["TheSwitching"] = Switching
+    results = []
+    for module in ours, stock:
+        file = io.BytesIO()
+        Switching.pickler = module.Pickler(file, protocol)
+        Switching.pickler.dump([Switching, *[Switching(number, "") for number in range(4)], 5, "text"])
+        results.append(file.getvalue())
+    assert results[0] == results[1]
+
+
 def test_rows_of_dicts():
     """Dicts with the same first key and size, but other keys; keys that are equal and not the same."""
     names = [sys.intern(text(number)) for number in range(20)]

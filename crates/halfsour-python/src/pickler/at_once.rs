@@ -6,7 +6,8 @@
 use super::stretch::{self, Begin, Keeping, Stop, Stretch};
 use super::walker::Walker;
 use crate::ffi::keep::Keep;
-use crate::ffi::{Dict, Float, Int, Obj, Object, PyResult, Str, Tuple, error};
+use crate::ffi::layout::{Entries, Named};
+use crate::ffi::{Dict, Float, Int, List, Obj, Object, PyResult, Str, Tuple, error};
 use halfsour::{Opcode, Sink};
 
 /// How an instance is made, and from what.
@@ -22,10 +23,11 @@ pub(super) struct Instance<'q> {
     pub(super) is_fresh: bool,
 }
 
-/// The most items that a container has which is written at once.
-const ITEMS: usize = 16;
+/// The most objects that arguments and state are made of, and how deep they may nest.
+const PARTS: usize = 40;
+const DEPTH: usize = 3;
 
-/// The most bytes of an item that is no string, and of all the opcodes around.
+/// The most bytes of an object that is no string, and of all the opcodes around.
 const SMALL: usize = 16;
 const AROUND: usize = 64;
 
@@ -34,17 +36,21 @@ impl Walker<'_> {
     pub(super) fn write_at_once(&mut self, instance: &Instance<'_>) -> PyResult<bool> {
         let Instance { obj, class, args, state, .. } = instance;
         let Some(index) = self.pickler.memo.borrow().get(class) else { return Ok(false) };
-        let sizes = (args.map_or(Some(0), flat_size), state.map_or(Some(0), flat_size));
-        let (Some(args_size), Some(state_size)) = sizes else { return Ok(false) };
-        if self.out.room() < args_size + state_size + AROUND
-            || self.ticks < 4
-            || !self.may_stretch()
-            || self.is_memoized(obj)
-        {
+        let mut parts = PARTS;
+        let mut size = |object: &Option<&Object>| match object {
+            Some(object) => flat_size(object, &mut parts, DEPTH),
+            None => Some(0),
+        };
+        let Some(size) = size(args).and_then(|args| Some(args + size(state)?)) else {
+            return Ok(false);
+        };
+        if self.out.room() < size + AROUND || !self.may_stretch() || self.is_memoized(obj) {
             return Ok(false);
         }
         let keeping = self.keeping();
         let keep = Keep::default();
+        // So little is written without a look at the clock.
+        let mut ticks = u32::MAX;
         let written = {
             let mut memo = self.pickler.memo.borrow_mut();
             let mut plans = self.state.plans.borrow_mut();
@@ -54,7 +60,7 @@ impl Walker<'_> {
                 &mut memo,
                 &mut plans,
                 &mut self.signals,
-                &mut self.ticks,
+                &mut ticks,
                 None,
                 &keep,
                 keeping,
@@ -99,23 +105,36 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     }
 }
 
-/// The most bytes that a tuple or a dict takes whose items are numbers and short strings; None for
-/// others.
-#[inline]
-fn flat_size(object: &Object) -> Option<usize> {
+/// The most bytes that an object takes which is made of numbers and short strings alone; None for
+/// others, and for what has too many parts.
+fn flat_size(object: &Object, parts: &mut usize, depth: usize) -> Option<usize> {
+    *parts = parts.checked_sub(1)?;
+    if let Some(size) = leaf_size(object) {
+        return Some(size);
+    }
+    let depth = depth.checked_sub(1)?;
+    let mut sum = |sum: usize, part: &Object| Some(sum + flat_size(part, parts, depth)?);
     if let Some(tuple) = object.cast_exact::<Tuple>() {
-        let items = tuple.items();
-        if items.len() > ITEMS {
-            return None;
+        return tuple.items().iter().try_fold(SMALL, |so_far, item| sum(so_far, item));
+    }
+    if let Some(list) = object.cast_exact::<List>() {
+        return list.items().iter().try_fold(SMALL, |so_far, item| sum(so_far, item));
+    }
+    match object.cast_exact::<Dict>()?.entries() {
+        Entries::Named(entries) => {
+            entries.iter().filter_map(Named::pair).try_fold(SMALL, |so_far, (key, value)| {
+                let so_far = sum(so_far, key)?;
+                sum(so_far, value)
+            })
         }
-        return items.iter().try_fold(SMALL, |sum, item| Some(sum + leaf_size(item)?));
+        entries => (0..entries.slots()).filter_map(|slot| entries.get(slot)).try_fold(
+            SMALL,
+            |so_far, (key, value)| {
+                let so_far = sum(so_far, key)?;
+                sum(so_far, value)
+            },
+        ),
     }
-    let entries = object.cast_exact::<Dict>()?.entries();
-    if entries.slots() > ITEMS {
-        return None;
-    }
-    let mut pairs = (0..entries.slots()).filter_map(|slot| entries.get(slot));
-    pairs.try_fold(SMALL, |sum, (key, value)| Some(sum + leaf_size(key)? + leaf_size(value)?))
 }
 
 #[inline(always)]

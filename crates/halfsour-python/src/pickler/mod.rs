@@ -23,6 +23,7 @@ use crate::state::State;
 pub(crate) use plan::Plans;
 pub(crate) use scratch::Scratch;
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use unshared::Ended;
 use walker::Walker;
@@ -67,7 +68,7 @@ struct PersistentId {
 #[derive(Default)]
 struct CycleGuard {
     nesting: Cell<i32>,
-    objects: RefCell<Vec<usize>>,
+    objects: RefCell<HashSet<usize>>,
 }
 
 const FAST_NESTING_LIMIT: i32 = 50;
@@ -78,7 +79,7 @@ impl CycleGuard {
         self.nesting.set(self.nesting.get() + 1);
         if self.nesting.get() >= FAST_NESTING_LIMIT {
             let address = object.address();
-            if self.objects.borrow().contains(&address) {
+            if !self.objects.borrow_mut().insert(address) {
                 self.nesting.set(-1);
                 return Err(raise_parts(
                     &Exc::ValueError,
@@ -86,7 +87,6 @@ impl CycleGuard {
                     &[Part::TypeName(object), Part::Text(&format!("{address:#x}"))],
                 ));
             }
-            self.objects.borrow_mut().push(address);
         }
         Ok(())
     }
@@ -97,13 +97,9 @@ impl CycleGuard {
         self.nesting.set(nesting - 1);
         if nesting >= FAST_NESTING_LIMIT {
             let address = object.address();
-            let found = self.objects.borrow().iter().rposition(|&known| known == address);
-            match found {
-                Some(place) => drop(self.objects.borrow_mut().swap_remove(place)),
-                None => {
-                    let key = Int::from_address(address)?;
-                    return Err(crate::ffi::error::raise_object(&Exc::KeyError, &key));
-                }
+            if !self.objects.borrow_mut().remove(&address) {
+                let key = Int::from_address(address)?;
+                return Err(crate::ffi::error::raise_object(&Exc::KeyError, &key));
             }
         }
         Ok(())

@@ -268,8 +268,12 @@ impl<'a> Walker<'a> {
             }
             Hook::NewArgs { has_getstate } => self.save_by_newargs(obj, has_getstate),
             Hook::GetState => {
+                let (class, version) = (obj.type_of().own(), obj.type_of().version_tag());
                 let state = obj.call_method0(&names.getstate)?;
-                let class = obj.type_of().own();
+                if !is_as_it_was(&obj, &class, version) {
+                    let newobj = self.state.copyreg_newobj()?;
+                    return self.save_as_newobj(obj, newobj, class, None, state);
+                }
                 let at_once = Instance {
                     obj: &obj,
                     class: &class,
@@ -297,7 +301,6 @@ impl<'a> Walker<'a> {
     /// list nor a dict.
     fn save_by_newargs(&mut self, obj: Obj, has_getstate: bool) -> PyResult<()> {
         let names = &self.state.names;
-        let class = obj.type_of().own();
         let Some(getnewargs) = obj.type_of().lookup(&names.getnewargs).map(Object::own) else {
             return self.save_itself(obj);
         };
@@ -307,10 +310,14 @@ impl<'a> Walker<'a> {
             return Err(raise_parts(&Exc::TypeError, message, &[Part::TypeName(&args)]));
         };
         let newobj = self.state.copyreg_newobj()?;
+        let class = obj.type_of().own();
         // What is written is never the tuple itself.
         let args =
             Tuple::from_items(args.items().iter().map(|item| item.own()).collect::<Vec<_>>())?;
-        let state = if has_getstate {
+        self.state.plans.borrow_mut().begin();
+        let still_planned = self.hook(&obj) == Some(Hook::NewArgs { has_getstate });
+        let version = obj.type_of().version_tag();
+        let state = if has_getstate || !still_planned {
             obj.call_method0(&names.getstate)?
         } else if obj.has_attributes() {
             obj.instance_dict()?
@@ -325,11 +332,28 @@ impl<'a> Walker<'a> {
             state: Some(&*state).filter(|state| !state.is_none()),
             is_fresh: self.this.is_none(),
         };
-        if self.state.is_known_newobj(&newobj) && self.write_at_once(&at_once)? {
+        if still_planned
+            && is_as_it_was(&obj, &class, version)
+            && self.state.is_known_newobj(&newobj)
+            && self.write_at_once(&at_once)?
+        {
             return Ok(());
         }
-        let items = std::iter::once(class).chain(args.items().iter().map(|item| item.own()));
-        let args = Tuple::from_items(items.collect::<Vec<_>>())?.into_obj();
+        self.save_as_newobj(obj, newobj, class, Some(&args), state)
+    }
+
+    /// Writes an instance by what `object.__reduce_ex__` returns.
+    fn save_as_newobj(
+        &mut self,
+        obj: Obj,
+        newobj: Obj,
+        class: Obj,
+        args: Option<&Tuple>,
+        state: Obj,
+    ) -> PyResult<()> {
+        let items = args.map_or(&[][..], Tuple::items).iter().map(|item| item.own());
+        let args = std::iter::once(class).chain(items).collect::<Vec<_>>();
+        let args = Tuple::from_items(args)?.into_obj();
         let none = Object::none().own();
         let reduced = Tuple::from_items([newobj, args, state, none.clone(), none])?;
         self.save_reduced(obj, reduced.into_obj())
@@ -420,7 +444,9 @@ impl<'a> Walker<'a> {
     }
 
     /// Whether what comes next may be written in a [`Stretch`].
-    pub(super) fn may_stretch(&self) -> bool {
+    pub(super) fn may_stretch(&mut self) -> bool {
+        // A program may set it at any time.
+        self.out.set_binary(self.pickler.bin.get() != 0);
         self.state.layouts_known
             && self.pickler.fast.get() == 0
             && self.out.is_binary()
@@ -2045,6 +2071,11 @@ impl<'a> Walker<'a> {
         }
         Raised
     }
+}
+
+/// Whether an object is still of this class, and the class what it was.
+fn is_as_it_was(obj: &Object, class: &Object, version: u32) -> bool {
+    version != 0 && obj.type_of().as_obj().is(class) && obj.type_of().version_tag() == version
 }
 
 impl ItemsFrame {

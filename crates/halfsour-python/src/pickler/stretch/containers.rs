@@ -39,19 +39,18 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     pub(super) fn list(&mut self, mut frame: ListFrame<'q>) -> Step<'q> {
         let place = self.frames.len() - 1;
         let items = frame.items;
+        let mut runs_from = frame.next;
         loop {
             while frame.next < frame.batch.1 {
                 let Some(&item) = items.get(frame.next) else { break };
-                let is_number =
-                    item.cast_exact::<Int>().is_some() || item.cast_exact::<Float>().is_some();
-                if is_number
-                    && items
-                        .get(frame.next + 1)
-                        .is_some_and(|next| next.type_of().is(item.type_of()))
-                {
-                    let end = frame.batch.1.min(items.len()).min(frame.next + NUMBERS);
-                    let written = self.numbers(&items[frame.next..end]);
+                if frame.next >= runs_from && frame.batch.1 - frame.next >= NUMBERS {
+                    let written = self.numbers(&items[frame.next..frame.batch.1.min(items.len())]);
                     frame.next += written;
+                    if written == NUMBERS {
+                        continue;
+                    }
+                    // Numbers of this kind come one by one: not tried again for a while.
+                    runs_from = frame.next + 8 * NUMBERS;
                     if written > 0 {
                         continue;
                     }
