@@ -15,6 +15,7 @@ import random
 import re
 import subprocess
 import sys
+import types
 import weakref
 
 import pytest
@@ -122,6 +123,11 @@ def dumped(module, make, protocol, way):
     file = Chunks()
     if way == "dump":
         return outcome(lambda: module.dump(make(), file, protocol)), file.chunks
+    if way == "dump in C":
+        # What is written in C is given its frames at the end.
+        chunks = []
+        to = types.SimpleNamespace(write=chunks.append)
+        return outcome(lambda: module.dump(make(), to, protocol)), [bytes(chunk) for chunk in chunks]
     if way == "pickler":
         # Twice, with the memo of the first; what the memo holds is seen too.
         pickler = module.Pickler(file, protocol)
@@ -140,7 +146,7 @@ def dumped(module, make, protocol, way):
     raise AssertionError(way)
 
 
-WAYS = ["dumps", "dump", "pickler", "subclass", "table"]
+WAYS = ["dumps", "dump", "dump in C", "pickler", "subclass", "table"]
 
 
 def check(make, protocols=PROTOCOLS, ways=WAYS):
@@ -775,7 +781,7 @@ def test_import_replaced():
 
 # 7: the borders of frames
 
-@pytest.mark.parametrize("way", ["dumps", "dump", "pickler"])
+@pytest.mark.parametrize("way", ["dumps", "dump", "dump in C", "pickler"])
 @pytest.mark.parametrize("shape", ["inline", "slots", "slots and dict", "namedtuple", "datetime", "timedelta", "state",
                                    "reduce", "dict", "record", "class", "tuple", "frozenset"])
 def test_frame_borders(shape, way):

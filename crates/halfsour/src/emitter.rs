@@ -110,6 +110,8 @@ pub struct Emitter<S = Buffer> {
     frame: usize,
     /// The sink's length at which the open frame is full.
     limit: usize,
+    /// Where frames that were full ended in the sink, if that is wanted.
+    ends: Option<Vec<usize>>,
 }
 
 impl Emitter {
@@ -136,7 +138,35 @@ impl<S: Sink> Emitter<S> {
             framing: false,
             frame: 0,
             limit: usize::MAX,
+            ends: None,
         }
+    }
+
+    /// Notes from here on where full frames end, for [`ended_frames`](Emitter::ended_frames).
+    pub fn note_ends(&mut self) {
+        self.ends = Some(Vec::new());
+    }
+
+    /// Gives the ranges of the sink that a file would have been given one by one, each when its last
+    /// frame was full, and notes no more. What is behind them is still to be written.
+    pub fn ended_frames(&mut self) -> Vec<std::ops::Range<usize>> {
+        let ends = self.ends.take().unwrap_or_default();
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        starts.zip(&ends).map(|(start, &end)| start..end).collect()
+    }
+
+    /// Removes the first `count` bytes, which are of frames that have ended.
+    pub fn remove_ended(&mut self, count: usize) {
+        self.sink.remove(0, count);
+        if self.framing {
+            self.frame -= count;
+            self.limit -= count;
+        }
+    }
+
+    /// The sink, to look at.
+    pub fn sink(&self) -> &S {
+        &self.sink
     }
 
     /// Gives the sink back.
@@ -178,6 +208,9 @@ impl<S: Sink> Emitter<S> {
     pub fn begin_again(&mut self) {
         self.framing = false;
         self.limit = usize::MAX;
+        if let Some(ends) = &mut self.ends {
+            ends.clear();
+        }
         self.sink.remove(0, self.sink.len());
         self.begin();
     }
@@ -199,6 +232,9 @@ impl<S: Sink> Emitter<S> {
     #[cold]
     fn next_frame(&mut self) -> bool {
         self.close_frame();
+        if let Some(ends) = &mut self.ends {
+            ends.push(self.sink.len());
+        }
         self.open_frame();
         true
     }

@@ -320,6 +320,12 @@ impl Object {
         self.kind() == Kind::Function
     }
 
+    /// Whether this is a function, or a bound method, that is written in C.
+    pub(crate) fn is_builtin_function(&self) -> bool {
+        // SAFETY: a live object.
+        unsafe { c::PyCFunction_Check(self.as_ptr()) != 0 }
+    }
+
     /// The code of a function that is written in Python.
     pub(crate) fn function_code(&self) -> Option<&Object> {
         if self.is_function() {

@@ -73,6 +73,13 @@ impl Output {
         result
     }
 
+    /// A bytes object with a part of what was written.
+    pub(crate) fn part(&self, range: std::ops::Range<usize>) -> PyResult<Own<Bytes>> {
+        // SAFETY: `length` bytes were written from `start` on, and nobody changes them meanwhile.
+        let written = unsafe { std::slice::from_raw_parts(self.start, self.length) };
+        Bytes::new(written.get(range).unwrap_or_default())
+    }
+
     /// Makes room for `more` bytes. False if there is no memory.
     #[cold]
     #[inline(never)]

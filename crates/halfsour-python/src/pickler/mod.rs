@@ -20,12 +20,13 @@ use crate::ffi::output::Output;
 use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Tuple, types};
 use crate::memo::Memo;
 use crate::state::State;
+use halfsour::Emitter;
 pub(crate) use plan::Plans;
 pub(crate) use scratch::Scratch;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
-use unshared::Ended;
+use unshared::{Ended, Target};
 use walker::Walker;
 
 pub(crate) const HIGHEST_PROTOCOL: u8 = halfsour::HIGHEST_PROTOCOL;
@@ -259,13 +260,44 @@ pub(crate) fn dump_function(state: &State, args: Arguments<'_>) -> PyResult<Obj>
     pickler.set_protocol(state, protocol, args::truth(fix_imports, true)?)?;
     pickler.set_file(state, file)?;
     pickler.set_buffer_callback(callback)?;
-    let write = pickler.write.borrow().clone();
+    let Some(write) = pickler.write.borrow().clone() else { return Err(missing()) };
     let mut scratch = Scratch::borrow(state);
-    let out = scratch.begin(pickler.protocol.get());
-    let mut walker = Walker::new(state, &pickler, None, write, scratch, out);
-    let result = walker.dump(obj, None);
+    let mut out = scratch.begin(pickler.protocol.get());
+    let file = if write.is_builtin_function() { Target::Later } else { Target::AtOnce };
+    let at = match begin_unshared(state, &mut out, &mut scratch, obj, file) {
+        Ok(Ended::Done) => {
+            out.finish();
+            let result = unshared::write(&mut out, &write);
+            scratch.end(state, out);
+            return result.map(|()| Object::none().own());
+        }
+        Ok(Ended::At(at)) => Some(at),
+        Ok(Ended::Again) => None,
+        Err(raised) => {
+            scratch.end(state, out);
+            return Err(raised);
+        }
+    };
+    let mut walker = Walker::new(state, &pickler, None, Some(write), scratch, out);
+    let result = walker.dump(obj, at);
     walker.end();
     result.map(|_| Object::none().own())
+}
+
+/// Begins to write without a memo, where that can be.
+#[inline]
+fn begin_unshared(
+    state: &State,
+    out: &mut Emitter<Output>,
+    scratch: &mut Scratch,
+    obj: &Object,
+    target: Target,
+) -> PyResult<Ended> {
+    if state.layouts_known && out.protocol() > 0 {
+        unshared::dump(state, out, scratch, obj, target)
+    } else {
+        Ok(Ended::Again)
+    }
 }
 
 /// `dumps(obj, …)`
@@ -280,12 +312,7 @@ pub(crate) fn dumps(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
     }
     let mut scratch = Scratch::borrow(state);
     let mut out = scratch.begin(number);
-    let ended = if state.layouts_known && number > 0 {
-        unshared::dump(state, &mut out, &mut scratch, obj)
-    } else {
-        Ok(Ended::Again)
-    };
-    let at = match ended {
+    let at = match begin_unshared(state, &mut out, &mut scratch, obj, Target::Memory) {
         Ok(Ended::Done) => {
             out.finish();
             let bytes = out.between_frames(Output::take);

@@ -24,6 +24,47 @@ pub(super) enum Ended {
     Again,
 }
 
+/// Where the pickle goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    Memory,
+    /// A file that is written in Python, which may look at anything whenever it is given a frame. So
+    /// there can be no more than one.
+    AtOnce,
+    /// A file that is written in C. It is given its frames when all of them are there.
+    Later,
+}
+
+/// More bytes than the beginning of any object takes that must be in one frame.
+const ROOM: usize = 1 << 10;
+
+/// What is kept in memory for a file, in bytes, and how much more for each object: a memo would take
+/// as much.
+const KEPT: usize = 64 << 20;
+pub(super) const KEPT_FOR_OBJECT: usize = 32;
+
+/// Gives a file what was emitted, in the pieces in which frames were full.
+pub(super) fn write(out: &mut Emitter<Output>, file: &Object) -> PyResult<()> {
+    if out.is_out_of_memory() {
+        return Err(error::no_memory());
+    }
+    let end = write_ended(out, file)?;
+    out.remove_ended(end);
+    let rest = out.between_frames(Output::take)?;
+    file.call1(&rest).map(drop)
+}
+
+/// Gives a file the frames that have ended; returns how many bytes they were.
+pub(super) fn write_ended(out: &mut Emitter<Output>, file: &Object) -> PyResult<usize> {
+    let mut written = 0;
+    for frame in out.ended_frames() {
+        written = frame.end;
+        let frame = out.sink().part(frame)?;
+        file.call1(&frame)?;
+    }
+    Ok(written)
+}
+
 /// Writes an object behind what [`Emitter::begin`] has written.
 #[inline]
 pub(super) fn dump(
@@ -31,7 +72,12 @@ pub(super) fn dump(
     out: &mut Emitter<Output>,
     scratch: &mut Scratch,
     obj: &Object,
+    target: Target,
 ) -> PyResult<Ended> {
+    let stops_for_frames = target == Target::AtOnce;
+    if target == Target::Later {
+        out.note_ends();
+    }
     for _ in 0..CLASSES_TO_LIST {
         let keep = Keep::default();
         let (mut signals, mut ticks) = (Signals::default(), stretch::TICKS);
@@ -48,15 +94,21 @@ pub(super) fn dump(
                 Some(&state.dispatch_table),
                 &keep,
                 Keeping::Unshared,
-                false,
+                stops_for_frames,
                 stretch::recycle(std::mem::take(&mut scratch.stretch_frames)),
             );
+            stretch.apart = target != Target::Memory;
+            if target == Target::Later {
+                stretch.most = KEPT;
+            }
             let stopped = stretch.run(Begin::Object(obj));
             scratch.stretch_frames = stretch::recycle(std::mem::take(&mut stretch.frames));
             stopped
         };
         match stopped {
             Ok(()) => return Ok(Ended::Done),
+            // Where the frame was the reason, a silent walk would not stop.
+            Err(Stop::At(_) | Stop::Cramped(_)) if stops_for_frames && out.room() < ROOM => break,
             Err(Stop::At(at) | Stop::Cramped(at)) => return Ok(Ended::At(at.own())),
             Err(Stop::Raised) => return Err(Raised),
             Err(Stop::Unlisted(at)) if out.len() >= FRAME_TARGET => {
@@ -78,5 +130,6 @@ pub(super) fn dump(
     }
     drop(scratch.memo.empty());
     out.begin_again();
+    drop(out.ended_frames());
     Ok(Ended::Again)
 }

@@ -13,6 +13,7 @@ use super::global::{self, Global};
 use super::plan::Hook;
 use super::reduce::{Construct, NewEx, Reduction};
 use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
+use super::unshared;
 use super::{Pickler, Scratch, no_memory};
 use crate::ffi::buffer::Buffer;
 use crate::ffi::builtins::CodePoints;
@@ -497,6 +498,7 @@ impl<'a> Walker<'a> {
                 false,
                 Vec::new(),
             );
+            stretch.apart = self.write.is_some();
             let stopped = stretch.run(Begin::Object(obj));
             match stopped {
                 Err(Stop::At(again) | Stop::Unlisted(again)) if again.is(at) => {
@@ -509,6 +511,10 @@ impl<'a> Walker<'a> {
             return Err(raise(&Exc::SystemError, "an object changed while nobody could change it"));
         };
         self.take_over(&frames)?;
+        if let Some(file) = self.write.clone() {
+            let end = unshared::write_ended(&mut self.out, &file)?;
+            self.out.remove_ended(end);
+        }
         self.save_stopped(at)
     }
 

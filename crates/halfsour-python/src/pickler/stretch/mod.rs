@@ -20,6 +20,7 @@ mod containers;
 mod instances;
 
 use super::plan::Plans;
+use super::unshared::KEPT_FOR_OBJECT;
 use crate::ffi::builtins::CodePoints;
 use crate::ffi::keep::Keep;
 use crate::ffi::layout::{Entries, Named, Values};
@@ -59,7 +60,8 @@ pub(super) enum Stop<'q> {
     Unlisted(&'q Object),
     /// The same, because the frame has little room left, and all of its beginning must be in one.
     Cramped(&'q Object),
-    /// The frame is full, and must be written to the file before this object is.
+    /// The frame is full, and must be written to the file before this object is; or too much is kept
+    /// for the file.
     Full(&'q Object),
     /// It is time to look for signals before this object is written.
     Signals(&'q Object),
@@ -192,6 +194,10 @@ pub(super) struct Stretch<'w, 'q, S> {
     pub(super) keep: &'q Keep,
     pub(super) keeping: Keeping,
     pub(super) to_file: bool,
+    /// Large payloads are written apart.
+    pub(super) apart: bool,
+    /// How many bytes may be kept, besides those for each object: see [`Stop::Full`].
+    pub(super) most: usize,
     /// What is written in part, the outermost first.
     pub(super) frames: Vec<Frame<'q>>,
     pub(super) ticks: &'w mut u32,
@@ -236,6 +242,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             keep,
             keeping,
             to_file,
+            apart: to_file,
+            most: usize::MAX,
             frames,
             ticks,
             open_tuples: 0,
@@ -314,7 +322,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     #[inline(always)]
     fn put(&mut self, object: &'q Object) -> Put<'q> {
         if self.out.is_full() {
-            if self.to_file {
+            if self.to_file || self.keeps_too_much() {
                 return Put::Stop(Stop::Full(object));
             }
             self.edge();
@@ -323,6 +331,11 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             Some(put) => put,
             None => self.shared(object, object.kind()),
         }
+    }
+
+    #[cold]
+    fn keeps_too_much(&self) -> bool {
+        self.out.len().saturating_sub(self.most) > self.memo.len() * KEPT_FOR_OBJECT
     }
 
     /// Writes a string, a number, a bool or None: None for other objects.
@@ -516,7 +529,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             None => encode(text.code_points(), &mut encoded).then_some(&encoded[..]),
         };
         let result = match utf8 {
-            Some(utf8) if utf8.len() < FRAME_TARGET || !self.to_file => {
+            Some(utf8) if utf8.len() < FRAME_TARGET || !self.apart => {
                 let index = self.remember(object, is_shared);
                 match self.out.payload(Payload::Text, utf8) {
                     Ok(()) => {
@@ -590,7 +603,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     #[inline(always)]
     fn payload(&mut self, object: &'q Object, kind: Payload, data: &[u8], protocol: u8) -> Put<'q> {
         let is_large = data.len() >= FRAME_TARGET;
-        if self.out.protocol() < protocol || (is_large && self.to_file) {
+        if self.out.protocol() < protocol || (is_large && self.apart) {
             return Put::Stop(Stop::At(object));
         }
         if is_large {
