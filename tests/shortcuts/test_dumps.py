@@ -796,6 +796,73 @@ def test_many_frames():
         check(lambda: [Inline(number, text(number), Pair(number, text(number))) for number in range(6000)], [4], [way])
 
 
+@pytest.mark.parametrize("end", ["hook", "unpicklable", "large", "surrogate", "itself", "class that is not there"])
+@pytest.mark.parametrize("way", ["dump", "dump in C"])
+def test_what_stops_a_dump_after_many_frames(end, way):
+    def make():
+        many = [Inline(number, text(number)) for number in range(9000)]
+        if end == "hook":
+            # What was written before is asked for again.
+            return [many, WithState(many), many, Reduced(many[5].b, many[5].__dict__), many[7].b]
+        if end == "unpicklable":
+            return [many, lambda: 1]
+        if end == "large":
+            return [many, b"x" * 70_000, "y" * 70_000, many[3], bytearray(70_000), many[4]]
+        if end == "surrogate":
+            return [many, "\ud800", many[3]]
+        if end == "itself":
+            many.append((many, [many]))
+            loop = ([],)
+            loop[0].append(loop)
+            return [many, loop]
+        return [many, NotThere(), many[3]]
+    check(make, [2, 3, 4, 5], [way])
+
+
+class NotThere:
+    pass
+
+
+NotThere.__qualname__ = "Elsewhere"
+
+
+@pytest.mark.parametrize("fails_at", range(4))
+def test_a_file_in_c_that_fails(fails_at):
+    """Other than the interpreter's own, the error does not say which object was written when the frame was full."""
+    def dump(module):
+        chunks = []
+
+        class Failing(io.RawIOBase):
+            def writable(self):
+                return True
+
+            def write(self, data):
+                if len(chunks) == fails_at:
+                    raise OSError("no space is left")
+                chunks.append(bytes(data))
+                return len(data)
+        file = io.BufferedWriter(Failing(), 1)
+        try:
+            module.dump([Inline(number, text(number)) for number in range(9000)], file, 4)
+        except OSError as error:
+            return str(error), chunks
+        finally:
+            file.detach()
+    assert dump(ours) == dump(stock)
+
+
+@pytest.mark.slow
+def test_more_for_a_file_than_is_kept():
+    numbers = [number / 7 for number in range(1_000_000)] * 9
+    for obj in [numbers, Inline(1)], [Inline(number) for number in range(3_000_000)]:
+        written = []
+        for module in ours, stock:
+            chunks = []
+            module.dump(obj, types.SimpleNamespace(write=chunks.append), 4)
+            written.append([hash(chunk) for chunk in chunks])
+        assert written[0] == written[1]
+
+
 # 8: quirks
 
 @pytest.mark.parametrize("size", [0, 1, 2, 999, 1000, 1001, 1002, 1999, 2000, 2001, 3000])
