@@ -15,13 +15,17 @@ import pickle
 import pickletools
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 
 import halfsour
 import halfsour._pickle as ours
 
-GENERIC = os.environ.get("HALFSOUR_GENERIC") == "1"
+with_shortcuts = pytest.mark.skipif(
+    os.environ.get("HALFSOUR_GENERIC") == "1" or hasattr(sys, "gettotalrefcount")
+    or not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    reason="HALFSOUR_GENERIC=1 is set, or this build's layouts are unknown")
 
 
 class Plain:
@@ -102,9 +106,7 @@ def outcome(call):
         return type(error), str(error)
 
 
-@pytest.mark.skipif(GENERIC, reason="HALFSOUR_GENERIC=1 is set")
-@pytest.mark.skipif(hasattr(sys, "gettotalrefcount") or not getattr(sys, "_is_gil_enabled", lambda: True)(),
-                    reason="this build's layouts are unknown")
+@with_shortcuts
 def test_shortcuts_are_taken():
     """Else all of this would test nothing: an instance gets its attributes without a dict."""
     data = stock.dumps([plain(a=[1], b=[2]) for _ in range(3)], 5)
@@ -213,6 +215,24 @@ def test_frames_may_end_anywhere():
             expected = outcome(lambda: stock.dumps(stock.load(Slow(whole)), 4))
             for file in io.BytesIO(whole), Slow(whole):
                 assert outcome(lambda: stock.dumps(ours.load(file), 4)) == expected, length
+
+
+@with_shortcuts
+@pytest.mark.parametrize("make", [plain, slots])
+def test_the_end_of_a_frame_makes_no_state(make):
+    """Wherever among an instance's opcodes that is: it would take all dicts before it, too."""
+    rows = [make(a=number, b="text", c=1.5) for number in range(4000)]
+    size = len(stock.dumps(rows[3001:], 5)) - len(stock.dumps(rows[3002:], 5))
+    for padding in range(size):
+        data = stock.dumps([b"-" * padding, rows], 5)
+        assert data.count(b"\x95") > 1
+        ours.loads(data)
+        tracemalloc.start()
+        loaded = ours.loads(data)
+        now, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most - now < 64 * len(rows) / 4, padding
+        del loaded
 
 
 class SetLike(set):

@@ -78,6 +78,12 @@ impl Recall {
         self.elides = true;
     }
 
+    /// Whether this object was stored last.
+    #[inline(always)]
+    pub(crate) fn is_last(&self, object: &Object) -> bool {
+        self.entries.last() == Some(&object.address())
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> Option<Entry<'_>> {
         self.entries.get(index).map(|&entry| Recall::read(entry))

@@ -30,12 +30,14 @@ pub(super) struct Ahead {
     templates: Templates,
     /// States on the stack that are not made yet: each is right below a mark.
     pending: Vec<Pending>,
+    fresh: Option<Fresh>,
 }
 
 impl Ahead {
     /// Forgets the load. May run finalisers.
     pub(super) fn clear(&mut self) {
         self.pending.clear();
+        self.fresh = None;
         self.recall.clear();
     }
 }
@@ -47,6 +49,20 @@ struct Pending {
     /// its memo index
     index: usize,
     /// The dict is of slots; in the end a pair is made of None and it.
+    slots: bool,
+}
+
+/// The instance that was memoized last, if NEWOBJ has just made it: its state may be next. A frame may
+/// end before that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Fresh {
+    /// how many entries the memo had, with it
+    entries: usize,
+    /// where it is on the stack
+    place: usize,
+    /// It has a dict,
+    dict: bool,
+    /// or only slots: then its state is a pair of None and a dict.
     slots: bool,
 }
 
@@ -184,6 +200,7 @@ impl PyHeap<'_> {
     #[inline]
     pub(super) fn settle(&mut self, machine: &mut Machine<Obj>) -> PyResult<()> {
         self.ahead.plans.python_ran();
+        self.ahead.fresh = None;
         if !self.ahead.pending.is_empty() {
             let (stack, _) = machine.parts();
             while let Some(pending) = self.ahead.pending.pop() {
@@ -564,7 +581,14 @@ impl<'h> Stretch<'_, 'h> {
                     self.marks.push(self.fence);
                 }
                 b']' => push_new!(List::from_items([]).map(Own::into_obj), at + 1),
-                b'}' => push_new!(Dict::new().map(Own::into_obj), at + 1),
+                b'}' => {
+                    self.at = at + 1;
+                    if ok!(self.begin_state()) {
+                        at = self.at;
+                        continue;
+                    }
+                    push_new!(Dict::new().map(Own::into_obj), at + 1);
+                }
                 b')' => push!(Tuple::from_items([]).map(Own::into_obj), at + 1),
                 0x8f => push_new!(Set::new().map(Own::into_obj), at + 1),
                 0x85..=0x87 => {
@@ -772,13 +796,9 @@ impl<'h> Stretch<'_, 'h> {
             if let Some(at) = self.memo_opcode(at, index) {
                 self.heap.ahead.recall.push(&instance);
                 self.at = at;
-                if dict && self.bytes.get(at) == Some(&b'}') {
-                    self.begin_state(&instance, at + 1, false)?;
-                    return Ok(true);
-                }
-                if slots && self.bytes.get(at..at + 2) == Some(b"N}") {
-                    self.begin_state(&instance, at + 2, true)?;
-                    return Ok(true);
+                if dict || slots {
+                    let place = self.stack.len();
+                    self.heap.ahead.fresh = Some(Fresh { entries: index + 1, place, dict, slots });
                 }
             }
         }
@@ -786,27 +806,36 @@ impl<'h> Stretch<'_, 'h> {
         Ok(true)
     }
 
-    /// Pushes an instance, and its state if it is of a kind that is not made.
+    /// EMPTY_DICT that begins the state of a fresh instance, with what follows: nothing is made. False
+    /// if it is something else.
     #[inline(always)]
-    fn begin_state(&mut self, instance: &Obj, at: usize, slots: bool) -> PyResult<()> {
-        self.push(instance.clone())?;
+    fn begin_state(&mut self) -> PyResult<bool> {
+        let Some(fresh) = self.heap.ahead.fresh else { return Ok(false) };
         let index = self.heap.ahead.recall.len();
-        let Some(at) = self.memo_opcode(at, index) else { return Ok(()) };
+        if fresh.entries != index {
+            return Ok(false);
+        }
+        let (instance, slots) = match self.stack.get(fresh.place..) {
+            Some([instance]) if fresh.dict => (instance, false),
+            Some([instance, none]) if fresh.slots && none.is_none() => (instance, true),
+            _ => return Ok(false),
+        };
+        if !self.heap.ahead.recall.is_last(instance) {
+            return Ok(false);
+        }
+        let Some(at) = self.memo_opcode(self.at, index) else { return Ok(false) };
         if self.bytes.get(at) != Some(&b'(') {
-            return Ok(());
+            return Ok(false);
         }
         self.at = at + 1;
-        if slots {
-            self.push(Object::none().own())?;
-        }
         let place = self.stack.len();
-        self.push(Object::none().own())?;
         let what = if slots { Elided::SlotState } else { Elided::State };
         self.heap.ahead.recall.push_elided(what, instance);
         self.heap.ahead.pending.push(Pending { place, index, slots });
+        self.push(Object::none().own())?;
         self.fence = self.stack.len();
         self.marks.push(self.fence);
-        Ok(())
+        Ok(true)
     }
 
     /// SETITEMS on a state that is not made, and BUILD: puts the values where they belong. Makes the
