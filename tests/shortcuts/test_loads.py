@@ -22,8 +22,9 @@ import pytest
 import halfsour
 import halfsour._pickle as ours
 
+GENERIC = os.environ.get("HALFSOUR_GENERIC") == "1"
 with_shortcuts = pytest.mark.skipif(
-    os.environ.get("HALFSOUR_GENERIC") == "1" or hasattr(sys, "gettotalrefcount")
+    GENERIC or hasattr(sys, "gettotalrefcount")
     or not getattr(sys, "_is_gil_enabled", lambda: True)(),
     reason="HALFSOUR_GENERIC=1 is set, or this build's layouts are unknown")
 

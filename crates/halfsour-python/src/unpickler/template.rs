@@ -12,16 +12,14 @@ pub(super) enum Seen<'a> {
     Template(&'a Dict),
 }
 
-/// Dicts of this load and of earlier ones, by their first key and their length.
+/// Dicts of this load and of earlier ones, by their shape.
 pub(super) struct Templates {
     slots: Box<[Slot; SLOTS]>,
 }
 
 #[derive(Default)]
 struct Slot {
-    /// the first key: its ends and its length
-    first: u64,
-    length: usize,
+    shape: Shape,
     template: Option<Own<Dict>>,
     /// the load that saw it last
     load: u64,
@@ -38,28 +36,46 @@ impl Default for Templates {
     }
 }
 
-/// The slot for dicts with this first key and so many keys.
-#[inline(always)]
-fn place(first: &Object, length: usize) -> Option<(usize, u64)> {
-    let text = first.cast_exact::<Str>()?.ascii()?;
-    let (first, last) = (*text.first()?, *text.last()?);
-    let start = u64::from(first) | u64::from(last) << 8 | (text.len() as u64) << 16;
-    let mixed = (start ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Some(((mixed >> 58) as usize, start))
+/// What tells most sets of keys apart at once.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Shape {
+    /// of the first key and the last: the first byte, the last, and the length
+    ends: [u32; 2],
+    /// how many keys there are
+    length: usize,
+}
+
+impl Shape {
+    #[inline(always)]
+    fn new(first: &Object, last: &Object, length: usize) -> Option<Shape> {
+        let ends = |key: &Object| {
+            let text = key.cast_exact::<Str>()?.ascii()?;
+            let (first, last) = (*text.first()?, *text.last()?);
+            Some(u32::from(first) | u32::from(last) << 8 | (text.len() as u32) << 16)
+        };
+        Some(Shape { ends: [ends(first)?, ends(last)?], length })
+    }
+
+    #[inline(always)]
+    fn slot(self) -> usize {
+        let [first, last] = self.ends.map(u64::from);
+        let mixed = (first | last << 32) ^ self.length as u64;
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as usize
+    }
 }
 
 impl Templates {
     /// What was seen of the keys of these pairs.
     #[inline(always)]
     pub(super) fn find(&mut self, load: u64, pairs: &[[Obj; 2]]) -> Seen<'_> {
-        if !(2..=MOST).contains(&pairs.len()) {
+        let [[first, _], .., [last, _]] = pairs else { return Seen::Never };
+        let Some(shape) = Shape::new(first, last, pairs.len()).filter(|shape| shape.length <= MOST)
+        else {
             return Seen::Never;
-        }
-        let Some((place, first)) = place(&pairs[0][0], pairs.len()) else { return Seen::Never };
-        let slot = &mut self.slots[place];
-        if slot.first != first || slot.length != pairs.len() {
-            slot.first = first;
-            slot.length = pairs.len();
+        };
+        let slot = &mut self.slots[shape.slot()];
+        if slot.shape != shape {
+            slot.shape = shape;
             // Nothing but strings and None: no finaliser.
             slot.template = None;
             return Seen::Never;
@@ -81,9 +97,12 @@ impl Templates {
     #[cold]
     pub(super) fn add(&mut self, dict: &Dict) -> PyResult<()> {
         let entries = dict.entries();
-        let Some((first, _)) = entries.get(0) else { return Ok(()) };
-        if let Some((place, _)) = place(first, dict.len()) {
-            self.slots[place].template = dict.to_template()?;
+        let (Some((first, _)), Some((last, _))) = (entries.get(0), entries.get(dict.len() - 1))
+        else {
+            return Ok(());
+        };
+        if let Some(shape) = Shape::new(first, last, dict.len()) {
+            self.slots[shape.slot()].template = dict.to_template()?;
         }
         Ok(())
     }
