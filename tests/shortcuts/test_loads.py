@@ -236,6 +236,34 @@ def test_the_end_of_a_frame_makes_no_state(make):
         del loaded
 
 
+@pytest.mark.parametrize("make", [plain, slots])
+def test_states_that_begin_alike(make):
+    """What is read of a state as if it were like the others stays right when it turns out not to be."""
+    same = [make(a=number, b=f"text {number}", c=number / 3) for number in range(3)]
+    inner = [1]
+    odd = [make(a=1, b="x"), make(a=1, b="x", c=inner), make(a=inner, b="x", c=2), make(a=1, c=2, b=3),
+           make(b=1), make(a=same[0], b=same[1], c=(1, 2)), make(a=1 << 100, b=None, c=True), make(c="\udc80", a=b"b")]
+    if make is plain:
+        odd += [plain(a=1, b=2, c=3, d=4), plain(), plain(a=1, b=2, d=3)]
+        odd[0].me = odd[0]
+    for other in odd:
+        for position in range(len(same) + 1):
+            check([*same[:position], other, *same[position:], odd, same])
+    check([odd, same] * 2)
+    check([make(a=[number], b=number, c=0) for number in range(9)] + same)
+
+
+def test_fresh_instances_are_told_from_what_takes_their_place():
+    """A dict after NEWOBJ is a state only if the instance is on the stack still."""
+    start = b"\x80\x04(" + stock.dumps(Plain, 4)[2:-1].replace(b"\x95" + stock.dumps(Plain, 4)[3:11], b"")
+    for middle in b")\x81\x94\x85", b")\x81\x94\x850", b")\x81\x940", b")\x81\x942", b")\x81\x94N0", b")\x81\x94)":
+        for end in b"}\x94(\x8c\x01aK\x01ub", b"}\x94(\x8c\x01aK\x01u", b"N}\x94(\x8c\x01aK\x01u\x86\x94b":
+            for rest in b"l.", b"t.", b"h\x02h\x03l.":
+                data = start + middle + end + rest
+                expected = outcome(lambda: stock.dumps(stock.loads(data), 4))
+                assert outcome(lambda: stock.dumps(ours.loads(data), 4)) == expected, data
+
+
 class SetLike(set):
     def __init__(self, items=()):
         super().__init__(items)

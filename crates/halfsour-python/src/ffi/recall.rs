@@ -84,6 +84,12 @@ impl Recall {
         self.entries.last() == Some(&object.address())
     }
 
+    /// Whether this object is stored at an index.
+    #[inline(always)]
+    pub(crate) fn is_at(&self, index: usize, object: &Object) -> bool {
+        self.entries.get(index) == Some(&object.address())
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> Option<Entry<'_>> {
         self.entries.get(index).map(|&entry| Recall::read(entry))

@@ -45,6 +45,8 @@ pub(super) struct Names {
     places: Vec<u8>,
     /// Offsets of slots.
     offsets: Vec<usize>,
+    /// How many states of this load, one after the other, were not [flat](Names::may_be_flat).
+    not_flat: u8,
 }
 
 /// All plans that are kept, by class.
@@ -260,6 +262,18 @@ impl Names {
             && self.keys.iter().zip(pairs.as_chunks::<2>().0).all(|(key, [k, _])| key.is(k))
     }
 
+    /// Whether it is worth a try that the next state has these names too, and no containers.
+    #[inline(always)]
+    pub(super) fn may_be_flat(&self, load: u64) -> bool {
+        self.load == load && self.not_flat < 4
+    }
+
+    /// Notes whether that was so.
+    #[inline(always)]
+    pub(super) fn was_flat(&mut self, flat: bool) {
+        self.not_flat = if flat { 0 } else { self.not_flat + 1 };
+    }
+
     /// Learns the keys of the first state in a load. False if they are no names, or not the names of
     /// other states of the same load.
     pub(super) fn learn(&mut self, load: u64, pairs: &[Obj]) -> bool {
@@ -283,6 +297,7 @@ impl Names {
         }
         self.keys = keys().cloned().collect();
         self.load = load;
+        self.not_flat = 0;
         true
     }
 

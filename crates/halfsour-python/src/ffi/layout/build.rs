@@ -63,6 +63,22 @@ impl Tuple {
     }
 }
 
+/// Moves what is on a stack, from `start` on, each object to `f`.
+#[inline(always)]
+pub(crate) fn move_items(stack: &mut Vec<Obj>, start: usize, mut f: impl FnMut(Obj)) {
+    let items = stack.get(start..).unwrap_or_default().as_ptr_range();
+    // SAFETY: what was on the stack from `start` on is there no more, and is read once.
+    unsafe {
+        stack.set_len(start.min(stack.len()));
+        let mut next = items.start;
+        while next < items.end {
+            let item = next.read();
+            next = next.add(1);
+            f(item);
+        }
+    }
+}
+
 /// Moves keys and values from a stack, from `start` on, each pair to `f`.
 #[inline(always)]
 pub(crate) fn move_pairs(stack: &mut Vec<Obj>, start: usize, mut f: impl FnMut(Obj, Obj)) {

@@ -15,7 +15,7 @@ mod dict;
 mod instance;
 mod scalar;
 
-pub(crate) use build::{is_same_text, move_pairs};
+pub(crate) use build::{is_same_text, move_items, move_pairs};
 pub(crate) use dict::{Entries, Named, Values};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
 pub(crate) use scalar::{DIGIT, ascii, digit};

@@ -1,0 +1,171 @@
+//! Objects that hold no others, and those that the memo has: most of what most pickles are made of.
+
+use super::LARGE;
+use crate::ffi::error::no_memory;
+use crate::ffi::recall::{Entry, Recall};
+use crate::ffi::{Float, Int, Obj, Object, PyResult, Str};
+use halfsour::Memo;
+use std::cell::RefCell;
+
+/// The opcodes that [`Leaves::next`] knows.
+macro_rules! leaf {
+    () => {
+        b'K' | b'M' | b'J' | 0x8a | b'G' | b'N' | 0x88 | 0x89 | 0x8c | b'X' | b'h' | b'j'
+    };
+}
+pub(super) use leaf;
+
+pub(super) struct Leaves<'a> {
+    pub(super) bytes: &'a [u8],
+    /// The memo, if nobody can see it,
+    pub(super) recall: Option<&'a mut Recall>,
+    /// or the Unpickler's own.
+    pub(super) memo: &'a RefCell<Memo<Obj>>,
+}
+
+impl Leaves<'_> {
+    /// Pushes all leaves in a row, as long as they begin before `limit`. Returns where the next opcode
+    /// is, and whether that one failed.
+    #[inline(never)]
+    pub(super) fn push_all(
+        &mut self,
+        stack: &mut Vec<Obj>,
+        mut at: usize,
+        limit: usize,
+    ) -> (usize, PyResult<()>) {
+        while at < limit {
+            match self.next(at) {
+                Ok(Some((leaf, end))) => {
+                    if stack.len() == stack.capacity() && stack.try_reserve(1).is_err() {
+                        return (at, Err(no_memory()));
+                    }
+                    stack.push(leaf);
+                    at = end;
+                }
+                Ok(None) => break,
+                Err(raised) => return (at, Err(raised)),
+            }
+        }
+        (at, Ok(()))
+    }
+
+    /// The leaf whose opcode is at `at`, memoized if it is to be, and where the next opcode is. None
+    /// if there is something else, or a fault.
+    #[inline(always)]
+    pub(super) fn next(&mut self, at: usize) -> PyResult<Option<(Obj, usize)>> {
+        let bytes = self.bytes;
+        macro_rules! argument {
+            ($count:literal) => {
+                match bytes.get(at + 1..).and_then(<[u8]>::first_chunk::<$count>) {
+                    Some(argument) => *argument,
+                    None => return Ok(None),
+                }
+            };
+        }
+        macro_rules! slice {
+            ($start:expr, $length:expr) => {
+                match bytes.get($start..).and_then(|rest| rest.get(..$length)) {
+                    Some(slice) => slice,
+                    None => return Ok(None),
+                }
+            };
+        }
+        let Some(&opcode) = bytes.get(at) else { return Ok(None) };
+        Ok(Some(match opcode {
+            b'K' => {
+                let [value] = argument!(1);
+                (Int::from_i32(value.into())?, at + 2)
+            }
+            b'M' => (Int::from_i32(u16::from_le_bytes(argument!(2)).into())?, at + 3),
+            b'J' => (Int::from_i32(i32::from_le_bytes(argument!(4)))?, at + 5),
+            0x8a => {
+                let [length] = argument!(1);
+                let digits = slice!(at + 2, usize::from(length));
+                let value = match small(digits) {
+                    Some(value) => Int::new(value),
+                    None => Int::from_le_bytes(digits),
+                };
+                (value?, at + 2 + digits.len())
+            }
+            b'G' => (Float::new(f64::from_be_bytes(argument!(8)))?, at + 9),
+            b'N' => (Object::none().own(), at + 1),
+            0x88 | 0x89 => (Object::bool(opcode == 0x88).own(), at + 1),
+            0x8c => {
+                let [length] = argument!(1);
+                let text = slice!(at + 2, usize::from(length));
+                self.text(text, at + 2 + text.len())?
+            }
+            b'X' => {
+                let length = u32::from_le_bytes(argument!(4)) as usize;
+                if length >= LARGE {
+                    return Ok(None);
+                }
+                self.text(slice!(at + 5, length), at + 5 + length)?
+            }
+            b'h' => {
+                let [index] = argument!(1);
+                match self.recall(index.into()) {
+                    Some(object) => (object, at + 2),
+                    None => return Ok(None),
+                }
+            }
+            b'j' => match self.recall(u32::from_le_bytes(argument!(4)) as usize) {
+                Some(object) => (object, at + 5),
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The memo index that a BINGET or LONG_BINGET at `at` names, and where it ends.
+    #[inline(always)]
+    pub(super) fn reference(&self, at: usize) -> Option<(usize, usize)> {
+        match *self.bytes.get(at..)? {
+            [b'h', index, ..] => Some((index.into(), at + 2)),
+            [b'j', a, b, c, d, ..] => Some((u32::from_le_bytes([a, b, c, d]) as usize, at + 5)),
+            _ => None,
+        }
+    }
+
+    /// Whether this object is what the memo has for a BINGET at `at`; if so, where that ends.
+    #[inline(always)]
+    pub(super) fn is_reference(&self, at: usize, object: &Object) -> Option<usize> {
+        let (index, end) = self.reference(at)?;
+        self.recall.as_ref().is_some_and(|recall| recall.is_at(index, object)).then_some(end)
+    }
+
+    #[inline(always)]
+    fn text(&mut self, text: &[u8], end: usize) -> PyResult<(Obj, usize)> {
+        let text = Str::from_pickled(text)?;
+        if self.bytes.get(end) == Some(&0x94)
+            && let Some(recall) = &mut self.recall
+        {
+            recall.push(&text);
+            return Ok((text, end + 1));
+        }
+        Ok((text, end))
+    }
+
+    #[inline(always)]
+    fn recall(&mut self, index: usize) -> Option<Obj> {
+        match &self.recall {
+            Some(recall) => match recall.get(index) {
+                Some(Entry::Object(object)) => Some(object.own()),
+                _ => None,
+            },
+            None => self.memo.borrow_mut().get(index).cloned(),
+        }
+    }
+}
+
+/// A number of at most eight bytes.
+#[inline(always)]
+fn small(bytes: &[u8]) -> Option<i64> {
+    if bytes.is_empty() {
+        return Some(0);
+    }
+    let mut padded = [0; 8];
+    padded.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    let unused = 64 - 8 * bytes.len();
+    Some(i64::from_le_bytes(padded) << unused >> unused)
+}

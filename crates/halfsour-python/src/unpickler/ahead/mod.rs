@@ -1,0 +1,280 @@
+//! The hot path of loads: opcodes that are executed ahead of the machine.
+//!
+//! The machine can do all of this by itself, and does where `HALFSOUR_GENERIC=1` is set or an
+//! interpreter's layouts are unknown. Here are only the opcodes by which most pickles say most, as far
+//! as they are well-formed and run no Python; whatever else comes, an error too, is left to the
+//! machine. That gives three liberties. The memo borrows ([`Recall`]). The collector pauses
+//! ([`Pause`]). And what the pickle makes only to take it apart again is not made: the state of an
+//! instance, the items of a namedtuple, the bytes of a datetime; their memo entries say what they
+//! would have been made from ([`Elided`]). Before Python can run, [`PyHeap::settle`] makes good.
+
+mod instance;
+mod leaves;
+mod stretch;
+
+use super::heap::PyHeap;
+use super::plan::{Plans, values_of};
+use super::source::{Fault, Payload};
+use super::template::Templates;
+use crate::ffi::collector::Pause;
+use crate::ffi::datetime::Kind;
+use crate::ffi::error::{check_signals, is_interrupted};
+use crate::ffi::recall::{Elided, Entry, Recall};
+use crate::ffi::{Bytes, Dict, Obj, Object, PyResult, Raised, Tuple};
+use halfsour::{Heap, Machine, Reader};
+use instance::{Fresh, Pending};
+use leaves::Leaves;
+use stretch::{HANDLED, LARGE, Next, Stretch};
+
+/// What a load works with by itself, kept from one to the next.
+#[derive(Default)]
+pub(super) struct Ahead {
+    pub(super) recall: Recall,
+    pub(super) plans: Plans,
+    templates: Templates,
+    /// States on the stack that are not made yet: each is right below a mark.
+    pending: Vec<Pending>,
+    fresh: Option<Fresh>,
+}
+
+impl Ahead {
+    /// Forgets the load. May run finalisers.
+    pub(super) fn clear(&mut self) {
+        self.pending.clear();
+        self.fresh = None;
+        self.recall.clear();
+    }
+}
+
+impl PyHeap<'_> {
+    /// Executes opcodes until there is one for the machine. True if [`settle`](PyHeap::settle) was
+    /// not called, since only FRAME or STOP may come next.
+    pub(super) fn ahead<S: Payload>(
+        &mut self,
+        machine: &mut Machine<Obj>,
+        reader: &mut Reader<S>,
+    ) -> Result<bool, Fault> {
+        if std::mem::take(&mut self.signals_are_due) {
+            self.settle(machine)?;
+            check_signals()?;
+        }
+        loop {
+            let bytes = reader.ahead();
+            match bytes.first() {
+                Some(&opcode) if HANDLED[usize::from(opcode)] => {}
+                None | Some(0x95 | b'.') => return Ok(self.read_on::<S>()),
+                _ => {
+                    self.settle(machine)?;
+                    if self.call(machine, reader)? {
+                        continue;
+                    }
+                    return Ok(false);
+                }
+            }
+            let (stack, marks) = machine.parts();
+            let pause = Pause::begin();
+            let mut stretch = Stretch {
+                heap: self,
+                bytes,
+                at: 0,
+                fence: marks.last().copied().unwrap_or(0),
+                stack,
+                marks,
+            };
+            let next = stretch.run();
+            let used = stretch.at;
+            drop(pause);
+            reader.consume(used);
+            match next? {
+                Next::Quiet => return Ok(self.read_on::<S>()),
+                Next::End => {}
+                Next::Machine => {
+                    self.settle(machine)?;
+                    if !self.call(machine, reader)? {
+                        return Ok(false);
+                    }
+                }
+                Next::Signals => {
+                    if self.signals.are_due() && is_interrupted() {
+                        self.settle(machine)?;
+                        check_signals()?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Leaves in these bytes.
+    #[inline(always)]
+    fn leaves<'l>(&'l mut self, bytes: &'l [u8]) -> Leaves<'l> {
+        let recall = self.recalls.then_some(&mut self.ahead.recall);
+        Leaves { bytes, recall, memo: &self.unpickler.memo }
+    }
+
+    /// Before the source is read that runs Python for it: then nothing may be borrowed. What was
+    /// elided stays so, since nobody can see it. True, for `ahead`.
+    #[inline(always)]
+    fn read_on<S: Payload>(&mut self) -> bool {
+        if S::RUNS_PYTHON {
+            self.ahead.plans.python_ran();
+            self.ahead.recall.own();
+        }
+        true
+    }
+
+    /// Executes an opcode that may run Python, if it is one of the most frequent; after `settle`.
+    #[inline]
+    fn call<S: Payload>(
+        &mut self,
+        machine: &mut Machine<Obj>,
+        reader: &mut Reader<S>,
+    ) -> Result<bool, Fault> {
+        let Some(&opcode) = reader.ahead().first() else { return Ok(false) };
+        let operands = match opcode {
+            b'R' | b'b' | 0x81 => 2,
+            b'Q' => 1,
+            _ => return Ok(false),
+        };
+        let (stack, marks) = machine.parts();
+        if stack.len() < marks.last().copied().unwrap_or(0) + operands {
+            return Ok(false);
+        }
+        reader.consume(1);
+        let Some(top) = stack.pop() else { return Ok(false) };
+        let made = match opcode {
+            b'b' => {
+                let Some(instance) = stack.last().cloned() else { return Ok(false) };
+                self.give_state(&instance, top)?;
+                return Ok(true);
+            }
+            b'Q' => {
+                Heap::<S>::persistent_ready(self)?;
+                Heap::<S>::persistent_load(self, top)?
+            }
+            _ => {
+                let Some(called) = stack.pop() else { return Ok(false) };
+                if opcode == b'R' {
+                    Heap::<S>::reduce(self, called, top)?
+                } else {
+                    Heap::<S>::newobj(self, called, top)?
+                }
+            }
+        };
+        machine.parts().0.push(made);
+        Ok(true)
+    }
+
+    /// Before anything but this module runs: makes what was elided and might change, and owns what
+    /// was borrowed.
+    #[inline]
+    pub(super) fn settle(&mut self, machine: &mut Machine<Obj>) -> PyResult<()> {
+        self.ahead.plans.python_ran();
+        self.ahead.fresh = None;
+        if !self.ahead.pending.is_empty() {
+            let (stack, _) = machine.parts();
+            while let Some(pending) = self.ahead.pending.pop() {
+                self.make_pending(stack, &pending)?;
+            }
+        }
+        if !self.ahead.recall.unsettled().is_empty() {
+            self.settle_memo()?;
+        }
+        Ok(())
+    }
+
+    fn settle_memo(&mut self) -> PyResult<()> {
+        let unsettled =
+            if self.ahead.recall.elides() { self.ahead.recall.unsettled() } else { 0..0 };
+        for index in unsettled {
+            if let Some(Entry::Elided(Elided::State | Elided::SlotState | Elided::SlotPair, _)) =
+                self.ahead.recall.get(index)
+            {
+                self.make_elided(index)?;
+            }
+        }
+        self.ahead.recall.settled();
+        Ok(())
+    }
+
+    /// The machine wants the memo: from here on it is the Unpickler's own.
+    #[cold]
+    pub(super) fn hand_memo_over(&mut self) {
+        if !std::mem::take(&mut self.recalls) {
+            return;
+        }
+        for index in 0..self.ahead.recall.len() {
+            if matches!(self.ahead.recall.get(index), Some(Entry::Elided(..))) {
+                // Without memory for this there is none for the rest either.
+                drop(self.make_elided(index));
+            }
+        }
+        let mut memo = self.unpickler.memo.borrow_mut();
+        for (index, object) in self.ahead.recall.take().into_iter().enumerate() {
+            drop(memo.put(index, object));
+        }
+    }
+
+    /// Makes the empty dict that is on the stack in name only.
+    #[cold]
+    fn make_pending(&mut self, stack: &mut [Obj], pending: &Pending) -> PyResult<()> {
+        let dict = Dict::new()?.into_obj();
+        if let Some(place) = stack.get_mut(pending.place) {
+            *place = dict.clone();
+        }
+        self.ahead.recall.replace(pending.index, dict);
+        Ok(())
+    }
+
+    /// Makes what a memo entry stands for.
+    #[cold]
+    fn make_elided(&mut self, index: usize) -> PyResult<Obj> {
+        let (what, source) = match self.ahead.recall.get(index) {
+            Some(Entry::Elided(what, source)) => (what, source.own()),
+            Some(Entry::Object(object)) => return Ok(object.own()),
+            None => return Err(Raised),
+        };
+        let made = match what {
+            Elided::State | Elided::SlotState => {
+                let Ahead { plans, .. } = &mut *self.ahead;
+                let number = plans.find(self.state, source.type_of());
+                let plan = plans.get(number);
+                let dict = Dict::new()?;
+                if what == Elided::State {
+                    let values = plan.dict.map_or_else(Vec::new, |place| values_of(&source, place));
+                    for (key, value) in plan.attributes.keys().iter().zip(values) {
+                        dict.set(key, &value)?;
+                    }
+                } else {
+                    let names = &plan.slot_names;
+                    for (key, offset) in names.keys().iter().zip(names.offsets()) {
+                        if let Some(value) = source.slot(*offset) {
+                            dict.set(key, value)?;
+                        }
+                    }
+                }
+                dict.into_obj()
+            }
+            Elided::SlotPair => {
+                let dict = self.make_elided(index - 1)?;
+                Tuple::from_items([Object::none().own(), dict])?.into_obj()
+            }
+            Elided::Items => {
+                let items = source.cast::<Tuple>().map_or(&[][..], Tuple::items);
+                let items: Vec<Obj> = items.iter().map(|item| item.own()).collect();
+                Tuple::from_items(items)?.into_obj()
+            }
+            Elided::Packed => {
+                let parts = Kind::of(source.type_of()).and_then(|kind| kind.parts(&source, 5));
+                match parts {
+                    Some(crate::ffi::datetime::Parts::Packed(bytes, length)) => {
+                        Bytes::new(&bytes[..length])?.into_obj()
+                    }
+                    _ => return Err(Raised),
+                }
+            }
+            Elided::PackedArgs => Tuple::from_items([self.make_elided(index - 1)?])?.into_obj(),
+        };
+        self.ahead.recall.replace(index, made.clone());
+        Ok(made)
+    }
+}
