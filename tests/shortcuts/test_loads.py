@@ -264,6 +264,59 @@ def test_fresh_instances_are_told_from_what_takes_their_place():
                 assert outcome(lambda: stock.dumps(ours.loads(data), 4)) == expected, data
 
 
+def test_records_that_begin_alike():
+    """What is read of a dict as if it were like the others stays right when it turns out not to be."""
+    def records(count):
+        for number in range(count):
+            record = {"id": number, "name": f"name {number}", "score": number / 3}
+            if number % 2:
+                record["group"] = None
+            if number % 3:
+                record["active"] = True
+            yield record
+
+    inner, other = [1], {"id": 1, "name": 2}
+    odd = [{"id": 1}, {"id": 1, "name": inner, "score": 2}, {"id": other, "name": other, "score": 3}, {},
+           {"id": 1, "score": 2, "name": 3}, {"id": 1, "name": 2, "score": 3, "more": 4}, {"name": 1, "id": 2},
+           {"id": 1, 2: 3}, {"id": 1, "name": 2, "score": 1 << 200}, {"id": "id", "name": "name", "score": "name"},
+           {"id": (1, 2), "name": b"x", "score": 1j}, {f"key {number}": number for number in range(70)}]
+    odd[0]["me"] = odd[0]
+    tail = {"id": 1, "name": 2, "score": 3}
+    tail["group"] = tail
+    for item in [*odd, tail]:
+        for position in range(8):
+            rows = list(records(9))
+            check([*rows, *rows[:position], item, *records(3), item, odd, *records(9)])
+    check([[record, record] for record in records(20)])
+    check([[dict(record, name=inner), dict(record)] for record in records(30)])
+
+
+def test_a_record_is_not_the_one_before():
+    """The table of one dict is copied for the next: neither may change the other."""
+    rows = ours.loads(stock.dumps([{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5} for _ in range(9)], 5))
+    rows[-1]["a"] = 7
+    del rows[-2]["b"]
+    rows[-3]["f"] = 8
+    rows[-4].clear()
+    rows[-5]["e"] = rows
+    assert rows[:4] == [{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}] * 4
+    assert rows[-3] == {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 8}
+    assert [*rows[-2]] == ["a", "c", "d", "e"]
+    assert rows[-1] == {"a": 7, "b": 2, "c": 3, "d": 4, "e": 5}
+    assert ours.loads(stock.dumps([{"a": 1, "b": 2, "c": 3}] * 2 + [{"a": 1, "b": 2, "c": 3}], 5))[2] == dict(a=1, b=2, c=3)
+
+
+def test_records_with_keys_that_come_twice():
+    """No dict makes such pickles."""
+    record = b"}\x94(h\x01K\x01h\x02K\x02h\x03K\x03u"
+    for odd in (b"}\x94(h\x01K\x01h\x02K\x02h\x02K\x03u", b"}\x94(h\x01K\x01h\x01K\x02h\x02K\x03u", b"}\x94(h\x01h\x01u",
+                b"}\x94(h\x01K\x01h\x02u", b"}\x94(h\x01K\x01h\x02K\x02h\x03K\x03t", b"}\x94(h\x01K\x01u0", b"}\x94(h\x01"):
+        first = b"}\x94(\x8c\x01a\x94K\x01\x8c\x01b\x94K\x02\x8c\x01c\x94K\x03u"
+        data = b"\x80\x04(" + first + record * 4 + odd + record * 2 + b"l."
+        expected = outcome(lambda: stock.dumps(stock.loads(data), 4))
+        assert outcome(lambda: stock.dumps(ours.loads(data), 4)) == expected, odd
+
+
 class SetLike(set):
     def __init__(self, items=()):
         super().__init__(items)

@@ -28,6 +28,8 @@ pub(crate) enum Elided {
     Packed,
     /// the bytes, in a tuple
     PackedArgs,
+    /// a dict whose items are being read
+    Dict,
 }
 
 /// What is found at an index.
@@ -90,6 +92,22 @@ impl Recall {
         self.entries.get(index) == Some(&object.address())
     }
 
+    /// The object at an index, if it is made.
+    #[inline(always)]
+    pub(crate) fn object(&self, index: usize) -> Option<&Object> {
+        match self.get(index) {
+            Some(Entry::Object(object)) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// Stores the dict at an index at which it was elided, since the last [`own`](Recall::own).
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, index: usize, dict: &Object) {
+        debug_assert!(index >= self.owned, "else the entry would have to own the dict");
+        self.entries[index] = dict.address();
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> Option<Entry<'_>> {
         self.entries.get(index).map(|&entry| Recall::read(entry))
@@ -107,7 +125,8 @@ impl Recall {
             3 => Entry::Elided(Elided::SlotPair, object),
             4 => Entry::Elided(Elided::Items, object),
             5 => Entry::Elided(Elided::Packed, object),
-            _ => Entry::Elided(Elided::PackedArgs, object),
+            6 => Entry::Elided(Elided::PackedArgs, object),
+            _ => Entry::Elided(Elided::Dict, object),
         }
     }
 

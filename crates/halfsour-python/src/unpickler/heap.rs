@@ -214,7 +214,7 @@ impl<S: Payload> Heap<S> for PyHeap<'_> {
     }
 
     fn settle(&mut self, machine: &mut Machine<Obj>) -> Done {
-        Ok(PyHeap::settle(self, machine)?)
+        Ok(PyHeap::settle(self, machine.parts().0)?)
     }
 
     fn memo_index(&mut self, line: &[u8]) -> Result<i64, Fault> {

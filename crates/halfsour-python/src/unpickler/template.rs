@@ -9,7 +9,8 @@ use crate::ffi::{Dict, Obj, Object, Own, PyResult, Str};
 pub(super) enum Seen<'a> {
     Never,
     Again,
-    Template(&'a Dict),
+    /// And whether it has these very keys.
+    Template(&'a Dict, bool),
 }
 
 /// Dicts of this load and of earlier ones, by their shape.
@@ -82,11 +83,10 @@ impl Templates {
         }
         match &slot.template {
             Some(template) if template.has_keys(pairs.iter().map(|[key, _]| key)) => {
-                if std::mem::replace(&mut slot.load, load) == load {
-                    // More dicts of this load will have these very keys.
-                    template.take_keys(pairs.iter().map(|[key, _]| key));
-                }
-                Seen::Template(template)
+                let again = std::mem::replace(&mut slot.load, load) == load;
+                // More dicts of this load will have these very keys.
+                let same = again && template.take_keys(pairs.iter().map(|[key, _]| key));
+                Seen::Template(template, same)
             }
             Some(_) => Seen::Never,
             None => Seen::Again,

@@ -112,15 +112,27 @@ impl BlankItems<'_> {
         if self.left == 0 {
             return;
         }
-        self.left -= 1;
         // SAFETY: entries are key and value. The key takes the place of an equal one, whose hash it
-        // has; the value that of None. A live object may take part in cycles if its type says so, but
-        // for tuples that are known not to.
+        // has.
         unsafe {
             let ptr = key.into_ptr();
             let old = self.next.replace(ptr);
             super::scalar::share_hash(ptr, old);
             c::Py_DECREF(old);
+        }
+        self.set_value(value);
+    }
+
+    /// Sets the next item's value, where the key is the right one already.
+    #[inline(always)]
+    pub(crate) fn set_value(&mut self, value: Obj) {
+        if self.left == 0 {
+            return;
+        }
+        self.left -= 1;
+        // SAFETY: entries are key and value; the value takes the place of None. A live object may take
+        // part in cycles if its type says so, but for tuples that are known not to.
+        unsafe {
             let ptr = value.into_ptr();
             self.next.add(1).write(ptr);
             self.next = self.next.add(2);
@@ -153,8 +165,7 @@ impl Dict {
         if !is_plain(self) {
             return Ok(None);
         }
-        // SAFETY: a live dict; the result is a dict, owned, or NULL with an exception.
-        let copy: Own<Dict> = unsafe { Own::from_owned(c::PyDict_Copy(self.as_ptr()))? };
+        let copy = self.copy()?;
         let keys: Vec<Obj> = {
             let entries = copy.entries();
             (0..entries.slots())
@@ -179,16 +190,18 @@ impl Dict {
             })
     }
 
-    /// Puts equal keys in the place of a template's own.
+    /// Puts equal keys in the place of a template's own. True if it has had them already.
     #[inline]
-    pub(crate) fn take_keys<'k>(&self, keys: impl Iterator<Item = &'k Obj>) {
-        let Entries::Named(entries) = self.entries() else { return };
+    pub(crate) fn take_keys<'k>(&self, keys: impl Iterator<Item = &'k Obj>) -> bool {
+        let Entries::Named(entries) = self.entries() else { return false };
+        let mut same = true;
         let mut place = entries.as_ptr().cast_mut().cast::<*mut c::PyObject>();
         for key in keys.take(entries.len()) {
             // SAFETY: the entries of a table of our own: the key takes the place of an equal one,
             // whose hash it gets.
             unsafe {
                 if *place != key.as_ptr() {
+                    same = false;
                     let old = place.replace(key.clone().into_ptr());
                     super::scalar::share_hash(key.as_ptr(), old);
                     c::Py_DECREF(old);
@@ -196,13 +209,19 @@ impl Dict {
                 place = place.add(2);
             }
         }
+        same
+    }
+
+    #[inline(always)]
+    pub(crate) fn copy(&self) -> PyResult<Own<Dict>> {
+        // SAFETY: a live dict; the result is a dict, owned, or NULL with an exception.
+        unsafe { Own::from_owned(c::PyDict_Copy(self.as_ptr())) }
     }
 
     /// Gives an empty dict the keys of a template, with None for all values.
     #[inline]
     pub(crate) fn adopt_keys(&self, template: &Dict) -> PyResult<()> {
-        // SAFETY: a live dict; the result is a dict, owned, or NULL with an exception.
-        let copy: Own<Dict> = unsafe { Own::from_owned(c::PyDict_Copy(template.as_ptr()))? };
+        let copy = template.copy()?;
         let [this, other] =
             [self.as_ptr(), copy.as_ptr()].map(<*mut c::PyObject>::cast::<DictHead>);
         // SAFETY: two live dicts without values of their own change their tables.
@@ -213,7 +232,7 @@ impl Dict {
         Ok(())
     }
 
-    /// Where the items go, after [`Dict::adopt_keys`]. All of them are to be set.
+    /// Where the items of a template's copy go, or after [`Dict::adopt_keys`]. All of them are to be set.
     #[inline]
     pub(crate) fn blank_items(&self) -> BlankItems<'_> {
         let (next, left) = match self.entries() {

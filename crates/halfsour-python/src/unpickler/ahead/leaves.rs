@@ -137,13 +137,23 @@ impl Leaves<'_> {
     #[inline(always)]
     fn text(&mut self, text: &[u8], end: usize) -> PyResult<(Obj, usize)> {
         let text = Str::from_pickled(text)?;
-        if self.bytes.get(end) == Some(&0x94)
-            && let Some(recall) = &mut self.recall
-        {
-            recall.push(&text);
-            return Ok((text, end + 1));
+        let memoized = self.bytes.get(end) == Some(&0x94) && self.memoize(&text, None);
+        Ok((text, end + usize::from(memoized)))
+    }
+
+    /// Stores an object at the memo's next index, which may be said. False if the machine must do it.
+    #[inline(always)]
+    pub(super) fn memoize(&mut self, object: &Obj, index: Option<usize>) -> bool {
+        match &mut self.recall {
+            Some(recall) => {
+                let is_next = index.is_none_or(|index| index == recall.len());
+                if is_next {
+                    recall.push(object);
+                }
+                is_next
+            }
+            None => self.memo.borrow_mut().append(index, object),
         }
-        Ok((text, end))
     }
 
     #[inline(always)]

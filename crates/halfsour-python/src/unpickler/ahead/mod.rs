@@ -2,14 +2,15 @@
 //!
 //! The machine can do all of this by itself, and does where `HALFSOUR_GENERIC=1` is set or an
 //! interpreter's layouts are unknown. Here are only the opcodes by which most pickles say most, as far
-//! as they are well-formed and run no Python; whatever else comes, an error too, is left to the
-//! machine. That gives three liberties. The memo borrows ([`Recall`]). The collector pauses
+//! as they are well-formed, and most of them run no Python; whatever else comes, an error too, is left
+//! to the machine. That gives three liberties. The memo borrows ([`Recall`]). The collector pauses
 //! ([`Pause`]). And what the pickle makes only to take it apart again is not made: the state of an
 //! instance, the items of a namedtuple, the bytes of a datetime; their memo entries say what they
 //! would have been made from ([`Elided`]). Before Python can run, [`PyHeap::settle`] makes good.
 
 mod instance;
 mod leaves;
+mod rows;
 mod stretch;
 
 use super::heap::PyHeap;
@@ -21,9 +22,10 @@ use crate::ffi::datetime::Kind;
 use crate::ffi::error::{check_signals, is_interrupted};
 use crate::ffi::recall::{Elided, Entry, Recall};
 use crate::ffi::{Bytes, Dict, Obj, Object, PyResult, Raised, Tuple};
-use halfsour::{Heap, Machine, Reader};
+use halfsour::{Machine, Reader};
 use instance::{Fresh, Pending};
 use leaves::Leaves;
+use rows::Rows;
 use stretch::{HANDLED, LARGE, Next, Stretch};
 
 /// What a load works with by itself, kept from one to the next.
@@ -35,6 +37,7 @@ pub(super) struct Ahead {
     /// States on the stack that are not made yet: each is right below a mark.
     pending: Vec<Pending>,
     fresh: Option<Fresh>,
+    rows: Rows,
 }
 
 impl Ahead {
@@ -42,6 +45,7 @@ impl Ahead {
     pub(super) fn clear(&mut self) {
         self.pending.clear();
         self.fresh = None;
+        self.rows.clear();
         self.recall.clear();
     }
 }
@@ -55,7 +59,7 @@ impl PyHeap<'_> {
         reader: &mut Reader<S>,
     ) -> Result<bool, Fault> {
         if std::mem::take(&mut self.signals_are_due) {
-            self.settle(machine)?;
+            self.settle(machine.parts().0)?;
             check_signals()?;
         }
         loop {
@@ -64,15 +68,11 @@ impl PyHeap<'_> {
                 Some(&opcode) if HANDLED[usize::from(opcode)] => {}
                 None | Some(0x95 | b'.') => return Ok(self.read_on::<S>()),
                 _ => {
-                    self.settle(machine)?;
-                    if self.call(machine, reader)? {
-                        continue;
-                    }
+                    self.settle(machine.parts().0)?;
                     return Ok(false);
                 }
             }
             let (stack, marks) = machine.parts();
-            let pause = Pause::begin();
             let mut stretch = Stretch {
                 heap: self,
                 bytes,
@@ -80,23 +80,22 @@ impl PyHeap<'_> {
                 fence: marks.last().copied().unwrap_or(0),
                 stack,
                 marks,
+                pause: Some(Pause::begin()),
             };
             let next = stretch.run();
             let used = stretch.at;
-            drop(pause);
+            drop(stretch);
             reader.consume(used);
             match next? {
                 Next::Quiet => return Ok(self.read_on::<S>()),
                 Next::End => {}
                 Next::Machine => {
-                    self.settle(machine)?;
-                    if !self.call(machine, reader)? {
-                        return Ok(false);
-                    }
+                    self.settle(machine.parts().0)?;
+                    return Ok(false);
                 }
                 Next::Signals => {
                     if self.signals.are_due() && is_interrupted() {
-                        self.settle(machine)?;
+                        self.settle(machine.parts().0)?;
                         check_signals()?;
                     }
                 }
@@ -122,56 +121,13 @@ impl PyHeap<'_> {
         true
     }
 
-    /// Executes an opcode that may run Python, if it is one of the most frequent; after `settle`.
-    #[inline]
-    fn call<S: Payload>(
-        &mut self,
-        machine: &mut Machine<Obj>,
-        reader: &mut Reader<S>,
-    ) -> Result<bool, Fault> {
-        let Some(&opcode) = reader.ahead().first() else { return Ok(false) };
-        let operands = match opcode {
-            b'R' | b'b' | 0x81 => 2,
-            b'Q' => 1,
-            _ => return Ok(false),
-        };
-        let (stack, marks) = machine.parts();
-        if stack.len() < marks.last().copied().unwrap_or(0) + operands {
-            return Ok(false);
-        }
-        reader.consume(1);
-        let Some(top) = stack.pop() else { return Ok(false) };
-        let made = match opcode {
-            b'b' => {
-                let Some(instance) = stack.last().cloned() else { return Ok(false) };
-                self.give_state(&instance, top)?;
-                return Ok(true);
-            }
-            b'Q' => {
-                Heap::<S>::persistent_ready(self)?;
-                Heap::<S>::persistent_load(self, top)?
-            }
-            _ => {
-                let Some(called) = stack.pop() else { return Ok(false) };
-                if opcode == b'R' {
-                    Heap::<S>::reduce(self, called, top)?
-                } else {
-                    Heap::<S>::newobj(self, called, top)?
-                }
-            }
-        };
-        machine.parts().0.push(made);
-        Ok(true)
-    }
-
     /// Before anything but this module runs: makes what was elided and might change, and owns what
     /// was borrowed.
     #[inline]
-    pub(super) fn settle(&mut self, machine: &mut Machine<Obj>) -> PyResult<()> {
+    pub(super) fn settle(&mut self, stack: &mut [Obj]) -> PyResult<()> {
         self.ahead.plans.python_ran();
         self.ahead.fresh = None;
         if !self.ahead.pending.is_empty() {
-            let (stack, _) = machine.parts();
             while let Some(pending) = self.ahead.pending.pop() {
                 self.make_pending(stack, &pending)?;
             }
@@ -254,6 +210,8 @@ impl PyHeap<'_> {
                 }
                 dict.into_obj()
             }
+            // It is made as soon as it is clear which one it is.
+            Elided::Dict => return Err(Raised),
             Elided::SlotPair => {
                 let dict = self.make_elided(index - 1)?;
                 Tuple::from_items([Object::none().own(), dict])?.into_obj()

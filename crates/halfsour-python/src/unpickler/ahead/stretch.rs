@@ -2,12 +2,14 @@
 
 use super::leaves::leaf;
 use super::{Ahead, PyHeap};
+use crate::ffi::collector::Pause;
 use crate::ffi::error::no_memory;
 use crate::ffi::layout::move_pairs;
 use crate::ffi::recall::{Elided, Entry};
 use crate::ffi::{Bytes, Dict, List, Obj, Object, Own, PyResult, Raised, Set, Tuple, Type};
-use crate::unpickler::source::Fault;
+use crate::unpickler::source::{Fault, Memory};
 use crate::unpickler::template::Seen;
+use halfsour::Heap;
 
 /// Why a stretch of opcodes ended.
 pub(super) enum Next {
@@ -24,13 +26,16 @@ pub(super) enum Next {
 /// After how many bytes the clock is looked at.
 const BUDGET: usize = 1 << 15;
 
+/// So few keys are put into a dict faster than a table is copied.
+const FEW: usize = 4;
+
 /// Objects of so many bytes are left to the machine, which reads them more carefully.
 pub(super) const LARGE: usize = 1 << 14;
 
 /// Which opcodes are executed here.
 pub(super) static HANDLED: [bool; 256] = {
     let mut handled = [false; 256];
-    let opcodes = b"\x80NKMJG\x88\x89\x8a\x8cXCB])}\x8f(\x94qrhj\x85\x86\x87taesu\x90\x91\x81";
+    let opcodes = b"\x80NKMJG\x88\x89\x8a\x8cXCB])}\x8f(\x94qrhj\x85\x86\x87taesu\x90\x91\x81RbQ";
     let mut i = 0;
     while i < opcodes.len() {
         handled[opcodes[i] as usize] = true;
@@ -49,6 +54,8 @@ pub(super) struct Stretch<'s, 'h> {
     pub(super) marks: &'s mut Vec<usize>,
     /// the topmost mark, or 0
     pub(super) fence: usize,
+    /// None while Python runs.
+    pub(super) pause: Option<Pause>,
 }
 
 impl<'h> Stretch<'_, 'h> {
@@ -83,23 +90,14 @@ impl<'h> Stretch<'_, 'h> {
         let Some(top) = self.stack.last().filter(|_| self.stack.len() > self.fence) else {
             return false;
         };
-        if self.heap.recalls {
-            let recall = &mut self.heap.ahead.recall;
-            if index.is_some_and(|index| index != recall.len()) {
-                return false;
-            }
-            recall.push(top);
-            return true;
-        }
-        self.heap.unpickler.memo.borrow_mut().append(index, top)
+        self.heap.leaves(&[]).memoize(top, index)
     }
 
     /// Pushes a new object, and memoizes it if that comes next.
     #[inline(always)]
     fn push_new(&mut self, value: Obj, end: usize) -> PyResult<()> {
         self.at = end;
-        if self.bytes.get(end) == Some(&0x94) && self.heap.recalls {
-            self.heap.ahead.recall.push(&value);
+        if self.bytes.get(end) == Some(&0x94) && self.heap.leaves(&[]).memoize(&value, None) {
             self.at = end + 1;
         }
         self.push(value)
@@ -188,8 +186,7 @@ impl<'h> Stretch<'_, 'h> {
             ($value:expr, $end:expr) => {{
                 let value = ok!($value);
                 at = $end;
-                if recalls && bytes.get(at) == Some(&0x94) {
-                    self.heap.ahead.recall.push(&value);
+                if bytes.get(at) == Some(&0x94) && self.heap.leaves(bytes).memoize(&value, None) {
                     at += 1;
                 }
                 ok!(self.push(value));
@@ -211,14 +208,21 @@ impl<'h> Stretch<'_, 'h> {
                         continue;
                     }
                     let mut leaves = self.heap.leaves(bytes);
-                    let (end, result) = leaves.push_all(self.stack, at, limit);
-                    let unknown = end == at;
-                    at = end;
-                    ok!(result);
-                    if unknown {
+                    let Some((leaf, end)) = ok!(leaves.next(at)) else {
                         let (index, end) = some!(leaves.reference(at));
                         let value = some!(ok!(self.recall_elided(index)));
                         push!(Ok::<_, Raised>(value), end);
+                        continue;
+                    };
+                    at = end;
+                    // Where one is, there are often more.
+                    if matches!(bytes.get(at), Some(leaf!())) {
+                        self.stack.push(leaf);
+                        let (end, result) = leaves.push_all(self.stack, at, limit);
+                        at = end;
+                        ok!(result);
+                    } else {
+                        ok!(self.push(leaf));
                     }
                 }
                 b'q' => {
@@ -261,7 +265,7 @@ impl<'h> Stretch<'_, 'h> {
                 }
                 b']' => push_new!(List::from_items([]).map(Own::into_obj), at + 1),
                 b'}' => {
-                    if recalls && ok!(self.begin_state(at + 1)) {
+                    if recalls && (ok!(self.begin_state(at + 1)) || ok!(self.row(at + 1))) {
                         at = self.at;
                         continue;
                     }
@@ -343,7 +347,17 @@ impl<'h> Stretch<'_, 'h> {
                     push_new!(Ok::<_, Raised>(set), at + 1);
                 }
                 0x81 => {
-                    must!(ok!(self.new_object(at + 1)));
+                    if ok!(self.new_object(at + 1)) {
+                        at = self.at;
+                        continue;
+                    }
+                    self.at = at;
+                    must!(self.call(opcode)?);
+                    at = self.at;
+                }
+                b'R' | b'b' | b'Q' => {
+                    self.at = at;
+                    must!(self.call(opcode)?);
                     at = self.at;
                 }
                 0x80 if matches!(bytes.get(at + 1), Some(2..=5)) => {
@@ -355,6 +369,37 @@ impl<'h> Stretch<'_, 'h> {
                 _ => leave!(Next::Machine),
             }
         }
+    }
+
+    /// Executes an opcode that may run Python. False, and nothing is done, if it is not well-formed.
+    #[inline(never)]
+    fn call(&mut self, opcode: u8) -> Result<bool, Fault> {
+        let operands = if opcode == b'Q' { 1 } else { 2 };
+        if self.stack.len() < self.fence + operands {
+            return Ok(false);
+        }
+        self.at += 1;
+        self.pause = None;
+        self.heap.settle(self.stack)?;
+        let Some(top) = self.stack.pop() else { return Ok(false) };
+        if opcode == b'b' {
+            if let Some(instance) = self.stack.last().cloned() {
+                self.heap.give_state(&instance, top)?;
+            }
+        } else if opcode == b'Q' {
+            Heap::<Memory<'_>>::persistent_ready(self.heap)?;
+            let object = Heap::<Memory<'_>>::persistent_load(self.heap, top)?;
+            self.push_new(object, self.at)?;
+        } else if let Some(called) = self.stack.pop() {
+            let object = if opcode == b'R' {
+                Heap::<Memory<'_>>::reduce(self.heap, called, top)?
+            } else {
+                Heap::<Memory<'_>>::newobj(self.heap, called, top)?
+            };
+            self.push_new(object, self.at)?;
+        }
+        self.pause = Some(Pause::begin());
+        Ok(true)
     }
 
     /// What is below a mark, for the items above it.
@@ -390,21 +435,32 @@ impl<'h> Stretch<'_, 'h> {
         if dict.len() != 0 || !pairs.iter().all(|[key, _]| key.is_plain_key()) {
             return Ok(false);
         }
-        let load = self.heap.ahead.plans.load();
-        match self.heap.ahead.templates.find(load, pairs) {
-            Seen::Template(template) => {
-                dict.adopt_keys(template)?;
-                let mut items = dict.blank_items();
-                move_pairs(self.stack, start, |key, value| items.set(key, value));
-                return Ok(true);
+        let Ahead { plans, templates, rows, .. } = &mut *self.heap.ahead;
+        let few = pairs.len() <= FEW;
+        let seen = if few && !self.heap.recalls {
+            Seen::Never
+        } else {
+            templates.find(plans.load(), pairs)
+        };
+        let is_row = matches!(seen, Seen::Template(_, true)) && self.heap.recalls;
+        if let (Seen::Template(template, _), false) = (&seen, few) {
+            dict.adopt_keys(template)?;
+            let mut items = dict.blank_items();
+            move_pairs(self.stack, start, |key, value| items.set(key, value));
+            drop(items);
+            if is_row {
+                rows.add(dict)?;
             }
-            seen => {
-                for [key, value] in pairs {
-                    dict.set(key, value)?;
-                }
-                if matches!(seen, Seen::Again) && dict.len() == pairs.len() {
-                    self.heap.ahead.templates.add(dict)?;
-                }
+            return Ok(true);
+        }
+        for [key, value] in pairs {
+            dict.set(key, value)?;
+        }
+        if dict.len() == pairs.len() {
+            if is_row {
+                rows.add(dict)?;
+            } else if matches!(seen, Seen::Again) {
+                templates.add(dict)?;
             }
         }
         if dict.len() != pairs.len() {

@@ -1,0 +1,210 @@
+//! Records: dicts with the same few keys, again and again.
+//!
+//! Once such a dict was loaded, the references to its keys tell what dict comes next: only the values
+//! are made, and the dict is a copy of an earlier one's table. What keys may follow each other is a
+//! tree, since records of one kind often lack some of them.
+
+use super::leaves::Leaves;
+use super::stretch::Stretch;
+use super::{Ahead, PyHeap};
+use crate::ffi::error::no_memory;
+use crate::ffi::layout::move_items;
+use crate::ffi::recall::Elided;
+use crate::ffi::{Dict, Obj, Object, Own, PyResult};
+
+/// The keys of this load's records.
+pub(super) struct Rows {
+    nodes: Vec<Node>,
+    /// The nodes of first keys, plus one, by the key's address.
+    first: Box<[u32]>,
+}
+
+const FIRST: usize = 64;
+
+/// After so many, records with this first key are not looked for any more.
+const MOST_MISSES: u8 = 8;
+
+/// So many are kept.
+const MOST: usize = 1 << 10;
+
+/// A key that may come next.
+struct Node {
+    key: Obj,
+    /// The key before it.
+    before: Option<usize>,
+    /// Another key that may come in its place.
+    other: Option<usize>,
+    /// A key that may come after it.
+    after: Option<usize>,
+    /// A dict that ends with it, with all values None.
+    template: Option<Own<Dict>>,
+    /// How many dicts that began with it, one after the other, turned out to be something else.
+    misses: u8,
+}
+
+impl Default for Rows {
+    fn default() -> Rows {
+        Rows { nodes: Vec::new(), first: Box::new([0; FIRST]) }
+    }
+}
+
+impl Rows {
+    /// Forgets them all. No key and no template has a finaliser.
+    pub(super) fn clear(&mut self) {
+        if !self.nodes.is_empty() {
+            self.nodes.clear();
+            self.first.fill(0);
+        }
+    }
+
+    fn place(key: &Object) -> usize {
+        let address = key.address();
+        (address >> 4 ^ address >> 10) % FIRST
+    }
+
+    /// The node of a key that begins a dict.
+    #[inline(always)]
+    fn first(&self, key: &Object) -> Option<usize> {
+        let node = (self.first[Rows::place(key)] as usize).checked_sub(1)?;
+        let likely = |node: &Node| node.key.is(key) && node.misses < MOST_MISSES;
+        self.nodes.get(node).is_some_and(likely).then_some(node)
+    }
+
+    /// The node of the key that a BINGET at `at` refers to, after another.
+    #[inline(always)]
+    fn next(&self, node: usize, leaves: &Leaves<'_>, at: usize) -> Option<(usize, usize)> {
+        let mut next = self.nodes[node].after;
+        while let Some(node) = next {
+            if let Some(end) = leaves.is_reference(at, &self.nodes[node].key) {
+                return Some((node, end));
+            }
+            next = self.nodes[node].other;
+        }
+        None
+    }
+
+    /// The keys up to this one.
+    fn keys(&self, node: usize) -> Vec<Obj> {
+        let nodes = std::iter::successors(Some(node), |node| self.nodes[*node].before);
+        let mut keys: Vec<Obj> = nodes.map(|node| self.nodes[node].key.clone()).collect();
+        keys.reverse();
+        keys
+    }
+
+    /// Adds a dict that this load has now made.
+    #[cold]
+    pub(super) fn add(&mut self, dict: &Dict) -> PyResult<()> {
+        let entries = dict.entries();
+        if self.nodes.len() + entries.slots() > MOST {
+            return Ok(());
+        }
+        let mut at: Option<usize> = None;
+        for (key, _) in (0..entries.slots()).filter_map(|slot| entries.get(slot)) {
+            let known = match at {
+                None => (self.first[Rows::place(key)] as usize)
+                    .checked_sub(1)
+                    .filter(|node| self.nodes[*node].key.is(key)),
+                Some(node) => {
+                    std::iter::successors(self.nodes[node].after, |node| self.nodes[*node].other)
+                        .find(|node| self.nodes[*node].key.is(key))
+                }
+            };
+            let node = known.unwrap_or(self.nodes.len());
+            if known.is_none() {
+                let other = match at {
+                    None => {
+                        self.first[Rows::place(key)] = node as u32 + 1;
+                        None
+                    }
+                    Some(before) => self.nodes[before].after.replace(node),
+                };
+                let key = key.own();
+                self.nodes.push(Node {
+                    key,
+                    before: at,
+                    other,
+                    after: None,
+                    template: None,
+                    misses: 0,
+                });
+            }
+            at = Some(node);
+        }
+        if let Some(node) = at
+            && self.nodes[node].template.is_none()
+        {
+            self.nodes[node].template = dict.to_template()?;
+        }
+        Ok(())
+    }
+}
+
+impl Stretch<'_, '_> {
+    /// EMPTY_DICT, which ends at `at`, and the items of a record without containers. False, and
+    /// nothing is done, if something else comes. If that shows later, what came before is put on the
+    /// stack as usual.
+    #[inline(always)]
+    pub(super) fn row(&mut self, at: usize) -> PyResult<bool> {
+        let PyHeap { ahead, unpickler, .. } = &mut *self.heap;
+        let Ahead { recall, rows, .. } = &mut **ahead;
+        let index = recall.len();
+        let Some([0x94, b'(', b'h', key, ..]) = self.bytes.get(at..) else { return Ok(false) };
+        let Some(first) = recall.object((*key).into()).and_then(|key| rows.first(key)) else {
+            return Ok(false);
+        };
+        let mut node = first;
+        recall.push_elided(Elided::Dict, Object::none());
+        let start = self.stack.len();
+        let mut leaves = Leaves { bytes: self.bytes, recall: Some(recall), memo: &unpickler.memo };
+        // Where the opcode after the last item is, and where its value is.
+        let (mut at, mut value_at) = (at + 2, at + 4);
+        let template = loop {
+            let Some((value, end)) = leaves.next(value_at)? else { break None };
+            if self.stack.len() == self.stack.capacity() && self.stack.try_reserve(1).is_err() {
+                return Err(no_memory());
+            }
+            self.stack.push(value);
+            at = end;
+            if self.bytes.get(at) == Some(&b'u') {
+                break rows.nodes[node].template.as_ref();
+            }
+            let Some((next, end)) = rows.next(node, &leaves, at) else { break None };
+            node = next;
+            value_at = end;
+        };
+        let Some(template) = template else {
+            let mut keys = rows.keys(node);
+            keys.truncate(self.stack.len() - start);
+            rows.nodes[first].misses += 1;
+            self.at = at;
+            self.unread_row(index, start, keys)?;
+            return Ok(true);
+        };
+        let dict = template.copy()?;
+        rows.nodes[first].misses = 0;
+        let mut items = dict.blank_items();
+        move_items(self.stack, start, |value| items.set_value(value));
+        drop(items);
+        let dict = dict.into_obj();
+        self.heap.ahead.recall.fill(index, &dict);
+        self.push(dict)?;
+        self.at = at + 1;
+        Ok(true)
+    }
+
+    /// Makes an empty dict after all, and puts on the stack what belongs in it.
+    #[cold]
+    fn unread_row(&mut self, index: usize, start: usize, keys: Vec<Obj>) -> PyResult<()> {
+        let values: Vec<Obj> = self.stack.drain(start..).collect();
+        let dict = Dict::new()?.into_obj();
+        self.heap.ahead.recall.fill(index, &dict);
+        self.push(dict)?;
+        self.fence = self.stack.len();
+        self.marks.push(self.fence);
+        for (key, value) in keys.into_iter().zip(values) {
+            self.push(key)?;
+            self.push(value)?;
+        }
+        Ok(())
+    }
+}
