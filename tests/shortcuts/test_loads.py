@@ -306,6 +306,13 @@ def test_a_record_is_not_the_one_before():
     assert ours.loads(stock.dumps([{"a": 1, "b": 2, "c": 3}] * 2 + [{"a": 1, "b": 2, "c": 3}], 5))[2] == dict(a=1, b=2, c=3)
 
 
+def test_records_are_tracked_as_other_dicts_are():
+    shared = [1]
+    data = [{"a": number, "b": value, "c": 1, "d": 2, "e": 3} for value in (shared, "x", (1, 2)) for number in range(9)]
+    pickled = stock.dumps(data, 5)
+    assert [*map(gc.is_tracked, ours.loads(pickled))] == [*map(gc.is_tracked, stock.loads(pickled))]
+
+
 def test_records_with_keys_that_come_twice():
     """No dict makes such pickles."""
     record = b"}\x94(h\x01K\x01h\x02K\x02h\x03K\x03u"

@@ -176,6 +176,12 @@ impl Dict {
         for key in &keys {
             copy.set(key, Object::none())?;
         }
+        // Up to 3.13 a dict that can be in no cycle is not tracked, and neither are its copies.
+        #[cfg(not(Py_3_14))]
+        // SAFETY: a live dict.
+        unsafe {
+            c::PyObject_GC_UnTrack(copy.as_ptr().cast());
+        }
         Ok(Some(copy).filter(|copy| is_plain(copy)))
     }
 
