@@ -4,7 +4,9 @@ HALFSOUR_GENERIC=1 switches the shortcuts off; these tests must pass both ways.
 """
 
 import _pickle as stock
+import abc
 import collections
+import contextlib
 import copyreg
 import dataclasses
 import datetime
@@ -70,6 +72,43 @@ class PairBelow(Pair):
 class Colour(enum.Enum):
     RED = 1
     BLUE = "b"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 300
+
+
+class Access(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Mode(enum.IntFlag):
+    READ = 1
+    WRITE = 2
+
+
+class Label(enum.StrEnum):
+    FIRST = "first"
+
+
+class Held(enum.Enum):
+    """Values that need frames: containers, a member of another enum, one with a hook, one that holds its member."""
+
+    TUPLE = (1, ("two", [3]))
+    LIST = [1, "two"]
+    OTHER = Colour.RED
+    ITSELF = ["itself"]
+
+
+Held.ITSELF.value.append(Held.ITSELF)
+
+
+class Abstract(abc.ABC):
+    def __init__(self, *values):
+        for name, value in zip("abcdefgh", values):
+            setattr(self, name, value)
 
 
 class WithState:
@@ -212,6 +251,11 @@ SHAPES = {
     "namedtuple": lambda: Pair(text(1), [text(2)]),
     "namedtuple below": lambda: PairBelow(text(1), 2),
     "enum": lambda: Colour.BLUE,
+    "enums": lambda: [(Colour.RED, Level.HIGH, Level.LOW), {Level.HIGH: Colour.RED, Label.FIRST: Mode.READ}, Held.OTHER],
+    "flags": lambda: [Access.READ, Access.READ | Access.WRITE, Access(0), Mode.READ | Mode.WRITE, Mode(9), ~Mode.READ],
+    "enum with containers": lambda: [Held.TUPLE, Held.LIST, Held.LIST.value, Held.TUPLE.value, Held.TUPLE],
+    "enum that holds itself": lambda: [Held.ITSELF, Held.ITSELF.value],
+    "abstract base": lambda: Abstract(text(1), 2, [3]),
     "datetime": lambda: datetime.datetime(2026, 11, 24, 16, 16, 1, 5),
     "datetime with fold": lambda: datetime.datetime(2026, 11, 24, 16, fold=1),
     "datetime with zone": lambda: datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC),
@@ -1047,3 +1091,142 @@ def test_fast_mode_after_a_cycle():
                 pickler.dump(endless)
         calls.append(pickler.seen)
     assert calls[0] == calls[1]
+
+
+# Enums: what their `__reduce_ex__` returns is known as long as it is the one that `enum` has.
+
+class Named(enum.Enum):
+    ONE = "one"
+    TWO = ["two"]
+
+
+class OwnReduce(enum.Enum):
+    ONE = 1
+
+    def __reduce_ex__(self, protocol):
+        return OwnReduce, (self.value,)
+
+
+@contextlib.contextmanager
+def restored(holder, name):
+    """Has an attribute of a class or an instance as it was, after a test has changed it."""
+    before = vars(holder).get(name, restored)
+    try:
+        yield
+    finally:
+        if before is not restored:
+            setattr(holder, name, before)
+        elif name in vars(holder):
+            delattr(holder, name)
+
+
+@pytest.mark.parametrize("holder,name,value", [
+    (enum.Enum, "__reduce_ex__", lambda self, protocol: (getattr, (type(self), self.name))),
+    (enum.Enum, "__reduce_ex__", lambda self, protocol: (type(self), (self._value_,))),
+    (Named, "__reduce_ex__", lambda self, protocol: (list, ([self.name],))),
+    (Named, "_value_", property(lambda self: "another value")),
+    (Named, "_value_", "hidden by the instance"),
+    (Named, "__getattribute__", lambda self, name: "seen" if name == "_value_" else object.__getattribute__(self, name)),
+    (Named, "__getattr__", lambda self, name: 1),
+    (Named, "__name__", "__newobj__"),
+    (Named, "__name__", "not a __newobj_ex__"),
+    (Named, "__qualname__", "Colour"),
+    (Named, "__module__", "nowhere"),
+    (Named.ONE, "__reduce_ex__", lambda protocol: (list, ())),
+    (Named.ONE, "_value_", text(9)),
+    (Named.ONE, "__getstate__", lambda: None),
+    (enum.EnumMeta, "__reduce__", lambda cls: "Named"),
+    (enum.EnumMeta, "__module__", property(lambda cls: "nowhere")),
+    (enum.EnumMeta, "__getattribute__", lambda cls, name: type.__getattribute__(cls, name)),
+])
+def test_enums_that_are_not_as_usual(holder, name, value):
+    def make():
+        return [Named.ONE, (Named.TWO, Colour.RED), Named.ONE]
+
+    class Changes:
+        def __reduce__(self):
+            setattr(holder, name, value)
+            return list, ()
+
+    check(make, [2, 4, 5], ["dumps", "pickler"])
+    with restored(holder, name):
+        setattr(holder, name, value)
+        check(make, [2, 4, 5], ["dumps", "pickler", "table"])
+    check(make, [2, 4, 5], ["dumps", "pickler"])
+    found = []
+    for module in (stock, ours):
+        with restored(holder, name):
+            found.append(dumped(module, lambda: [*make(), Changes(), Label.FIRST, *make()], 4, "dumps"))
+            found.append(dumped(module, lambda: [Named.TWO, Changes(), Named.ONE], 4, "dumps"))
+    assert found[:2] == found[2:]
+
+
+def test_enums_without_a_value_or_with_a_hook():
+    Named.TWO.value.append(WithState(text(1)))
+    try:
+        check(lambda: [Named.TWO, Named.ONE, Named.TWO.value])
+    finally:
+        Named.TWO.value.pop()
+    value = Named.ONE.__dict__.pop("_value_")
+    try:
+        check(lambda: [Named.ONE])
+    finally:
+        Named.ONE._value_ = value
+    check(lambda: [OwnReduce.ONE, OwnReduce.ONE])
+
+
+class NamesMeta(enum.EnumMeta):
+    __name__ = property(lambda cls: "__newobj__")  # type: ignore[assignment]
+
+
+class NamedByMeta(enum.Enum, metaclass=NamesMeta):
+    ONE = 1
+
+
+def test_an_enum_whose_metaclass_names_it():
+    check(lambda: [NamedByMeta.ONE, NamedByMeta])
+
+
+def test_the_dispatch_table_has_an_enum():
+    copyreg.pickle(Named, lambda member: (list, ()))
+    try:
+        check(lambda: [Named.ONE, Colour.RED])
+    finally:
+        del copyreg.dispatch_table[Named]
+
+
+# Metaclasses
+
+class Meta(type):
+    pass
+
+
+class Below(metaclass=Meta):
+    def __init__(self):
+        self.a = text(1)
+
+
+@pytest.mark.parametrize("name,value", [
+    ("__module__", property(lambda cls: __name__)),
+    ("__module__", property(lambda cls: "nowhere")),
+    ("__module__", "nowhere"),
+    ("__module__", type("Text", (str,), {"__get__": lambda self, cls, meta: "nowhere"})(__name__)),
+    ("__reduce__", lambda cls: "Below"),
+    ("__getattribute__", lambda cls, name: type.__getattribute__(cls, name)),
+    ("__getattr__", lambda cls, name: None),
+])
+def test_classes_of_metaclasses(name, value):
+    check(lambda: [Below(), Below, Below()])
+    with restored(Meta, name):
+        setattr(Meta, name, value)
+        check(lambda: [Below(), Below, Below()])
+    check(lambda: [Below(), Below, Below()])
+
+
+def test_a_class_that_says_nothing_of_its_module():
+    module = Below.__module__
+    del Below.__module__
+    try:
+        check(lambda: [Below()])
+    finally:
+        Below.__module__ = module

@@ -30,6 +30,8 @@ pub(super) enum Plan {
     GetState(Option<DictPlace>),
     /// By a `__reduce__` of its own, which is Python.
     Reduce(Option<DictPlace>),
+    /// As a member of an enum, which `Enum.__reduce_ex__` has called for its value.
+    Member(DictPlace),
     /// With arguments for `__new__`, by a `__getnewargs__` that is Python; the state comes from a
     /// `__getstate__` that is Python too, or is what the instance has as its dict.
     NewArgs { dict: Option<DictPlace>, has_getstate: bool },
@@ -285,18 +287,23 @@ fn metaclass_version(class: &Type) -> u32 {
 }
 
 /// Whether a class is asked for its attributes as plain classes are, and knows no other
-/// `__reduce__`, `__qualname__` or `__module__` than they.
+/// `__reduce__`, `__name__`, `__qualname__` or `__module__` than they.
 pub(super) fn has_plain_metaclass(state: &State, class: &Type) -> bool {
     let metaclass = class.type_of();
     let Some(plain) = types::type_().cast::<Type>() else { return false };
     let names = &state.names;
     metaclass.as_obj().is(plain)
         || (metaclass.has_getattr_of(plain)
-            && [&names.reduce, &names.qualname, &names.module].iter().all(|name| {
+            && [&names.reduce, &names.name, &names.qualname].iter().all(|name| {
                 match (metaclass.lookup(name), plain.lookup(name)) {
                     (Some(own), Some(base)) => own.is(base),
                     (own, base) => own.is_none() && base.is_none(),
                 }
+            })
+            // A metaclass has the name of its own module there; a string runs no Python.
+            && metaclass.lookup(&names.module).is_some_and(|own| {
+                own.cast_exact::<Str>().is_some()
+                    || plain.lookup(&names.module).is_some_and(|base| own.is(base))
             }))
 }
 
@@ -353,7 +360,10 @@ fn is_hook(name: &Object) -> bool {
 impl Plan {
     /// Whether instances are written as `copyreg.__newobj__` says.
     fn uses_copyreg(&self) -> bool {
-        !matches!(self, Plan::Generic | Plan::Unlisted | Plan::DateTime(_) | Plan::Reduce(_))
+        !matches!(
+            self,
+            Plan::Generic | Plan::Unlisted | Plan::DateTime(_) | Plan::Reduce(_) | Plan::Member(_)
+        )
     }
 
     fn make(state: &State, class: &Type) -> Plan {
@@ -371,9 +381,17 @@ impl Plan {
             || !class.has_generic_getattr()
             || !class.has_new()
             || !own(&names.class)
-            || !own(&names.reduce_ex)
-            || class.lookup(&names.getnewargs_ex).is_some()
         {
+            return Plan::Generic;
+        }
+        if !own(&names.reduce_ex) {
+            let facts = TypeFacts::of(class);
+            let is_member = class.lookup(&names.reduce_ex).is_some_and(|f| state.is_enum_reduce(f))
+                && class.lookup(&names.value).is_none()
+                && !facts.dict_is_elsewhere;
+            return facts.dict.filter(|_| is_member).map_or(Plan::Generic, Plan::Member);
+        }
+        if class.lookup(&names.getnewargs_ex).is_some() {
             return Plan::Generic;
         }
         let default_reduce = own(&names.reduce);

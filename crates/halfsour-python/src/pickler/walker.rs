@@ -581,9 +581,13 @@ impl<'a> Walker<'a> {
                 }
                 stretch::Frame::Tuple(frame) => {
                     let mut tuple = frame.tuple.own_view();
-                    if let Then::NewObj(object) = frame.then {
+                    if let Then::Made(object, by) = frame.then {
                         tuple = frame.tuple.slice_from(0)?;
-                        self.push_planned(object, PlannedAt::NewArguments)?;
+                        let is_called = by == Opcode::Reduce;
+                        self.push_planned(
+                            object,
+                            if is_called { PlannedAt::Arguments } else { PlannedAt::NewArguments },
+                        )?;
                     } else if let Then::Build(object) = frame.then {
                         self.push_planned(object, PlannedAt::State)?;
                     }

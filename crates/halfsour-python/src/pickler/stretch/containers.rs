@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pickler::rows::KEYS;
-use halfsour::{Fetch, NUMBERS, Opcode};
+use halfsour::{Fetch, NUMBERS};
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes.
 const BATCH_SIZE: usize = 1000;
@@ -194,10 +194,10 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             (false, 3) => Opcode::Tuple3,
             _ => Opcode::Tuple,
         };
-        if let Then::NewObj(object) = then {
+        if let Then::Made(object, by) = then {
             self.out.op(end);
             self.memoize_made(|| Ok(tuple.slice_from(0)?.into_obj()));
-            self.new_object(object);
+            self.made(object, by);
             return;
         }
         let tuple: &'q Object = tuple;
@@ -219,9 +219,9 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         self.finish(then);
     }
 
-    /// NEWOBJ for a namedtuple; it may be part of itself.
-    pub(super) fn new_object(&mut self, object: &'q Object) {
-        self.out.op(Opcode::NewObj);
+    /// NEWOBJ or REDUCE for an object that may be part of its own arguments.
+    pub(super) fn made(&mut self, object: &'q Object, by: Opcode) {
+        self.out.op(by);
         if let Some(index) = self.closed(object) {
             self.out.op(Opcode::Pop);
             self.no_memory |= self.out.get(index).is_err();
@@ -235,7 +235,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     #[inline(always)]
     pub(super) fn finish(&mut self, then: Then<'q>) {
         match then {
-            Then::Nothing | Then::NewObj(_) => {}
+            Then::Nothing | Then::Made(..) => {}
             Then::Build(_) => self.out.op(Opcode::Build),
             Then::Build2 => {
                 self.out.op(Opcode::Tuple2);

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::ffi::datetime::Parts;
-use crate::ffi::layout::Attributes;
+use crate::ffi::layout::{Attributes, DictPlace};
 use crate::pickler::global;
 use crate::pickler::plan::{self, Plan};
-use halfsour::{Fetch, Opcode};
+use halfsour::Fetch;
 
 /// More bytes than the opcodes take that begin an instance: into a file, they are written in one
 /// frame, or by the walker.
@@ -61,12 +61,13 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 self.edge();
                 if tuple.len() == 0 {
                     self.out.op(Opcode::EmptyTuple);
-                    self.new_object(object);
+                    self.made(object, Opcode::NewObj);
                     return Put::Done;
                 }
                 self.open(object);
-                self.open_tuple(tuple, Then::NewObj(object))
+                self.open_tuple(tuple, Then::Made(object, Opcode::NewObj))
             }
+            &Plan::Member(dict) => self.begin_member(object, class, place, dict),
             Plan::DateTime(kind) => match kind.parts(object, self.out.protocol()) {
                 Some(parts) if self.out.protocol() >= 3 => {
                     if !self.class(class, place) {
@@ -82,6 +83,33 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             Plan::Unlisted => Put::Stop(Stop::Unlisted(object)),
             Plan::Generic | Plan::GetState(_) | Plan::Reduce(_) | Plan::NewArgs { .. } => stop,
         }
+    }
+
+    /// Writes a member of an enum: its class, called for its value.
+    fn begin_member(
+        &mut self,
+        object: &'q Object,
+        class: &'q Type,
+        place: usize,
+        dict: DictPlace,
+    ) -> Put<'q> {
+        let stop = Put::Stop(Stop::At(object));
+        let entries = match dict.attributes(object) {
+            Attributes::Empty => return stop,
+            Attributes::Values(entries) => entries,
+            Attributes::Dict(dict) => dict.entries(),
+        };
+        let hides_nothing = self.plans.entry(place).hide_nothing(entries);
+        let value = object.attribute_quietly(&self.state.names.value).filter(|_| hides_nothing);
+        let args = value.and_then(|value| Tuple::from_items([value.own()]).ok());
+        let args = args.map(|args| self.keep.hold(args.into_obj()));
+        let Some(args) = args.and_then(|args| args.cast_exact::<Tuple>()) else { return stop };
+        if !class.is_named_otherwise(b"__newobj") || !self.class(class, place) {
+            return stop;
+        }
+        self.edge();
+        self.open(object);
+        self.open_tuple(args, Then::Made(object, Opcode::Reduce))
     }
 
     /// Writes the arguments of a class of `datetime`, and REDUCE.

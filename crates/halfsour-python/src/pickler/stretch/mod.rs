@@ -32,7 +32,7 @@ use crate::memo::{self, Found, Memo};
 use crate::signals::Signals;
 use crate::state::State;
 use containers::{AnyPairs, NamedPairs};
-use halfsour::{Emitter, FRAME_TARGET, Payload, Sink};
+use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, Sink};
 
 /// How many containers are written between two looks at the clock.
 pub(super) const TICKS: u32 = 1 << 12;
@@ -163,8 +163,9 @@ pub(super) enum Then<'q> {
     Nothing,
     /// It is the state of this object: BUILD.
     Build(&'q Object),
-    /// It is the arguments with which this object, a namedtuple, is made: NEWOBJ.
-    NewObj(&'q Object),
+    /// It is the arguments with which this object is made, by NEWOBJ or REDUCE: those of a
+    /// namedtuple or of an enum's member.
+    Made(&'q Object, Opcode),
     /// It is the first half of the object's state; its slots are the second.
     Slots(&'q Object, usize),
     /// It is the second half: TUPLE2, BUILD.
