@@ -363,14 +363,23 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         Some(Put::Done)
     }
 
-    /// Writes an object that has no others in it, and needs no frame; false, and nothing is written,
-    /// for others.
+    /// Writes an object that has no others in it, or that the memo has, and needs no frame; false,
+    /// and nothing is written, for others.
     #[inline(always)]
     fn leaf(&mut self, object: &'q Object) -> bool {
         if self.out.is_full() {
             return false;
         }
-        matches!(self.plain(object), Some(Put::Done))
+        match self.plain(object) {
+            Some(put) => matches!(put, Put::Done),
+            None => self.is_asked_for(object) && self.again(object),
+        }
+    }
+
+    #[inline(never)]
+    fn again(&mut self, object: &'q Object) -> bool {
+        let index = self.memo.get(object).filter(|index| *index != memo::OPEN);
+        index.is_some_and(|index| self.out.get(index).is_ok())
     }
 
     /// Closes a full frame. Into a file that never happens here: see [`Stop::Full`].
