@@ -422,7 +422,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         match self.keeping {
             Keeping::Unshared => !object.is_unshared(),
             Keeping::Fresh => !object.is_unshared() || self.open_tuples > 0,
-            Keeping::All | Keeping::Visible => true,
+            // What the memo has, it holds too.
+            Keeping::All | Keeping::Visible => !object.is_unshared(),
         }
     }
 
@@ -492,7 +493,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     /// `always`: whoever holds the string may not have counted all who refer to it.
     #[inline(always)]
     fn text(&mut self, object: &'q Object, text: &'q Str, always: bool) -> Put<'q> {
-        if always || self.is_asked_for(object) {
+        let is_kept = matches!(self.keeping, Keeping::All | Keeping::Visible);
+        if always || is_kept || self.is_asked_for(object) {
             return self.shared_text(object, text);
         }
         match text.ascii() {
