@@ -1230,3 +1230,29 @@ def test_a_class_that_says_nothing_of_its_module():
         check(lambda: [Below()])
     finally:
         Below.__module__ = module
+
+
+# Reductions by functions
+
+def remake(*args):
+    return args
+
+
+def __newobj__(*args):
+    return args
+
+
+class ByFunction:
+    def __init__(self, *reduced):
+        self.reduced = reduced
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def test_reductions_by_functions():
+    check(lambda: [ByFunction(remake, (Plain, object, None)), ByFunction(remake, (Plain, text(1)), {"a": 1})])
+    check(lambda: [ByFunction(remake, (Plain, [ByFunction(len, ((),))])), ByFunction(remake, ()), ByFunction(remake, [])])
+    check(lambda: [ByFunction(__newobj__, (ByFunction,)), ByFunction(__newobj__, (Plain, 2))])
+    check(lambda: [ByFunction(lambda: 1, ()), ByFunction(remake, (1,))])
+    check(lambda: [ByFunction(len, ("abc",)), ByFunction(remake, (text, Plain, Plain))])

@@ -7,7 +7,8 @@ use super::stretch::{self, Begin, Keeping, Stop, Stretch};
 use super::walker::Walker;
 use crate::ffi::keep::Keep;
 use crate::ffi::layout::{Entries, Named};
-use crate::ffi::{Dict, Float, Int, List, Obj, Object, PyResult, Str, Tuple, error};
+use crate::ffi::{Dict, Float, Int, Kind, List, Obj, Object, PyResult, Str, Tuple, error};
+use crate::memo::Memo;
 use halfsour::{Opcode, Sink};
 
 /// How an instance is made, and from what.
@@ -35,16 +36,20 @@ impl Walker<'_> {
     /// False if nothing was written, since it takes more than this.
     pub(super) fn write_at_once(&mut self, instance: &Instance<'_>) -> PyResult<bool> {
         let Instance { obj, class, args, state, .. } = instance;
-        let Some(index) = self.pickler.memo.borrow().get(class) else { return Ok(false) };
+        let memo = self.pickler.memo.borrow();
+        let Some(index) = memo.get(class) else { return Ok(false) };
         let mut parts = PARTS;
         let mut size = |object: &Option<&Object>| match object {
-            Some(object) => flat_size(object, &mut parts, DEPTH),
+            Some(object) => flat_size(&memo, object, &mut parts, DEPTH),
             None => Some(0),
         };
         let Some(size) = size(args).and_then(|args| Some(args + size(state)?)) else {
             return Ok(false);
         };
-        if self.out.room() < size + AROUND || !self.may_stretch() || self.is_memoized(obj) {
+        let is_memoized = memo.get(obj).is_some();
+        drop(memo);
+        self.look_at_bin();
+        if is_memoized || self.out.room() < size + AROUND || !self.may_stretch() {
             return Ok(false);
         }
         let keeping = self.keeping();
@@ -105,15 +110,18 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     }
 }
 
-/// The most bytes that an object takes which is made of numbers and short strings alone; None for
-/// others, and for what has too many parts.
-fn flat_size(object: &Object, parts: &mut usize, depth: usize) -> Option<usize> {
+/// The most bytes that an object takes which is made of numbers, short strings and classes that the
+/// memo has; None for others, and for what has too many parts.
+fn flat_size(memo: &Memo, object: &Object, parts: &mut usize, depth: usize) -> Option<usize> {
     *parts = parts.checked_sub(1)?;
     if let Some(size) = leaf_size(object) {
         return Some(size);
     }
+    if object.kind() == Kind::Type && memo.get(object).is_some() {
+        return Some(SMALL);
+    }
     let depth = depth.checked_sub(1)?;
-    let mut sum = |sum: usize, part: &Object| Some(sum + flat_size(part, parts, depth)?);
+    let mut sum = |sum: usize, part: &Object| Some(sum + flat_size(memo, part, parts, depth)?);
     if let Some(tuple) = object.cast_exact::<Tuple>() {
         return tuple.items().iter().try_fold(SMALL, |so_far, item| sum(so_far, item));
     }
