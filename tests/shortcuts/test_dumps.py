@@ -18,6 +18,7 @@ import re
 import subprocess
 import sys
 import types
+import typing
 import weakref
 
 import pytest
@@ -1256,3 +1257,115 @@ def test_reductions_by_functions():
     check(lambda: [ByFunction(__newobj__, (ByFunction,)), ByFunction(__newobj__, (Plain, 2))])
     check(lambda: [ByFunction(lambda: 1, ()), ByFunction(remake, (1,))])
     check(lambda: [ByFunction(len, ("abc",)), ByFunction(remake, (text, Plain, Plain))])
+
+
+# Frozen dataclasses with slots: their state is read from the slots
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class NoField:
+    pass
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class OneField:
+    a: object
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class PseudoFields:
+    kind: typing.ClassVar[int] = 5
+    first: dataclasses.InitVar[int] = 6
+    a: object = None
+    b: object = dataclasses.field(default=7, repr=False, compare=False)
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class FrozenBelow(Frozen):
+    c: object
+
+
+class WithDictBelow(Frozen):
+    pass
+
+
+class SlotsBelowFrozen(Frozen):
+    __slots__ = ("extra",)
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class OwnState:
+    a: object
+
+    def __getstate__(self):
+        return (self.a,)
+
+
+def frozen_itself(hold):
+    held = []
+    made = Frozen(held, hold)
+    held.append(made)
+    return made
+
+
+@pytest.mark.parametrize("make", [
+    lambda: [NoField(), OneField(text(1)), OneField([2]), OneField(None), PseudoFields(a=text(1)), PseudoFields(1, 2)],
+    lambda: [FrozenBelow(1, [text(2)], {text(3): Frozen(1, (2,))}), FrozenBelow(*"abc"), Frozen(1, 2)],
+    lambda: [SlotsBelowFrozen(1, 2), WithDictBelow(1, text(2)), OwnState(text(1)), object.__new__(Frozen)],
+    lambda: [Frozen(1, text(2)), Frozen(WithState(1), [WithState(text(2))]), Frozen([Reduced(1)], 2), Frozen(3, 4)],
+    lambda: [Frozen(text(1), [Colour.RED]), Frozen(Frozen, OneField), WithState(2), Frozen([3], {4: 5})],
+    lambda: [frozen_itself(1), frozen_itself([text(1)])],
+    lambda: (lambda one: [one, Frozen(one, one), (one, [one])])(Frozen(text(1), [2])),
+    lambda: [Frozen(lambda: 1, 2)],
+    lambda: [Frozen(1, "\udc80"), Frozen("z" * 70_000, 3), Frozen(3, 4)],
+    lambda: [Frozen(text(number), number) for number in range(9_000)],
+    lambda: Reduced([Frozen(text(1), [2]), OneField(3)], Frozen([4], text(5))),
+])
+def test_frozen_dataclasses(make):
+    check(make)
+
+
+def test_a_frozen_dataclass_with_many_fields():
+    for count in (998, 999, 1000, 1001, 2001):
+        many = dataclasses.make_dataclass("ManyFields", [f"f{n}" for n in range(count)], slots=True, frozen=True)
+        many.__module__ = __name__
+        globals()["ManyFields"] = many
+        try:
+            check(lambda: [many(*range(count)), many(*map(str, range(count)))], [4], ["dumps", "pickler"])
+        finally:
+            del globals()["ManyFields"]
+
+
+@pytest.mark.parametrize("holder,name,value", [
+    (dataclasses, "fields", lambda instance: ()),
+    (dataclasses, "getattr", lambda instance, name: name),
+    (dataclasses, "_dataclass_getstate", lambda self: [1, 2]),
+    (Frozen, "__getstate__", lambda self: [3]),
+    (Frozen, "__getstate__", dataclasses.fields),
+    (Frozen, "a", property(lambda self: "another")),
+    (Frozen, "b", 5),
+    (Frozen, "__dataclass_fields__", {}),
+    (Frozen, "__dataclass_fields__", dict(reversed(Frozen.__dataclass_fields__.items()))),
+    (Frozen, "__reduce__", lambda self: (list, ())),
+    (Frozen, "__getattribute__", lambda self, name: 5 if name == "a" else object.__getattribute__(self, name)),
+    (copyreg, "__newobj__", lambda cls, *args: object.__new__(cls)),
+])
+def test_frozen_dataclasses_that_are_not_as_usual(holder, name, value):
+    data = [Frozen(1, text(2)), (Frozen([3], 4),), OneField(text(5))]
+
+    class Changes:
+        def __reduce__(self):
+            setattr(holder, name, value)
+            return list, ()
+
+    check(lambda: data, [2, 4, 5], ["dumps", "pickler"])
+    with restored(holder, name):
+        setattr(holder, name, value)
+        check(lambda: data, [2, 4, 5], ["dumps", "pickler", "table"])
+    check(lambda: data, [2, 4, 5], ["dumps", "pickler"])
+    found = []
+    changing = [[Frozen(1, Changes()), Frozen(2, 3)], [Frozen(1, 2), [Changes()], Frozen(3, text(4))]]
+    for module in (stock, ours):
+        for frozen in changing:
+            with restored(holder, name):
+                found.append(dumped(module, lambda: frozen, 4, "dumps"))
+    assert found[:2] == found[2:]

@@ -5,6 +5,7 @@
 //! apart again. A plan is the outcome, good for as long as the type is what it was. It is made
 //! without running Python; where that cannot be, the plan is [`Plan::Generic`].
 
+use super::fields::Fields;
 use super::rows::Rows;
 use crate::ffi::layout::{Attributes, DictPlace, Entries, Named, PLAIN_SIZE, TypeFacts};
 use crate::ffi::{Dict, Obj, Object, Own, Str, Tuple, Type, datetime, types};
@@ -28,6 +29,9 @@ pub(super) enum Plan {
     /// Like [`Plan::Instance`], but with a `__getstate__` of its own, which is Python. Instances have
     /// their dict there.
     GetState(Option<DictPlace>),
+    /// Like [`Plan::Instance`], but with the values of its fields as the state: what `__getstate__`
+    /// returns that `dataclasses` gives to frozen classes with slots.
+    Fields(Fields),
     /// By a `__reduce__` of its own, which is Python.
     Reduce(Option<DictPlace>),
     /// As a member of an enum, which `Enum.__reduce_ex__` has called for its value.
@@ -244,6 +248,9 @@ impl Plans {
         }
         entry.is_dispatched = is_dispatched;
         entry.barred = is_dispatched || entry.version == 0;
+        if let Plan::Fields(fields) = &entry.plan {
+            entry.barred |= !fields.are_known(state);
+        }
         if !entry.barred && entry.plan.uses_copyreg() && !self.copyreg_is_known(state) {
             self.entries[number].barred = true;
         }
@@ -256,10 +263,11 @@ impl Plans {
         if self.entries[place].is_dispatched {
             return Some(Hook::Dispatch);
         }
-        let (hook, dict) = match *self.plan(place) {
-            Plan::GetState(dict) => (Hook::GetState, dict),
-            Plan::Reduce(dict) => (Hook::Reduce, dict),
-            Plan::NewArgs { dict, has_getstate } => (Hook::NewArgs { has_getstate }, dict),
+        let (hook, dict) = match self.plan(place) {
+            &Plan::GetState(dict) => (Hook::GetState, dict),
+            Plan::Fields(_) => (Hook::GetState, None),
+            &Plan::Reduce(dict) => (Hook::Reduce, dict),
+            &Plan::NewArgs { dict, has_getstate } => (Hook::NewArgs { has_getstate }, dict),
             _ => return None,
         };
         let entry = self.entry(place);
@@ -425,7 +433,10 @@ impl Plan {
             let python = class.lookup(&names.getstate).is_some_and(Object::is_function);
             return match python {
                 true if has_newargs => Plan::NewArgs { dict: facts.dict, has_getstate: true },
-                true => Plan::GetState(facts.dict),
+                true => match Fields::of(state, class) {
+                    Some(fields) => Plan::Fields(fields),
+                    None => Plan::GetState(facts.dict),
+                },
                 false => Plan::Generic,
             };
         }

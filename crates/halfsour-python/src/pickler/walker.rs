@@ -578,6 +578,9 @@ impl<'a> Walker<'a> {
         for frame in frames {
             match frame {
                 stretch::Frame::List(frame) => {
+                    if let Then::Build(object) = frame.then {
+                        self.push_planned(object, PlannedAt::State)?;
+                    }
                     let size = frame.list.len();
                     self.push(Frame::List(ListFrame {
                         list: frame.list.own_view(),
@@ -626,7 +629,9 @@ impl<'a> Walker<'a> {
                     })))?;
                 }
                 // These are in dumps only that are walked again.
-                stretch::Frame::Attributes(_) | stretch::Frame::Slots(_) => {
+                stretch::Frame::Attributes(_)
+                | stretch::Frame::Slots(_)
+                | stretch::Frame::Fields(_) => {
                     return Err(raise(&Exc::SystemError, "attributes without a dict"));
                 }
                 stretch::Frame::Set(frame) if frame.frozen => {
@@ -692,7 +697,8 @@ impl<'a> Walker<'a> {
                     ListAt::Item => (start + usize::from(BATCH_SIZE)).min(frame.size),
                 };
                 let marked = frame.at == ListAt::Item;
-                let frame = stretch::ListFrame::new(&frame.list, next, (start, end), marked);
+                let (list, then) = (&frame.list, Then::Nothing);
+                let frame = stretch::ListFrame::new(list, next, (start, end), marked, then);
                 stretch::Frame::List(frame)
             }
             Frame::Dict(frame) => {

@@ -33,7 +33,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if list.len() == 0 {
             return Put::Done;
         }
-        self.push(Frame::List(ListFrame::new(list, 0, (0, 0), false)))
+        self.push(Frame::List(ListFrame::new(list, 0, (0, 0), false, Then::Nothing)))
     }
 
     pub(super) fn list(&mut self, mut frame: ListFrame<'q>) -> Step<'q> {
@@ -67,6 +67,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             let left = items.len() - frame.next;
             if left == 0 {
                 self.frames.truncate(place);
+                self.finish(frame.then);
                 return Ok(());
             }
             *self.ticks = self.ticks.saturating_sub(BATCH_SIZE as u32 / 4).max(1);
@@ -590,8 +591,9 @@ impl<'q> ListFrame<'q> {
         next: usize,
         batch: (usize, usize),
         marked: bool,
+        then: Then<'q>,
     ) -> ListFrame<'q> {
-        ListFrame { list, items: list.items(), next, batch, marked }
+        ListFrame { list, items: list.items(), next, batch, marked, then }
     }
 }
 

@@ -67,6 +67,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 self.open(object);
                 self.open_tuple(tuple, Then::Made(object, Opcode::NewObj))
             }
+            Plan::Fields(_) => self.begin_fields(object, class, place),
             &Plan::Member(dict) => self.begin_member(object, class, place, dict),
             Plan::DateTime(kind) => match kind.parts(object, self.out.protocol()) {
                 Some(parts) if self.out.protocol() >= 3 => {
@@ -82,6 +83,86 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             },
             Plan::Unlisted => Put::Stop(Stop::Unlisted(object)),
             Plan::Generic | Plan::GetState(_) | Plan::Reduce(_) | Plan::NewArgs { .. } => stop,
+        }
+    }
+
+    /// Writes an instance by its class and its fields, or begins to.
+    fn begin_fields(&mut self, object: &'q Object, class: &'q Type, place: usize) -> Put<'q> {
+        let stop = Put::Stop(Stop::At(object));
+        let Plan::Fields(fields) = self.plans.plan(place) else { return stop };
+        if fields.offsets.iter().any(|offset| object.slot(*offset).is_none()) {
+            return stop;
+        }
+        let count = fields.offsets.len();
+        // Once Python runs, it may look at the list.
+        let list = if self.keeping == Keeping::Unshared {
+            None
+        } else {
+            let values = fields.offsets.iter().map(|offset| object.slot(*offset));
+            let values = values.flatten().map(Object::own).collect::<Vec<_>>();
+            let Ok(list) = List::from_items(values) else {
+                error::clear();
+                return stop;
+            };
+            self.keep.hold(list.into_obj()).cast_exact::<List>()
+        };
+        if !self.class(class, place) {
+            return stop;
+        }
+        self.edge();
+        self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
+        let is_shared = self.is_instance_asked_for(object);
+        self.memoize(object, is_shared);
+        self.edge();
+        self.out.op(Opcode::EmptyList);
+        if let Some(list) = list {
+            self.memoize(list, true);
+            let then = Then::Build(object);
+            return self.push(Frame::List(ListFrame::new(list, 0, (0, 0), false, then)));
+        }
+        self.memo_skip();
+        if count > 1 {
+            self.out.op(Opcode::Mark);
+        }
+        let mut next = 0;
+        while let Some(value) = self.field(object, place, next) {
+            if !self.leaf(value) {
+                return self.push(Frame::Fields(FieldsFrame { object, next, place }));
+            }
+            next += 1;
+        }
+        self.close_fields(count);
+        Put::Done
+    }
+
+    /// The value of the field of this number.
+    #[inline(always)]
+    fn field(&self, object: &'q Object, place: usize, number: usize) -> Option<&'q Object> {
+        match self.plans.plan(place) {
+            Plan::Fields(fields) => object.slot(*fields.offsets.get(number)?),
+            _ => None,
+        }
+    }
+
+    pub(super) fn fields(&mut self, mut frame: FieldsFrame<'q>) -> Step<'q> {
+        let at = self.frames.len() - 1;
+        while let Some(value) = self.field(frame.object, frame.place, frame.next) {
+            frame.next += 1;
+            match self.put(value) {
+                Put::Done => {}
+                put => return self.wait(at, Frame::Fields(frame), put),
+            }
+        }
+        self.frames.truncate(at);
+        self.close_fields(frame.next);
+        Ok(())
+    }
+
+    fn close_fields(&mut self, count: usize) {
+        match count {
+            0 => self.out.op(Opcode::Build),
+            1 => self.out.ops([Opcode::Append, Opcode::Build]),
+            _ => self.out.ops([Opcode::Appends, Opcode::Build]),
         }
     }
 

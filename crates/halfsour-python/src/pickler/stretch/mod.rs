@@ -82,6 +82,7 @@ pub(super) enum Frame<'q> {
     Dict(DictFrame<'q>),
     Attributes(AttributesFrame<'q>),
     Slots(SlotsFrame<'q>),
+    Fields(FieldsFrame<'q>),
     Set(SetFrame<'q>),
 }
 
@@ -95,6 +96,7 @@ pub(super) struct ListFrame<'q> {
     pub(super) batch: (usize, usize),
     /// the batch has a MARK
     pub(super) marked: bool,
+    pub(super) then: Then<'q>,
 }
 
 #[derive(Clone, Copy)]
@@ -142,6 +144,15 @@ pub(super) struct SlotsFrame<'q> {
     object: &'q Object,
     next: usize,
     count: usize,
+    /// the place of the plan
+    place: usize,
+}
+
+/// The fields of an instance, as the list that they would be.
+#[derive(Clone, Copy)]
+pub(super) struct FieldsFrame<'q> {
+    object: &'q Object,
+    next: usize,
     /// the place of the plan
     place: usize,
 }
@@ -274,6 +285,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
                 },
                 Frame::Attributes(frame) => self.attributes(frame)?,
                 Frame::Slots(frame) => self.slots(frame)?,
+                Frame::Fields(frame) => self.fields(frame)?,
                 Frame::Tuple(frame) => self.tuple(frame)?,
                 Frame::Set(frame) => self.set(frame)?,
             }
