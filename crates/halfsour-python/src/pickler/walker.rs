@@ -55,7 +55,7 @@ pub(super) struct Walker<'a> {
     /// will be no better: it is not tried.
     stopped_at: usize,
     /// Memory for the stack of a stretch.
-    pub(super) stretch_frames: Vec<stretch::Frame<'static>>,
+    stretch_frames: Vec<stretch::Frame<'static>>,
     scratch: Box<Scratch>,
     /// How many reductions and persistent ids are among the frames.
     depth: usize,
@@ -528,28 +528,14 @@ impl<'a> Walker<'a> {
     }
 
     /// Writes as much as can be without running Python, and takes over where that ends.
-    fn stretch(&mut self, begin: Begin<'_>, keeping: Keeping) -> PyResult<Stretched> {
+    fn stretch<'q>(&mut self, begin: Begin<'q>, keeping: Keeping) -> PyResult<Stretched> {
         let table = self.plain_dispatch_table();
         let keep = Keep::default();
         let (stopped, frames) = {
             let _pause = Pause::begin();
-            let mut memo = self.pickler.memo.borrow_mut();
-            let mut plans = self.state.plans.borrow_mut();
-            let mut stretch = Stretch::new(
-                self.state,
-                &mut self.out,
-                &mut memo,
-                &mut plans,
-                &mut self.signals,
-                &mut self.ticks,
-                table.as_deref(),
-                &keep,
-                keeping,
-                self.write.is_some(),
-                stretch::recycle(std::mem::take(&mut self.stretch_frames)),
-            );
-            let stopped = stretch.run(begin);
-            (stopped, std::mem::take(&mut stretch.frames))
+            self.with_stretch(&keep, table.as_deref(), keeping, |stretch| {
+                (stretch.run(begin), std::mem::take(&mut stretch.frames))
+            })
         };
         let stretched = match stopped {
             Ok(()) => Stretched::Done,
@@ -571,6 +557,34 @@ impl<'a> Walker<'a> {
             _ => {}
         }
         Ok(stretched)
+    }
+
+    /// Lends what it works with to a stretch.
+    pub(super) fn with_stretch<'q, R>(
+        &mut self,
+        keep: &'q Keep,
+        table: Option<&'q Dict>,
+        keeping: Keeping,
+        run: impl FnOnce(&mut Stretch<'_, 'q, Output>) -> R,
+    ) -> R {
+        let mut memo = self.pickler.memo.borrow_mut();
+        let mut plans = self.state.plans.borrow_mut();
+        let mut stretch = Stretch::new(
+            self.state,
+            &mut self.out,
+            &mut memo,
+            &mut plans,
+            &mut self.signals,
+            &mut self.ticks,
+            table,
+            keep,
+            keeping,
+            self.write.is_some(),
+            stretch::recycle(std::mem::take(&mut self.stretch_frames)),
+        );
+        let result = run(&mut stretch);
+        self.stretch_frames = stretch::recycle(std::mem::take(&mut stretch.frames));
+        result
     }
 
     /// Makes the frames of a stretch our own.
