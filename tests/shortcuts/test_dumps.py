@@ -1369,3 +1369,40 @@ def test_frozen_dataclasses_that_are_not_as_usual(holder, name, value):
             with restored(holder, name):
                 found.append(dumped(module, lambda: frozen, 4, "dumps"))
     assert found[:2] == found[2:]
+
+
+# Sets
+
+class Hashed:
+    """Has the same hash in each test."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __hash__(self):
+        return self.number
+
+
+class HashedWithState(Hashed):
+    def __getstate__(self):
+        return {"number": self.number, "text": text(1)}
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_sets(kind):
+    check(lambda: [kind(), kind([1]), kind([1, 2.5, None, True]), kind(range(20)), kind([(1, 2), 3])], [2, 4, 5])
+    check(lambda: kind([1, frozenset([2, (3, text(4))]), "five", (6, Hashed(7))]), [2, 4, 5])
+    check(lambda: kind([1, Hashed(2), 3, HashedWithState(4), 5, Hashed(6), HashedWithState(7)]), [2, 4, 5])
+    check(lambda: [kind([1, HashedWithState(2), Hashed(3)]), kind([Hashed(number) for number in range(1100)])], [4, 5])
+    check(lambda: [kind([1, Hashed(2), lambda: 3]), 4], [4, 5])
+    shared = Hashed(1)
+    check(lambda: [shared, kind([shared, 2]), kind([3, shared])], [4, 5])
+    for length in range(65_490, 65_550, 3):
+        check(lambda: ["x" * 60_000, "y" * (length - 60_000), kind([1, 2, Hashed(3), 4, 5])], [4], ["dumps", "dump"])
+
+    def gaps():
+        holed = set(range(100)) - {3, 50, 99}
+        for number in (5, 7, 98):
+            holed.remove(number)
+        return kind(holed)
+    check(gaps, [4, 5])

@@ -208,11 +208,17 @@ impl Memo {
         let small = if (0..OPEN).contains(&index) {
             index as u32
         } else {
-            self.odd.retain(|(other, _)| *other != address);
-            self.odd.push((address, index));
+            self.set_odd(address, index);
             ODD
         };
         self.fill(place, address, small);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_odd(&mut self, address: usize, index: i64) {
+        self.odd.retain(|(other, _)| *other != address);
+        self.odd.push((address, index));
     }
 
     #[inline(always)]

@@ -448,15 +448,31 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 return Put::Done;
             }
         }
-        self.push(Frame::Set(SetFrame {
-            set,
-            frozen,
-            position: 0,
-            size,
-            done: 0,
-            batch: 0,
-            open: false,
-        }))
+        let mut frame = SetFrame { set, frozen, position: 0, size, done: 0, batch: 0, open: false };
+        if size >= BATCH_SIZE {
+            return self.push(Frame::Set(frame));
+        }
+        // A small set mostly has leaves only: it is written without a frame of its own.
+        if !frozen {
+            self.out.op(Opcode::Mark);
+            frame.open = true;
+        }
+        loop {
+            let before = frame.position;
+            let Some(item) = set.next_borrowed(&mut frame.position) else { break };
+            if !self.leaf(item) {
+                frame.position = before;
+                return self.push(Frame::Set(frame));
+            }
+            frame.done += 1;
+            frame.batch += 1;
+        }
+        if frozen {
+            self.finish_frozenset(set);
+        } else {
+            self.out.op(Opcode::AddItems);
+        }
+        Put::Done
     }
 
     pub(super) fn set(&mut self, mut frame: SetFrame<'q>) -> Step<'q> {
