@@ -1388,13 +1388,18 @@ class HashedWithState(Hashed):
         return {"number": self.number, "text": text(1)}
 
 
+class HashedUnpicklable(Hashed):
+    def __reduce__(self):
+        raise TypeError("not this one")
+
+
 @pytest.mark.parametrize("kind", [set, frozenset])
 def test_sets(kind):
     check(lambda: [kind(), kind([1]), kind([1, 2.5, None, True]), kind(range(20)), kind([(1, 2), 3])], [2, 4, 5])
     check(lambda: kind([1, frozenset([2, (3, text(4))]), "five", (6, Hashed(7))]), [2, 4, 5])
     check(lambda: kind([1, Hashed(2), 3, HashedWithState(4), 5, Hashed(6), HashedWithState(7)]), [2, 4, 5])
     check(lambda: [kind([1, HashedWithState(2), Hashed(3)]), kind([Hashed(number) for number in range(1100)])], [4, 5])
-    check(lambda: [kind([1, Hashed(2), lambda: 3]), 4], [4, 5])
+    check(lambda: [kind([1, Hashed(2), HashedUnpicklable(3), 4]), 5], [4, 5])
     shared = Hashed(1)
     check(lambda: [shared, kind([shared, 2]), kind([3, shared])], [4, 5])
     for length in range(65_490, 65_550, 3):
