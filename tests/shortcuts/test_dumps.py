@@ -4,7 +4,9 @@ HALFSOUR_GENERIC=1 switches the shortcuts off; these tests must pass both ways.
 """
 
 import _pickle as stock
+import abc
 import collections
+import contextlib
 import copyreg
 import dataclasses
 import datetime
@@ -16,6 +18,7 @@ import re
 import subprocess
 import sys
 import types
+import typing
 import weakref
 
 import pytest
@@ -70,6 +73,43 @@ class PairBelow(Pair):
 class Colour(enum.Enum):
     RED = 1
     BLUE = "b"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 300
+
+
+class Access(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Mode(enum.IntFlag):
+    READ = 1
+    WRITE = 2
+
+
+class Label(enum.StrEnum):
+    FIRST = "first"
+
+
+class Held(enum.Enum):
+    """Values that need frames: containers, a member of another enum, one with a hook, one that holds its member."""
+
+    TUPLE = (1, ("two", [3]))
+    LIST = [1, "two"]
+    OTHER = Colour.RED
+    ITSELF = ["itself"]
+
+
+Held.ITSELF.value.append(Held.ITSELF)
+
+
+class Abstract(abc.ABC):
+    def __init__(self, *values):
+        for name, value in zip("abcdefgh", values):
+            setattr(self, name, value)
 
 
 class WithState:
@@ -212,6 +252,11 @@ SHAPES = {
     "namedtuple": lambda: Pair(text(1), [text(2)]),
     "namedtuple below": lambda: PairBelow(text(1), 2),
     "enum": lambda: Colour.BLUE,
+    "enums": lambda: [(Colour.RED, Level.HIGH, Level.LOW), {Level.HIGH: Colour.RED, Label.FIRST: Mode.READ}, Held.OTHER],
+    "flags": lambda: [Access.READ, Access.READ | Access.WRITE, Access(0), Mode.READ | Mode.WRITE, Mode(9), ~Mode.READ],
+    "enum with containers": lambda: [Held.TUPLE, Held.LIST, Held.LIST.value, Held.TUPLE.value, Held.TUPLE],
+    "enum that holds itself": lambda: [Held.ITSELF, Held.ITSELF.value],
+    "abstract base": lambda: Abstract(text(1), 2, [3]),
     "datetime": lambda: datetime.datetime(2026, 11, 24, 16, 16, 1, 5),
     "datetime with fold": lambda: datetime.datetime(2026, 11, 24, 16, fold=1),
     "datetime with zone": lambda: datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC),
@@ -1047,3 +1092,322 @@ def test_fast_mode_after_a_cycle():
                 pickler.dump(endless)
         calls.append(pickler.seen)
     assert calls[0] == calls[1]
+
+
+# Enums: what their `__reduce_ex__` returns is known as long as it is the one that `enum` has.
+
+class Named(enum.Enum):
+    ONE = "one"
+    TWO = ["two"]
+
+
+class OwnReduce(enum.Enum):
+    ONE = 1
+
+    def __reduce_ex__(self, protocol):
+        return OwnReduce, (self.value,)
+
+
+@contextlib.contextmanager
+def restored(holder, name):
+    """Has an attribute of a class or an instance as it was, after a test has changed it."""
+    before = vars(holder).get(name, restored)
+    try:
+        yield
+    finally:
+        if before is not restored:
+            setattr(holder, name, before)
+        elif name in vars(holder):
+            delattr(holder, name)
+
+
+@pytest.mark.parametrize("holder,name,value", [
+    (enum.Enum, "__reduce_ex__", lambda self, protocol: (getattr, (type(self), self.name))),
+    (enum.Enum, "__reduce_ex__", lambda self, protocol: (type(self), (self._value_,))),
+    (Named, "__reduce_ex__", lambda self, protocol: (list, ([self.name],))),
+    (Named, "_value_", property(lambda self: "another value")),
+    (Named, "_value_", "hidden by the instance"),
+    (Named, "__getattribute__", lambda self, name: "seen" if name == "_value_" else object.__getattribute__(self, name)),
+    (Named, "__getattr__", lambda self, name: 1),
+    (Named, "__name__", "__newobj__"),
+    (Named, "__name__", "not a __newobj_ex__"),
+    (Named, "__qualname__", "Colour"),
+    (Named, "__module__", "nowhere"),
+    (Named.ONE, "__reduce_ex__", lambda protocol: (list, ())),
+    (Named.ONE, "_value_", text(9)),
+    (Named.ONE, "__getstate__", lambda: None),
+    (enum.EnumMeta, "__reduce__", lambda cls: "Named"),
+    (enum.EnumMeta, "__module__", property(lambda cls: "nowhere")),
+    (enum.EnumMeta, "__getattribute__", lambda cls, name: type.__getattribute__(cls, name)),
+])
+def test_enums_that_are_not_as_usual(holder, name, value):
+    def make():
+        return [Named.ONE, (Named.TWO, Colour.RED), Named.ONE]
+
+    class Changes:
+        def __reduce__(self):
+            setattr(holder, name, value)
+            return list, ()
+
+    check(make, [2, 4, 5], ["dumps", "pickler"])
+    with restored(holder, name):
+        setattr(holder, name, value)
+        check(make, [2, 4, 5], ["dumps", "pickler", "table"])
+    check(make, [2, 4, 5], ["dumps", "pickler"])
+    found = []
+    for module in (stock, ours):
+        with restored(holder, name):
+            found.append(dumped(module, lambda: [*make(), Changes(), Label.FIRST, *make()], 4, "dumps"))
+            found.append(dumped(module, lambda: [Named.TWO, Changes(), Named.ONE], 4, "dumps"))
+    assert found[:2] == found[2:]
+
+
+def test_enums_without_a_value_or_with_a_hook():
+    Named.TWO.value.append(WithState(text(1)))
+    try:
+        check(lambda: [Named.TWO, Named.ONE, Named.TWO.value])
+    finally:
+        Named.TWO.value.pop()
+    value = Named.ONE.__dict__.pop("_value_")
+    try:
+        check(lambda: [Named.ONE])
+    finally:
+        Named.ONE._value_ = value
+    check(lambda: [OwnReduce.ONE, OwnReduce.ONE])
+
+
+class NamesMeta(enum.EnumMeta):
+    __name__ = property(lambda cls: "__newobj__")  # type: ignore[assignment]
+
+
+class NamedByMeta(enum.Enum, metaclass=NamesMeta):
+    ONE = 1
+
+
+def test_an_enum_whose_metaclass_names_it():
+    check(lambda: [NamedByMeta.ONE, NamedByMeta])
+
+
+def test_the_dispatch_table_has_an_enum():
+    copyreg.pickle(Named, lambda member: (list, ()))
+    try:
+        check(lambda: [Named.ONE, Colour.RED])
+    finally:
+        del copyreg.dispatch_table[Named]
+
+
+# Metaclasses
+
+class Meta(type):
+    pass
+
+
+class Below(metaclass=Meta):
+    def __init__(self):
+        self.a = text(1)
+
+
+@pytest.mark.parametrize("name,value", [
+    ("__module__", property(lambda cls: __name__)),
+    ("__module__", property(lambda cls: "nowhere")),
+    ("__module__", "nowhere"),
+    ("__module__", type("Text", (str,), {"__get__": lambda self, cls, meta: "nowhere"})(__name__)),
+    ("__reduce__", lambda cls: "Below"),
+    ("__getattribute__", lambda cls, name: type.__getattribute__(cls, name)),
+    ("__getattr__", lambda cls, name: None),
+])
+def test_classes_of_metaclasses(name, value):
+    check(lambda: [Below(), Below, Below()])
+    with restored(Meta, name):
+        setattr(Meta, name, value)
+        check(lambda: [Below(), Below, Below()])
+    check(lambda: [Below(), Below, Below()])
+
+
+def test_a_class_that_says_nothing_of_its_module():
+    module = Below.__module__
+    del Below.__module__
+    try:
+        check(lambda: [Below()])
+    finally:
+        Below.__module__ = module
+
+
+# Reductions by functions
+
+def remake(*args):
+    return args
+
+
+def __newobj__(*args):
+    return args
+
+
+class ByFunction:
+    def __init__(self, *reduced):
+        self.reduced = reduced
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def test_reductions_by_functions():
+    check(lambda: [ByFunction(remake, (Plain, object, None)), ByFunction(remake, (Plain, text(1)), {"a": 1})])
+    check(lambda: [ByFunction(remake, (Plain, [ByFunction(len, ((),))])), ByFunction(remake, ()), ByFunction(remake, [])])
+    check(lambda: [ByFunction(__newobj__, (ByFunction,)), ByFunction(__newobj__, (Plain, 2))])
+    check(lambda: [ByFunction(lambda: 1, ()), ByFunction(remake, (1,))])
+    check(lambda: [ByFunction(len, ("abc",)), ByFunction(remake, (text, Plain, Plain))])
+
+
+# Frozen dataclasses with slots: their state is read from the slots
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class NoField:
+    pass
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class OneField:
+    a: object
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class PseudoFields:
+    kind: typing.ClassVar[int] = 5
+    first: dataclasses.InitVar[int] = 6
+    a: object = None
+    b: object = dataclasses.field(default=7, repr=False, compare=False)
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class FrozenBelow(Frozen):
+    c: object
+
+
+class WithDictBelow(Frozen):
+    pass
+
+
+class SlotsBelowFrozen(Frozen):
+    __slots__ = ("extra",)
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class OwnState:
+    a: object
+
+    def __getstate__(self):
+        return (self.a,)
+
+
+def frozen_itself(hold):
+    held = []
+    made = Frozen(held, hold)
+    held.append(made)
+    return made
+
+
+@pytest.mark.parametrize("make", [
+    lambda: [NoField(), OneField(text(1)), OneField([2]), OneField(None), PseudoFields(a=text(1)), PseudoFields(1, 2)],
+    lambda: [FrozenBelow(1, [text(2)], {text(3): Frozen(1, (2,))}), FrozenBelow(*"abc"), Frozen(1, 2)],
+    lambda: [SlotsBelowFrozen(1, 2), WithDictBelow(1, text(2)), OwnState(text(1)), object.__new__(Frozen)],
+    lambda: [Frozen(1, text(2)), Frozen(WithState(1), [WithState(text(2))]), Frozen([Reduced(1)], 2), Frozen(3, 4)],
+    lambda: [Frozen(text(1), [Colour.RED]), Frozen(Frozen, OneField), WithState(2), Frozen([3], {4: 5})],
+    lambda: [frozen_itself(1), frozen_itself([text(1)])],
+    lambda: (lambda one: [one, Frozen(one, one), (one, [one])])(Frozen(text(1), [2])),
+    lambda: [Frozen(lambda: 1, 2)],
+    lambda: [Frozen(1, "\udc80"), Frozen("z" * 70_000, 3), Frozen(3, 4)],
+    lambda: [Frozen(text(number), number) for number in range(9_000)],
+    lambda: Reduced([Frozen(text(1), [2]), OneField(3)], Frozen([4], text(5))),
+])
+def test_frozen_dataclasses(make):
+    check(make)
+
+
+def test_a_frozen_dataclass_with_many_fields():
+    for count in (998, 999, 1000, 1001, 2001):
+        many = dataclasses.make_dataclass("ManyFields", [f"f{n}" for n in range(count)], slots=True, frozen=True)
+        many.__module__ = __name__
+        globals()["ManyFields"] = many
+        try:
+            check(lambda: [many(*range(count)), many(*map(str, range(count)))], [4], ["dumps", "pickler"])
+        finally:
+            del globals()["ManyFields"]
+
+
+@pytest.mark.parametrize("holder,name,value", [
+    (dataclasses, "fields", lambda instance: ()),
+    (dataclasses, "getattr", lambda instance, name: name),
+    (dataclasses, "_dataclass_getstate", lambda self: [1, 2]),
+    (Frozen, "__getstate__", lambda self: [3]),
+    (Frozen, "__getstate__", dataclasses.fields),
+    (Frozen, "a", property(lambda self: "another")),
+    (Frozen, "b", 5),
+    (Frozen, "__dataclass_fields__", {}),
+    (Frozen, "__dataclass_fields__", dict(reversed(Frozen.__dataclass_fields__.items()))),
+    (Frozen, "__reduce__", lambda self: (list, ())),
+    (Frozen, "__getattribute__", lambda self, name: 5 if name == "a" else object.__getattribute__(self, name)),
+    (copyreg, "__newobj__", lambda cls, *args: object.__new__(cls)),
+])
+def test_frozen_dataclasses_that_are_not_as_usual(holder, name, value):
+    data = [Frozen(1, text(2)), (Frozen([3], 4),), OneField(text(5))]
+
+    class Changes:
+        def __reduce__(self):
+            setattr(holder, name, value)
+            return list, ()
+
+    check(lambda: data, [2, 4, 5], ["dumps", "pickler"])
+    with restored(holder, name):
+        setattr(holder, name, value)
+        check(lambda: data, [2, 4, 5], ["dumps", "pickler", "table"])
+    check(lambda: data, [2, 4, 5], ["dumps", "pickler"])
+    found = []
+    changing = [[Frozen(1, Changes()), Frozen(2, 3)], [Frozen(1, 2), [Changes()], Frozen(3, text(4))]]
+    for module in (stock, ours):
+        for frozen in changing:
+            with restored(holder, name):
+                found.append(dumped(module, lambda: frozen, 4, "dumps"))
+    assert found[:2] == found[2:]
+
+
+# Sets
+
+class Hashed:
+    """Has the same hash in each test."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __hash__(self):
+        return self.number
+
+
+class HashedWithState(Hashed):
+    def __getstate__(self):
+        return {"number": self.number, "text": text(1)}
+
+
+class HashedUnpicklable(Hashed):
+    def __reduce__(self):
+        raise TypeError("not this one")
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_sets(kind):
+    check(lambda: [kind(), kind([1]), kind([1, 2.5, None, True]), kind(range(20)), kind([(1, 2), 3])], [2, 4, 5])
+    check(lambda: kind([1, frozenset([2, (3, text(4))]), "five", (6, Hashed(7))]), [2, 4, 5])
+    check(lambda: kind([1, Hashed(2), 3, HashedWithState(4), 5, Hashed(6), HashedWithState(7)]), [2, 4, 5])
+    check(lambda: [kind([1, HashedWithState(2), Hashed(3)]), kind([Hashed(number) for number in range(1100)])], [4, 5])
+    check(lambda: [kind([1, Hashed(2), HashedUnpicklable(3), 4]), 5], [4, 5])
+    shared = Hashed(1)
+    check(lambda: [shared, kind([shared, 2]), kind([3, shared])], [4, 5])
+    for length in range(65_490, 65_550, 3):
+        check(lambda: ["x" * 60_000, "y" * (length - 60_000), kind([1, 2, Hashed(3), 4, 5])], [4], ["dumps", "dump"])
+
+    def gaps():
+        holed = set(range(100)) - {3, 50, 99}
+        for number in (5, 7, 98):
+            holed.remove(number)
+        return kind(holed)
+    check(gaps, [4, 5])

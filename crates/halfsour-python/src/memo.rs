@@ -50,8 +50,12 @@ const ODD: u32 = u32::MAX;
 /// The index of an object that is being written and will have one when it is.
 pub(crate) const OPEN: i64 = ODD as i64 - 1;
 
-/// How many slots are kept when a memo is cleared for the next dump (1 MiB).
-const KEPT: usize = 1 << 16;
+/// From so many slots on (1 MiB) a memo grows to double its size, not to four times: most of its cost
+/// is memory that is touched for the first time.
+const LARGE: usize = 1 << 16;
+
+/// How many slots are kept when a memo is cleared for the next dump (2 MiB).
+const KEPT: usize = 1 << 17;
 
 /// The largest memory that a memo left behind, and the last generation of its slots: the next memo
 /// need not ask for memory, nor clear it.
@@ -115,30 +119,19 @@ impl Memo {
     /// into the memo.
     #[inline(always)]
     pub(crate) fn look(&mut self, object: &Object) -> Result<Found, OutOfMemory> {
-        if self.used >= self.limit {
-            self.grow()?;
-        }
-        let place = self.find(object.address());
-        let slot = self.slots[place];
-        Ok(if slot.generation == self.generation {
-            Found::Index(self.index_in(slot))
+        let place = self.seek(object)?;
+        Ok(if self.is_taken(place) {
+            Found::Index(self.index_in(self.slots[place]))
         } else {
             Found::Vacant(place)
         })
     }
 
-    /// Gives the next index to an object that was [looked](Memo::look) for, without keeping it alive.
+    /// Gives the next index to the object of a place, without keeping it alive.
     #[inline(always)]
     pub(crate) fn note_at(&mut self, place: usize, object: &Object) -> usize {
         let index = self.next;
-        let (address, generation) = (object.address(), self.generation);
-        if index < OPEN as usize {
-            self.slots[place] = Slot { address, index: index as u32, generation };
-        } else {
-            self.odd.push((address, index as i64));
-            self.slots[place] = Slot { address, index: ODD, generation };
-        }
-        self.used += 1;
+        self.set(place, object, index as i64);
         self.next += 1;
         index
     }
@@ -157,13 +150,15 @@ impl Memo {
     /// Gives an object an index. Gives the reference back if the memo has the object already.
     #[inline]
     pub(crate) fn insert(&mut self, object: Obj, index: i64) -> Result<Option<Obj>, OutOfMemory> {
-        let known = self.place(object.address(), index)?;
-        if known {
+        let place = self.seek(&object)?;
+        if self.is_taken(place) {
+            self.set(place, &object, index);
             return Ok(Some(object));
         }
         if self.objects.len() == self.objects.capacity() {
             self.objects.try_reserve(1)?;
         }
+        self.set(place, &object, index);
         self.objects.push(object);
         self.next += 1;
         Ok(None)
@@ -173,16 +168,16 @@ impl Memo {
     /// the memo is emptied.
     #[inline]
     pub(crate) fn note(&mut self, object: &Object) -> Result<usize, OutOfMemory> {
-        let index = self.next;
-        self.place(object.address(), index as i64)?;
-        self.next += 1;
-        Ok(index)
+        let place = self.seek(object)?;
+        Ok(self.note_at(place, object))
     }
 
     /// Says that an object is being written, and has no index yet: [`OPEN`].
     #[inline]
     pub(crate) fn open(&mut self, object: &Object) -> Result<(), OutOfMemory> {
-        self.place_small(object.address(), OPEN as u32).map(drop)
+        let place = self.seek(object)?;
+        self.fill(place, object.address(), OPEN as u32);
+        Ok(())
     }
 
     /// Gives the next index to an object that will never be asked for.
@@ -192,27 +187,44 @@ impl Memo {
         self.next - 1
     }
 
-    /// Fills a slot; true if the object had one.
-    #[inline]
-    fn place(&mut self, address: usize, index: i64) -> Result<bool, OutOfMemory> {
-        if (0..OPEN).contains(&index) {
-            return self.place_small(address, index as u32);
-        }
-        self.odd.retain(|(other, _)| *other != address);
-        self.odd.push((address, index));
-        self.place_small(address, ODD)
-    }
-
-    #[inline]
-    fn place_small(&mut self, address: usize, index: u32) -> Result<bool, OutOfMemory> {
+    /// The place of an object, or where it would be.
+    #[inline(always)]
+    fn seek(&mut self, object: &Object) -> Result<usize, OutOfMemory> {
         if self.used >= self.limit {
             self.grow()?;
         }
-        let place = self.find(address);
-        let known = self.slots[place].generation == self.generation;
+        Ok(self.find(object.address()))
+    }
+
+    #[inline(always)]
+    fn is_taken(&self, place: usize) -> bool {
+        self.slots[place].generation == self.generation
+    }
+
+    /// Gives the object of a place this index.
+    #[inline(always)]
+    fn set(&mut self, place: usize, object: &Object, index: i64) {
+        let address = object.address();
+        let small = if (0..OPEN).contains(&index) {
+            index as u32
+        } else {
+            self.set_odd(address, index);
+            ODD
+        };
+        self.fill(place, address, small);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_odd(&mut self, address: usize, index: i64) {
+        self.odd.retain(|(other, _)| *other != address);
+        self.odd.push((address, index));
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, place: usize, address: usize, index: u32) {
+        self.used += usize::from(!self.is_taken(place));
         self.slots[place] = Slot { address, index, generation: self.generation };
-        self.used += usize::from(!known);
-        Ok(known)
     }
 
     // Objects are aligned to 16 bytes and often allocated in the order in which they are written:
@@ -238,22 +250,29 @@ impl Memo {
             && let Ok(mut spare) = SPARE.try_lock()
             && !spare.0.is_empty()
         {
-            (self.slots, self.generation) = std::mem::take(&mut *spare);
-            self.limit = self.slots.len() / 3 * 2;
+            let (slots, generation) = std::mem::take(&mut *spare);
+            self.generation = generation;
+            self.set_slots(slots);
             self.next_generation();
             return Ok(());
         }
-        let size = (self.slots.len() * 4).max(FIRST_SIZE);
+        let by = if self.slots.len() < LARGE { 4 } else { 2 };
+        let size = (self.slots.len() * by).max(FIRST_SIZE);
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
         slots.resize(size, Slot::default());
-        let old = std::mem::replace(&mut self.slots, slots);
-        self.limit = size / 3 * 2;
+        let old = self.set_slots(slots);
         for slot in old.into_iter().filter(|slot| slot.generation == self.generation) {
             let place = self.find(slot.address);
             self.slots[place] = slot;
         }
         Ok(())
+    }
+
+    /// Changes the slots, and gives back those that were there.
+    fn set_slots(&mut self, slots: Vec<Slot>) -> Vec<Slot> {
+        self.limit = slots.len() / 3 * 2;
+        std::mem::replace(&mut self.slots, slots)
     }
 
     /// Empties the memo and keeps some of its memory. The objects are to be dropped when the memo is
@@ -264,8 +283,7 @@ impl Memo {
         self.odd.clear();
         self.stamp = new_stamp();
         if self.slots.len() > KEPT {
-            self.slots = Vec::new();
-            self.limit = 0;
+            self.set_slots(Vec::new());
         }
         self.next_generation();
         std::mem::take(&mut self.objects)

@@ -3,7 +3,7 @@
 
 use crate::ffi::error::{self, Exc, Part, raise_parts};
 use crate::ffi::module::{Types, loaded_modules};
-use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, layout, types};
+use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple, layout, types};
 use crate::pickler::{Plans, Scratch};
 use crate::version::Version;
 use std::cell::{Cell, RefCell};
@@ -37,15 +37,20 @@ names! {
     builtins = c"__builtins__",
     class = c"__class__",
     copyreg = c"copyreg",
+    dataclass_fields = c"__dataclass_fields__",
+    dataclasses = c"dataclasses",
     dict = c"__dict__",
     dispatch_table = c"dispatch_table",
     extend = c"extend",
+    fields = c"fields",
     find_class = c"find_class",
+    getattr = c"getattr",
     getinitargs = c"__getinitargs__",
     getnewargs = c"__getnewargs__",
     getnewargs_ex = c"__getnewargs_ex__",
     getstate = c"__getstate__",
     import = c"__import__",
+    init = c"__init__",
     initializing = c"_initializing",
     items = c"items",
     iter = c"__iter__",
@@ -71,6 +76,7 @@ names! {
     spec = c"__spec__",
     toreadonly = c"toreadonly",
     tuple_new = c"_tuple_new",
+    value = c"_value_",
     write = c"write",
 }
 
@@ -139,6 +145,8 @@ struct Known {
     import_slot: Cell<usize>,
     /// The code of the `__getnewargs__` that all classes of `collections.namedtuple` share.
     namedtuple_getnewargs: Option<Obj>,
+    /// The code of `Enum.__reduce_ex__`, where that is `return self.__class__, (self._value_, )`.
+    enum_reduce: Option<Obj>,
 }
 
 impl State {
@@ -239,7 +247,11 @@ impl Known {
         let namedtuple_getnewargs = get(&*import("functools")?, "_CacheInfo")
             .and_then(|class| get(&class, "__getnewargs__"))
             .map(|method| method.function_code().map(Object::own));
+        let enum_reduce = get(&*import("enum")?, "Enum")
+            .and_then(|class| get(&class, "__reduce_ex__"))
+            .and_then(|method| method.function_code().map_or(Ok(None), calls_the_class));
         Ok(Known {
+            enum_reduce: quietly(enum_reduce),
             newobj: get(&copyreg, "__newobj__")?,
             newobj_slot: Cell::default(),
             copyreg,
@@ -247,17 +259,35 @@ impl Known {
             import: get(&builtins, "__import__")?,
             import_slot: Cell::default(),
             builtins,
-            namedtuple_getnewargs: namedtuple_getnewargs.unwrap_or_else(|Raised| {
-                error::clear();
-                None
-            }),
+            namedtuple_getnewargs: quietly(namedtuple_getnewargs),
         })
     }
 
     fn references(&self) -> impl Iterator<Item = &Object> {
         let always = [&self.copyreg, &self.newobj, &self.builtins, &self.import];
-        always.into_iter().chain(&self.namedtuple_getnewargs).map(|object| &**object)
+        let codes = self.namedtuple_getnewargs.iter().chain(&self.enum_reduce);
+        always.into_iter().chain(codes).map(|object| &**object)
     }
+}
+
+/// The code of `Enum.__reduce_ex__`, if it looks up the class and the value, and nothing else.
+fn calls_the_class(code: &Object) -> PyResult<Option<Obj>> {
+    let names = code.attr(&*Str::new("co_names")?)?;
+    let is_that = names.cast::<Tuple>().is_some_and(|names| {
+        let is = |n, name| {
+            names.get(n).and_then(Object::cast::<Str>).is_some_and(|text| text.equals(name))
+        };
+        names.len() == 2 && is(0, "__class__") && is(1, "_value_")
+    });
+    Ok(is_that.then(|| code.own()))
+}
+
+/// What can be done without.
+fn quietly(found: PyResult<Option<Obj>>) -> Option<Obj> {
+    found.unwrap_or_else(|Raised| {
+        error::clear();
+        None
+    })
 }
 
 impl State {
@@ -303,6 +333,12 @@ impl State {
     /// Whether a function is the `__getnewargs__` of a `collections.namedtuple`.
     pub(crate) fn is_namedtuple_getnewargs(&self, function: &Object) -> bool {
         let known = self.known.namedtuple_getnewargs.as_deref();
+        function.function_code().zip(known).is_some_and(|(code, known)| code.is(known))
+    }
+
+    /// Whether a function is an `Enum.__reduce_ex__` that makes members by calling their class.
+    pub(crate) fn is_enum_reduce(&self, function: &Object) -> bool {
+        let known = self.known.enum_reduce.as_deref();
         function.function_code().zip(known).is_some_and(|(code, known)| code.is(known))
     }
 

@@ -789,6 +789,11 @@ impl Type {
         unsafe { CStr::from_ptr((*self.as_ptr().cast::<c::PyTypeObject>()).tp_name).to_bytes() }
     }
 
+    /// Whether the name that `type` gives it does not contain `part`.
+    pub(crate) fn is_named_otherwise(&self, part: &[u8]) -> bool {
+        !self.tp_name().windows(part.len()).any(|window| window == part)
+    }
+
     /// `module.qualname`, without the module for built-ins: printf's `%T`.
     /// Objects/typeobject.c: `PyType_GetFullyQualifiedName`.
     pub(crate) fn fully_qualified_name(&self) -> PyResult<Obj> {

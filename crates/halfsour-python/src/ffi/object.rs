@@ -310,9 +310,7 @@ impl Object {
     /// `__name__` is for these, nobody can change but by giving them another name.
     pub(crate) fn is_class_named_otherwise(&self, part: &[u8]) -> bool {
         self.kind() == Kind::Type
-            && self.cast::<Type>().is_some_and(|class| {
-                !class.tp_name().windows(part.len()).any(|window| window == part)
-            })
+            && self.cast::<Type>().is_some_and(|class| class.is_named_otherwise(part))
     }
 
     /// Whether this is a function that is written in Python.

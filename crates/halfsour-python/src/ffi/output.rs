@@ -11,9 +11,9 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 /// How many bytes are kept for the next dump.
 const SCRATCH: usize = 64 << 10;
 
-/// From this size on, in bytes, the bytes object grows by an eighth, not to double its size: its
-/// memory is most of what a dump takes.
-const LARGE: usize = 1 << 20;
+/// From this size on, in bytes, the bytes object grows by half, not to double its size. What is
+/// not written yet takes no memory of the machine, but each growth may move all that is.
+const LARGE: usize = 64 << 20;
 
 /// A sink that ends as a bytes object.
 pub(crate) struct Output {
@@ -85,7 +85,7 @@ impl Output {
     #[inline(never)]
     fn grow(&mut self, more: usize) -> bool {
         let wanted = self.length.saturating_add(more);
-        let step = if self.capacity < LARGE { self.capacity } else { self.capacity / 8 };
+        let step = if self.capacity < LARGE { self.capacity } else { self.capacity / 2 };
         let capacity = wanted.max(self.capacity + step);
         let grown = if self.out_of_memory {
             None

@@ -3,11 +3,11 @@
 //! Most hooks return a class that was written before, and a few strings and numbers. Such a reduction
 //! needs no frames: no Python runs between its first byte and its last.
 
-use super::stretch::{self, Begin, Keeping, Stop, Stretch};
+use super::stretch::{Begin, Keeping, Stop, Stretch};
 use super::walker::Walker;
 use crate::ffi::keep::Keep;
-use crate::ffi::layout::{Entries, Named};
-use crate::ffi::{Dict, Float, Int, List, Obj, Object, PyResult, Str, Tuple, error};
+use crate::ffi::{Dict, Int, Kind, List, Obj, Object, PyResult, Str, Tuple, error};
+use crate::memo::Memo;
 use halfsour::{Opcode, Sink};
 
 /// How an instance is made, and from what.
@@ -35,47 +35,31 @@ impl Walker<'_> {
     /// False if nothing was written, since it takes more than this.
     pub(super) fn write_at_once(&mut self, instance: &Instance<'_>) -> PyResult<bool> {
         let Instance { obj, class, args, state, .. } = instance;
-        let Some(index) = self.pickler.memo.borrow().get(class) else { return Ok(false) };
+        let memo = self.pickler.memo.borrow();
+        let Some(index) = memo.get(class) else { return Ok(false) };
         let mut parts = PARTS;
         let mut size = |object: &Option<&Object>| match object {
-            Some(object) => flat_size(object, &mut parts, DEPTH),
+            Some(object) => flat_size(&memo, object, &mut parts, DEPTH),
             None => Some(0),
         };
         let Some(size) = size(args).and_then(|args| Some(args + size(state)?)) else {
             return Ok(false);
         };
-        if self.out.room() < size + AROUND || !self.may_stretch() || self.is_memoized(obj) {
+        let is_memoized = memo.get(obj).is_some();
+        drop(memo);
+        self.look_at_bin();
+        if is_memoized || self.out.room() < size + AROUND || !self.may_stretch() {
             return Ok(false);
         }
-        let keeping = self.keeping();
         let keep = Keep::default();
         // So little is written without a look at the clock.
-        let mut ticks = u32::MAX;
-        let written = {
-            let mut memo = self.pickler.memo.borrow_mut();
-            let mut plans = self.state.plans.borrow_mut();
-            let mut stretch = Stretch::new(
-                self.state,
-                &mut self.out,
-                &mut memo,
-                &mut plans,
-                &mut self.signals,
-                &mut ticks,
-                None,
-                &keep,
-                keeping,
-                self.write.is_some(),
-                stretch::recycle(std::mem::take(&mut self.stretch_frames)),
-            );
-            let written = stretch.write_instance(instance, index);
-            self.stretch_frames = stretch::recycle(std::mem::take(&mut stretch.frames));
-            written
-        };
-        match written {
-            Ok(()) => Ok(true),
-            // Nothing stops among strings and numbers but a lack of memory.
-            Err(_) => Err(error::no_memory()),
-        }
+        let ticks = std::mem::replace(&mut self.ticks, u32::MAX);
+        let written = self.with_stretch(&keep, None, self.keeping(), |stretch| {
+            stretch.write_instance(instance, index).is_ok()
+        });
+        self.ticks = ticks;
+        // Nothing stops among strings and numbers but a lack of memory.
+        if written { Ok(true) } else { Err(error::no_memory()) }
     }
 }
 
@@ -101,55 +85,38 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if is_fresh && object.is_unshared() {
             self.keeping = Keeping::Fresh;
         }
-        self.run(Begin::Object(object))
+        self.run(if object.is_unshared() { Begin::New(object) } else { Begin::Object(object) })
     }
 }
 
-/// The most bytes that an object takes which is made of numbers and short strings alone; None for
-/// others, and for what has too many parts.
-fn flat_size(object: &Object, parts: &mut usize, depth: usize) -> Option<usize> {
+/// The most bytes that an object takes which is made of numbers, short strings and classes that the
+/// memo has; None for others, and for what has too many parts.
+fn flat_size(memo: &Memo, object: &Object, parts: &mut usize, depth: usize) -> Option<usize> {
     *parts = parts.checked_sub(1)?;
-    if let Some(size) = leaf_size(object) {
-        return Some(size);
-    }
-    let depth = depth.checked_sub(1)?;
-    let mut sum = |sum: usize, part: &Object| Some(sum + flat_size(part, parts, depth)?);
-    if let Some(tuple) = object.cast_exact::<Tuple>() {
-        return tuple.items().iter().try_fold(SMALL, |so_far, item| sum(so_far, item));
-    }
-    if let Some(list) = object.cast_exact::<List>() {
-        return list.items().iter().try_fold(SMALL, |so_far, item| sum(so_far, item));
-    }
-    match object.cast_exact::<Dict>()?.entries() {
-        Entries::Named(entries) => {
-            entries.iter().filter_map(Named::pair).try_fold(SMALL, |so_far, (key, value)| {
+    let inner = depth.checked_sub(1);
+    let mut sum = |sum: usize, part: &Object| Some(sum + flat_size(memo, part, parts, inner?)?);
+    match object.kind() {
+        Kind::None | Kind::Bool(_) | Kind::Float => Some(SMALL),
+        Kind::Int => object.cast::<Int>()?.compact().map(|_| SMALL),
+        Kind::Str => {
+            let ascii = object.cast::<Str>()?.ascii()?;
+            (ascii.len() < 256).then_some(ascii.len() + SMALL)
+        }
+        Kind::Type => memo.get(object).map(|_| SMALL),
+        Kind::Tuple => {
+            object.cast::<Tuple>()?.items().iter().try_fold(SMALL, |so_far, item| sum(so_far, item))
+        }
+        Kind::List => {
+            object.cast::<List>()?.items().iter().try_fold(SMALL, |so_far, item| sum(so_far, item))
+        }
+        Kind::Dict => {
+            let entries = object.cast::<Dict>()?.entries();
+            let mut pairs = (0..entries.slots()).filter_map(|slot| entries.get(slot));
+            pairs.try_fold(SMALL, |so_far, (key, value)| {
                 let so_far = sum(so_far, key)?;
                 sum(so_far, value)
             })
         }
-        entries => (0..entries.slots()).filter_map(|slot| entries.get(slot)).try_fold(
-            SMALL,
-            |so_far, (key, value)| {
-                let so_far = sum(so_far, key)?;
-                sum(so_far, value)
-            },
-        ),
+        _ => None,
     }
-}
-
-#[inline(always)]
-fn leaf_size(object: &Object) -> Option<usize> {
-    if let Some(text) = object.cast_exact::<Str>() {
-        return text.ascii().map(|ascii| ascii.len() + SMALL).filter(|size| *size < 256);
-    }
-    let is_small = match object.cast_exact::<Int>() {
-        Some(int) => int.compact().is_some(),
-        None => {
-            object.cast_exact::<Float>().is_some()
-                || [Object::none(), Object::bool(true), Object::bool(false)]
-                    .iter()
-                    .any(|singleton| singleton.is(object))
-        }
-    };
-    is_small.then_some(SMALL)
 }

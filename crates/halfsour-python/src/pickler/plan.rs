@@ -5,6 +5,7 @@
 //! apart again. A plan is the outcome, good for as long as the type is what it was. It is made
 //! without running Python; where that cannot be, the plan is [`Plan::Generic`].
 
+use super::fields::Fields;
 use super::rows::Rows;
 use crate::ffi::layout::{Attributes, DictPlace, Entries, Named, PLAIN_SIZE, TypeFacts};
 use crate::ffi::{Dict, Obj, Object, Own, Str, Tuple, Type, datetime, types};
@@ -28,8 +29,13 @@ pub(super) enum Plan {
     /// Like [`Plan::Instance`], but with a `__getstate__` of its own, which is Python. Instances have
     /// their dict there.
     GetState(Option<DictPlace>),
+    /// Like [`Plan::Instance`], but with the values of its fields as the state: what `__getstate__`
+    /// returns that `dataclasses` gives to frozen classes with slots.
+    Fields(Fields),
     /// By a `__reduce__` of its own, which is Python.
     Reduce(Option<DictPlace>),
+    /// As a member of an enum, which `Enum.__reduce_ex__` has called for its value.
+    Member(DictPlace),
     /// With arguments for `__new__`, by a `__getnewargs__` that is Python; the state comes from a
     /// `__getstate__` that is Python too, or is what the instance has as its dict.
     NewArgs { dict: Option<DictPlace>, has_getstate: bool },
@@ -242,6 +248,9 @@ impl Plans {
         }
         entry.is_dispatched = is_dispatched;
         entry.barred = is_dispatched || entry.version == 0;
+        if let Plan::Fields(fields) = &entry.plan {
+            entry.barred |= !fields.are_known(state);
+        }
         if !entry.barred && entry.plan.uses_copyreg() && !self.copyreg_is_known(state) {
             self.entries[number].barred = true;
         }
@@ -254,10 +263,11 @@ impl Plans {
         if self.entries[place].is_dispatched {
             return Some(Hook::Dispatch);
         }
-        let (hook, dict) = match *self.plan(place) {
-            Plan::GetState(dict) => (Hook::GetState, dict),
-            Plan::Reduce(dict) => (Hook::Reduce, dict),
-            Plan::NewArgs { dict, has_getstate } => (Hook::NewArgs { has_getstate }, dict),
+        let (hook, dict) = match self.plan(place) {
+            &Plan::GetState(dict) => (Hook::GetState, dict),
+            Plan::Fields(_) => (Hook::GetState, None),
+            &Plan::Reduce(dict) => (Hook::Reduce, dict),
+            &Plan::NewArgs { dict, has_getstate } => (Hook::NewArgs { has_getstate }, dict),
             _ => return None,
         };
         let entry = self.entry(place);
@@ -285,18 +295,23 @@ fn metaclass_version(class: &Type) -> u32 {
 }
 
 /// Whether a class is asked for its attributes as plain classes are, and knows no other
-/// `__reduce__`, `__qualname__` or `__module__` than they.
+/// `__reduce__`, `__name__`, `__qualname__` or `__module__` than they.
 pub(super) fn has_plain_metaclass(state: &State, class: &Type) -> bool {
     let metaclass = class.type_of();
     let Some(plain) = types::type_().cast::<Type>() else { return false };
     let names = &state.names;
     metaclass.as_obj().is(plain)
         || (metaclass.has_getattr_of(plain)
-            && [&names.reduce, &names.qualname, &names.module].iter().all(|name| {
+            && [&names.reduce, &names.name, &names.qualname].iter().all(|name| {
                 match (metaclass.lookup(name), plain.lookup(name)) {
                     (Some(own), Some(base)) => own.is(base),
                     (own, base) => own.is_none() && base.is_none(),
                 }
+            })
+            // A metaclass has the name of its own module there; a string runs no Python.
+            && metaclass.lookup(&names.module).is_some_and(|own| {
+                own.cast_exact::<Str>().is_some()
+                    || plain.lookup(&names.module).is_some_and(|base| own.is(base))
             }))
 }
 
@@ -353,7 +368,10 @@ fn is_hook(name: &Object) -> bool {
 impl Plan {
     /// Whether instances are written as `copyreg.__newobj__` says.
     fn uses_copyreg(&self) -> bool {
-        !matches!(self, Plan::Generic | Plan::Unlisted | Plan::DateTime(_) | Plan::Reduce(_))
+        !matches!(
+            self,
+            Plan::Generic | Plan::Unlisted | Plan::DateTime(_) | Plan::Reduce(_) | Plan::Member(_)
+        )
     }
 
     fn make(state: &State, class: &Type) -> Plan {
@@ -371,9 +389,17 @@ impl Plan {
             || !class.has_generic_getattr()
             || !class.has_new()
             || !own(&names.class)
-            || !own(&names.reduce_ex)
-            || class.lookup(&names.getnewargs_ex).is_some()
         {
+            return Plan::Generic;
+        }
+        if !own(&names.reduce_ex) {
+            let facts = TypeFacts::of(class);
+            let is_member = class.lookup(&names.reduce_ex).is_some_and(|f| state.is_enum_reduce(f))
+                && class.lookup(&names.value).is_none()
+                && !facts.dict_is_elsewhere;
+            return facts.dict.filter(|_| is_member).map_or(Plan::Generic, Plan::Member);
+        }
+        if class.lookup(&names.getnewargs_ex).is_some() {
             return Plan::Generic;
         }
         let default_reduce = own(&names.reduce);
@@ -407,7 +433,10 @@ impl Plan {
             let python = class.lookup(&names.getstate).is_some_and(Object::is_function);
             return match python {
                 true if has_newargs => Plan::NewArgs { dict: facts.dict, has_getstate: true },
-                true => Plan::GetState(facts.dict),
+                true => match Fields::of(state, class) {
+                    Some(fields) => Plan::Fields(fields),
+                    None => Plan::GetState(facts.dict),
+                },
                 false => Plan::Generic,
             };
         }

@@ -17,7 +17,7 @@ const ROWS: usize = 8;
 pub(super) struct Row {
     /// the memo's stamp
     stamp: u64,
-    /// the first key, and how many there are; a row that was seen once has no more than this
+    /// the address of the first key, and how many keys there are
     first: usize,
     count: usize,
     /// A dict like this was written already.

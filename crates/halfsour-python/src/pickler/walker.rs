@@ -55,7 +55,7 @@ pub(super) struct Walker<'a> {
     /// will be no better: it is not tried.
     stopped_at: usize,
     /// Memory for the stack of a stretch.
-    pub(super) stretch_frames: Vec<stretch::Frame<'static>>,
+    stretch_frames: Vec<stretch::Frame<'static>>,
     scratch: Box<Scratch>,
     /// How many reductions and persistent ids are among the frames.
     depth: usize,
@@ -212,30 +212,32 @@ impl<'a> Walker<'a> {
         if self.out.is_out_of_memory() {
             return Err(error::no_memory());
         }
-        // A program may set it at any time.
-        self.out.set_binary(self.pickler.bin.get() != 0);
-        if !is_persistent_id && self.save_persistent(&obj)? {
+        self.look_at_bin();
+        if !is_persistent_id && self.this.is_some() && self.save_persistent(&obj)? {
             return Ok(());
         }
-        if self.may_stretch() {
-            let kind = obj.kind();
-            if !matches!(kind, Kind::None | Kind::Bool(_) | Kind::Int | Kind::Float)
-                && let Some(index) = self.pickler.memo.borrow().get(&obj)
-            {
-                return self.out.get(index).map_err(|e| self.too_large(e));
-            }
-            if kind == Kind::Other && obj.type_of().address() == self.stopped_at {
-                self.state.plans.borrow_mut().begin();
-                return self.save_stopped(obj);
-            }
-            match self.stretch(Begin::Object(&obj), self.keeping())? {
-                Stretched::Done => return Ok(()),
-                Stretched::Stopped(stopped) => return self.save_stopped(stopped),
-                Stretched::Full(next) => return self.save(next, false),
-                Stretched::Failed => return Err(changed_size()),
-            }
+        if self.may_stretch() { self.save_in_stretch(obj) } else { self.save_itself(obj) }
+    }
+
+    // Not part of `save`, which is short where there is a hook for persistent ids.
+    #[inline(never)]
+    fn save_in_stretch(&mut self, obj: Obj) -> PyResult<()> {
+        let kind = obj.kind();
+        if !matches!(kind, Kind::None | Kind::Bool(_) | Kind::Int | Kind::Float)
+            && let Some(index) = self.pickler.memo.borrow().get(&obj)
+        {
+            return self.out.get(index).map_err(|e| self.too_large(e));
         }
-        self.save_itself(obj)
+        if kind == Kind::Other && obj.type_of().address() == self.stopped_at {
+            self.state.plans.borrow_mut().begin();
+            return self.save_stopped(obj);
+        }
+        match self.stretch(Begin::Object(&obj), self.keeping())? {
+            Stretched::Done => Ok(()),
+            Stretched::Stopped(stopped) => self.save_stopped(stopped),
+            Stretched::Full(next) => self.save(next, false),
+            Stretched::Failed => Err(changed_size()),
+        }
     }
 
     /// The hook by which an object's plan has it written; no Python has run since a stretch ended.
@@ -386,10 +388,12 @@ impl<'a> Walker<'a> {
             Kind::Float => return self.save_float(&obj),
             _ => {}
         }
-        if self.is_memoized(&obj) {
-            return self.get(&obj);
+        let index = self.pickler.memo.borrow().get(&obj);
+        if let Some(index) = index {
+            return self.out.get(index).map_err(|e| self.too_large(e));
         }
         match kind {
+            Kind::Str if self.pickler.fast.get() == 0 => self.save_short_str(obj),
             Kind::Str => self.save_str(obj),
             Kind::Bytes => self.save_bytes(obj),
             Kind::Dict => self.save_dict(obj),
@@ -431,6 +435,7 @@ impl<'a> Walker<'a> {
             Some(item) => made.cast::<Tuple>().and_then(|made| made.get(item)).unwrap_or(made),
         };
         let is_fresh = self.this.is_none() && made.is_unshared() && child.is_unshared();
+        self.look_at_bin();
         if !is_fresh || !self.may_stretch() {
             return self.save(child.own(), false).map(|()| false);
         }
@@ -444,10 +449,14 @@ impl<'a> Walker<'a> {
         Ok(false)
     }
 
-    /// Whether what comes next may be written in a [`Stretch`].
-    pub(super) fn may_stretch(&mut self) -> bool {
-        // A program may set it at any time.
+    /// Chooses between text and binary opcodes: a program may do so at any time.
+    #[inline]
+    pub(super) fn look_at_bin(&mut self) {
         self.out.set_binary(self.pickler.bin.get() != 0);
+    }
+
+    /// Whether what comes next may be written in a [`Stretch`].
+    pub(super) fn may_stretch(&self) -> bool {
         self.state.layouts_known
             && self.pickler.fast.get() == 0
             && self.out.is_binary()
@@ -519,28 +528,14 @@ impl<'a> Walker<'a> {
     }
 
     /// Writes as much as can be without running Python, and takes over where that ends.
-    fn stretch(&mut self, begin: Begin<'_>, keeping: Keeping) -> PyResult<Stretched> {
+    fn stretch<'q>(&mut self, begin: Begin<'q>, keeping: Keeping) -> PyResult<Stretched> {
         let table = self.plain_dispatch_table();
         let keep = Keep::default();
         let (stopped, frames) = {
             let _pause = Pause::begin();
-            let mut memo = self.pickler.memo.borrow_mut();
-            let mut plans = self.state.plans.borrow_mut();
-            let mut stretch = Stretch::new(
-                self.state,
-                &mut self.out,
-                &mut memo,
-                &mut plans,
-                &mut self.signals,
-                &mut self.ticks,
-                table.as_deref(),
-                &keep,
-                keeping,
-                self.write.is_some(),
-                stretch::recycle(std::mem::take(&mut self.stretch_frames)),
-            );
-            let stopped = stretch.run(begin);
-            (stopped, std::mem::take(&mut stretch.frames))
+            self.with_stretch(&keep, table.as_deref(), keeping, |stretch| {
+                (stretch.run(begin), std::mem::take(&mut stretch.frames))
+            })
         };
         let stretched = match stopped {
             Ok(()) => Stretched::Done,
@@ -564,11 +559,42 @@ impl<'a> Walker<'a> {
         Ok(stretched)
     }
 
+    /// Lends what it works with to a stretch.
+    pub(super) fn with_stretch<'q, R>(
+        &mut self,
+        keep: &'q Keep,
+        table: Option<&'q Dict>,
+        keeping: Keeping,
+        run: impl FnOnce(&mut Stretch<'_, 'q, Output>) -> R,
+    ) -> R {
+        let mut memo = self.pickler.memo.borrow_mut();
+        let mut plans = self.state.plans.borrow_mut();
+        let mut stretch = Stretch::new(
+            self.state,
+            &mut self.out,
+            &mut memo,
+            &mut plans,
+            &mut self.signals,
+            &mut self.ticks,
+            table,
+            keep,
+            keeping,
+            self.write.is_some(),
+            stretch::recycle(std::mem::take(&mut self.stretch_frames)),
+        );
+        let result = run(&mut stretch);
+        self.stretch_frames = stretch::recycle(std::mem::take(&mut stretch.frames));
+        result
+    }
+
     /// Makes the frames of a stretch our own.
     fn take_over(&mut self, frames: &[stretch::Frame<'_>]) -> PyResult<()> {
         for frame in frames {
             match frame {
                 stretch::Frame::List(frame) => {
+                    if let Then::Build(object) = frame.then {
+                        self.push_planned(object, PlannedAt::State)?;
+                    }
                     let size = frame.list.len();
                     self.push(Frame::List(ListFrame {
                         list: frame.list.own_view(),
@@ -581,9 +607,13 @@ impl<'a> Walker<'a> {
                 }
                 stretch::Frame::Tuple(frame) => {
                     let mut tuple = frame.tuple.own_view();
-                    if let Then::NewObj(object) = frame.then {
+                    if let Then::Made(object, by) = frame.then {
                         tuple = frame.tuple.slice_from(0)?;
-                        self.push_planned(object, PlannedAt::NewArguments)?;
+                        let is_called = by == Opcode::Reduce;
+                        self.push_planned(
+                            object,
+                            if is_called { PlannedAt::Arguments } else { PlannedAt::NewArguments },
+                        )?;
                     } else if let Then::Build(object) = frame.then {
                         self.push_planned(object, PlannedAt::State)?;
                     }
@@ -613,7 +643,9 @@ impl<'a> Walker<'a> {
                     })))?;
                 }
                 // These are in dumps only that are walked again.
-                stretch::Frame::Attributes(_) | stretch::Frame::Slots(_) => {
+                stretch::Frame::Attributes(_)
+                | stretch::Frame::Slots(_)
+                | stretch::Frame::Fields(_) => {
                     return Err(raise(&Exc::SystemError, "attributes without a dict"));
                 }
                 stretch::Frame::Set(frame) if frame.frozen => {
@@ -679,7 +711,8 @@ impl<'a> Walker<'a> {
                     ListAt::Item => (start + usize::from(BATCH_SIZE)).min(frame.size),
                 };
                 let marked = frame.at == ListAt::Item;
-                let frame = stretch::ListFrame::new(&frame.list, next, (start, end), marked);
+                let (list, then) = (&frame.list, Then::Nothing);
+                let frame = stretch::ListFrame::new(list, next, (start, end), marked, then);
                 stretch::Frame::List(frame)
             }
             Frame::Dict(frame) => {
@@ -768,9 +801,6 @@ impl<'a> Walker<'a> {
     /// Modules/_pickle.c: `save_pers`. True if the object has a persistent id.
     #[inline]
     fn save_persistent(&mut self, obj: &Object) -> PyResult<bool> {
-        if self.this.is_none() {
-            return Ok(false);
-        }
         let Some(pid) = self.ask_for_persistent_id(obj)? else { return Ok(false) };
         if pid.is_none() {
             return Ok(false);
@@ -818,6 +848,20 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
+    /// Writes most strings that the memo has not.
+    #[inline]
+    fn save_short_str(&mut self, obj: Obj) -> PyResult<()> {
+        let utf8 = if self.out.is_binary() { obj.cast::<Str>().and_then(Str::utf8) } else { None };
+        let Some(utf8) = utf8.filter(|utf8| utf8.len() < FRAME_TARGET) else {
+            return self.save_str(obj);
+        };
+        let index = self.pickler.memo.borrow().len() as i64;
+        self.out.payload_memoized(Payload::Text, utf8, index).map_err(|e| self.too_large(e))?;
+        drop(self.pickler.memo.borrow_mut().insert(obj, index).map_err(no_memory)?);
+        Ok(())
+    }
+
+    #[inline(never)]
     fn save_str(&mut self, obj: Obj) -> PyResult<()> {
         let Some(text) = obj.cast::<Str>() else { return Ok(()) };
         self.tick_for(text.len());
@@ -871,6 +915,7 @@ impl<'a> Walker<'a> {
         }
     }
 
+    #[inline(never)]
     fn save_bytes(&mut self, obj: Obj) -> PyResult<()> {
         let Some(bytes) = obj.cast::<Bytes>() else { return Ok(()) };
         if self.out.protocol() >= 3 {
@@ -888,6 +933,7 @@ impl<'a> Walker<'a> {
         self.reduce_as(obj, reduced)
     }
 
+    #[inline(never)]
     fn save_bytearray(&mut self, obj: Obj) -> PyResult<()> {
         let Some(bytes) = obj.cast::<ByteArray>() else { return Ok(()) };
         if self.out.protocol() >= 5 {
@@ -909,6 +955,7 @@ impl<'a> Walker<'a> {
         self.reduce_as(obj, [types::bytearray().own(), args])
     }
 
+    #[inline(never)]
     fn save_picklebuffer(&mut self, obj: Obj) -> PyResult<()> {
         if self.out.protocol() < 5 {
             return Err(raise(
@@ -1012,6 +1059,7 @@ impl<'a> Walker<'a> {
         })
     }
 
+    #[inline(never)]
     fn save_set(&mut self, obj: Obj) -> PyResult<()> {
         let Some(set) = obj.cast::<Set>() else { return Ok(()) };
         if self.out.protocol() < 4 {
@@ -1035,6 +1083,7 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn save_frozenset(&mut self, obj: Obj) -> PyResult<()> {
         let entered = self.enter_fast(&obj)? && self.state.version.frozenset_leaves_fast;
         if self.out.protocol() < 4 {
@@ -1064,6 +1113,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Everything that is not built in: classes, functions, and whatever can reduce itself.
+    #[inline(never)]
     fn save_other(&mut self, obj: Obj, kind: Kind) -> PyResult<()> {
         if let Some(reducer_override) = self.reducer_override.clone() {
             let reduced = reducer_override.call1(&obj)?;
@@ -1151,12 +1201,15 @@ impl<'a> Walker<'a> {
     }
 
     /// Whether a reduction is a class and its arguments, perhaps with a state: most are, and need no
-    /// further look.
+    /// further look. Before protocol 2 any function will do, since its name does not matter.
     fn is_plain_call(&self, reduced: &Tuple) -> bool {
-        let is = |n, what: fn(&Object) -> bool| reduced.get(n).is_some_and(what);
+        let has_name = |callable: &Object| {
+            callable.is_class_named_otherwise(b"__newobj")
+                || (self.out.protocol() < 2 && callable.is_function())
+        };
         matches!(reduced.len(), 2 | 3)
-            && is(0, |callable| callable.is_class_named_otherwise(b"__newobj"))
-            && is(1, |args| args.cast::<Tuple>().is_some())
+            && reduced.get(0).is_some_and(has_name)
+            && reduced.get(1).is_some_and(|args| args.cast::<Tuple>().is_some())
     }
 
     /// Writes an object as `callable(*args)`, on the pickler's own account.
@@ -1318,10 +1371,11 @@ impl<'a> Walker<'a> {
 
     /// Goes on with the topmost frame: until it waits for a child, or is done.
     fn step(&mut self) -> Step {
+        self.look_at_bin();
         if self.may_stretch() && self.resume()? {
             return Ok(());
         }
-        match self.frames.last_mut() {
+        match self.frames.last() {
             Some(Frame::Tuple { .. }) => self.step_tuple(),
             Some(Frame::List(_)) => self.step_list(),
             Some(Frame::ListItems(_)) => self.step_list_items(),

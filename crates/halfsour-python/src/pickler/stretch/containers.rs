@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pickler::rows::KEYS;
-use halfsour::{Fetch, NUMBERS, Opcode};
+use halfsour::{Fetch, NUMBERS};
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes.
 const BATCH_SIZE: usize = 1000;
@@ -33,7 +33,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if list.len() == 0 {
             return Put::Done;
         }
-        self.push(Frame::List(ListFrame::new(list, 0, (0, 0), false)))
+        self.push(Frame::List(ListFrame::new(list, 0, (0, 0), false, Then::Nothing)))
     }
 
     pub(super) fn list(&mut self, mut frame: ListFrame<'q>) -> Step<'q> {
@@ -67,6 +67,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             let left = items.len() - frame.next;
             if left == 0 {
                 self.frames.truncate(place);
+                self.finish(frame.then);
                 return Ok(());
             }
             *self.ticks = self.ticks.saturating_sub(BATCH_SIZE as u32 / 4).max(1);
@@ -194,10 +195,10 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             (false, 3) => Opcode::Tuple3,
             _ => Opcode::Tuple,
         };
-        if let Then::NewObj(object) = then {
+        if let Then::Made(object, by) = then {
             self.out.op(end);
             self.memoize_made(|| Ok(tuple.slice_from(0)?.into_obj()));
-            self.new_object(object);
+            self.made(object, by);
             return;
         }
         let tuple: &'q Object = tuple;
@@ -219,9 +220,9 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         self.finish(then);
     }
 
-    /// NEWOBJ for a namedtuple; it may be part of itself.
-    pub(super) fn new_object(&mut self, object: &'q Object) {
-        self.out.op(Opcode::NewObj);
+    /// NEWOBJ or REDUCE for an object that may be part of its own arguments.
+    pub(super) fn made(&mut self, object: &'q Object, by: Opcode) {
+        self.out.op(by);
         if let Some(index) = self.closed(object) {
             self.out.op(Opcode::Pop);
             self.no_memory |= self.out.get(index).is_err();
@@ -235,7 +236,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     #[inline(always)]
     pub(super) fn finish(&mut self, then: Then<'q>) {
         match then {
-            Then::Nothing | Then::NewObj(_) => {}
+            Then::Nothing | Then::Made(..) => {}
             Then::Build(_) => self.out.op(Opcode::Build),
             Then::Build2 => {
                 self.out.op(Opcode::Tuple2);
@@ -447,15 +448,31 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 return Put::Done;
             }
         }
-        self.push(Frame::Set(SetFrame {
-            set,
-            frozen,
-            position: 0,
-            size,
-            done: 0,
-            batch: 0,
-            open: false,
-        }))
+        let mut frame = SetFrame { set, frozen, position: 0, size, done: 0, batch: 0, open: false };
+        if size >= BATCH_SIZE {
+            return self.push(Frame::Set(frame));
+        }
+        // A small set mostly has leaves only: it is written without a frame of its own.
+        if !frozen {
+            self.out.op(Opcode::Mark);
+            frame.open = true;
+        }
+        loop {
+            let before = frame.position;
+            let Some(item) = set.next_borrowed(&mut frame.position) else { break };
+            if !self.leaf(item) {
+                frame.position = before;
+                return self.push(Frame::Set(frame));
+            }
+            frame.done += 1;
+            frame.batch += 1;
+        }
+        if frozen {
+            self.finish_frozenset(set);
+        } else {
+            self.out.op(Opcode::AddItems);
+        }
+        Put::Done
     }
 
     pub(super) fn set(&mut self, mut frame: SetFrame<'q>) -> Step<'q> {
@@ -590,8 +607,9 @@ impl<'q> ListFrame<'q> {
         next: usize,
         batch: (usize, usize),
         marked: bool,
+        then: Then<'q>,
     ) -> ListFrame<'q> {
-        ListFrame { list, items: list.items(), next, batch, marked }
+        ListFrame { list, items: list.items(), next, batch, marked, then }
     }
 }
 

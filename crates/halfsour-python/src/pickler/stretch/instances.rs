@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::ffi::datetime::Parts;
-use crate::ffi::layout::Attributes;
+use crate::ffi::layout::{Attributes, DictPlace};
 use crate::pickler::global;
 use crate::pickler::plan::{self, Plan};
-use halfsour::{Fetch, Opcode};
+use halfsour::Fetch;
 
 /// More bytes than the opcodes take that begin an instance: into a file, they are written in one
 /// frame, or by the walker.
@@ -61,12 +61,14 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 self.edge();
                 if tuple.len() == 0 {
                     self.out.op(Opcode::EmptyTuple);
-                    self.new_object(object);
+                    self.made(object, Opcode::NewObj);
                     return Put::Done;
                 }
                 self.open(object);
-                self.open_tuple(tuple, Then::NewObj(object))
+                self.open_tuple(tuple, Then::Made(object, Opcode::NewObj))
             }
+            Plan::Fields(_) => self.begin_fields(object, class, place),
+            &Plan::Member(dict) => self.begin_member(object, class, place, dict),
             Plan::DateTime(kind) => match kind.parts(object, self.out.protocol()) {
                 Some(parts) if self.out.protocol() >= 3 => {
                     if !self.class(class, place) {
@@ -82,6 +84,113 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             Plan::Unlisted => Put::Stop(Stop::Unlisted(object)),
             Plan::Generic | Plan::GetState(_) | Plan::Reduce(_) | Plan::NewArgs { .. } => stop,
         }
+    }
+
+    /// Writes an instance by its class and its fields, or begins to.
+    fn begin_fields(&mut self, object: &'q Object, class: &'q Type, place: usize) -> Put<'q> {
+        let stop = Put::Stop(Stop::At(object));
+        let Plan::Fields(fields) = self.plans.plan(place) else { return stop };
+        if fields.offsets.iter().any(|offset| object.slot(*offset).is_none()) {
+            return stop;
+        }
+        let count = fields.offsets.len();
+        // Once Python runs, it may look at the list.
+        let list = if self.keeping == Keeping::Unshared {
+            None
+        } else {
+            let values = fields.offsets.iter().map(|offset| object.slot(*offset));
+            let values = values.flatten().map(Object::own).collect::<Vec<_>>();
+            let Ok(list) = List::from_items(values) else {
+                error::clear();
+                return stop;
+            };
+            self.keep.hold(list.into_obj()).cast_exact::<List>()
+        };
+        if !self.class(class, place) {
+            return stop;
+        }
+        self.edge();
+        self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
+        let is_shared = self.is_instance_asked_for(object);
+        self.memoize(object, is_shared);
+        self.edge();
+        self.out.op(Opcode::EmptyList);
+        if let Some(list) = list {
+            self.memoize(list, true);
+            let then = Then::Build(object);
+            return self.push(Frame::List(ListFrame::new(list, 0, (0, 0), false, then)));
+        }
+        self.memo_skip();
+        if count > 1 {
+            self.out.op(Opcode::Mark);
+        }
+        let mut next = 0;
+        while let Some(value) = self.field(object, place, next) {
+            if !self.leaf(value) {
+                return self.push(Frame::Fields(FieldsFrame { object, next, place }));
+            }
+            next += 1;
+        }
+        self.close_fields(count);
+        Put::Done
+    }
+
+    /// The value of the field of this number.
+    #[inline(always)]
+    fn field(&self, object: &'q Object, place: usize, number: usize) -> Option<&'q Object> {
+        match self.plans.plan(place) {
+            Plan::Fields(fields) => object.slot(*fields.offsets.get(number)?),
+            _ => None,
+        }
+    }
+
+    pub(super) fn fields(&mut self, mut frame: FieldsFrame<'q>) -> Step<'q> {
+        let at = self.frames.len() - 1;
+        while let Some(value) = self.field(frame.object, frame.place, frame.next) {
+            frame.next += 1;
+            match self.put(value) {
+                Put::Done => {}
+                put => return self.wait(at, Frame::Fields(frame), put),
+            }
+        }
+        self.frames.truncate(at);
+        self.close_fields(frame.next);
+        Ok(())
+    }
+
+    fn close_fields(&mut self, count: usize) {
+        match count {
+            0 => self.out.op(Opcode::Build),
+            1 => self.out.ops([Opcode::Append, Opcode::Build]),
+            _ => self.out.ops([Opcode::Appends, Opcode::Build]),
+        }
+    }
+
+    /// Writes a member of an enum: its class, called for its value.
+    fn begin_member(
+        &mut self,
+        object: &'q Object,
+        class: &'q Type,
+        place: usize,
+        dict: DictPlace,
+    ) -> Put<'q> {
+        let stop = Put::Stop(Stop::At(object));
+        let entries = match dict.attributes(object) {
+            Attributes::Empty => return stop,
+            Attributes::Values(entries) => entries,
+            Attributes::Dict(dict) => dict.entries(),
+        };
+        let hides_nothing = self.plans.entry(place).hide_nothing(entries);
+        let value = object.attribute_quietly(&self.state.names.value).filter(|_| hides_nothing);
+        let args = value.and_then(|value| Tuple::from_items([value.own()]).ok());
+        let args = args.map(|args| self.keep.hold(args.into_obj()));
+        let Some(args) = args.and_then(|args| args.cast_exact::<Tuple>()) else { return stop };
+        if !class.is_named_otherwise(b"__newobj") || !self.class(class, place) {
+            return stop;
+        }
+        self.edge();
+        self.open(object);
+        self.open_tuple(args, Then::Made(object, Opcode::Reduce))
     }
 
     /// Writes the arguments of a class of `datetime`, and REDUCE.

@@ -32,7 +32,7 @@ use crate::memo::{self, Found, Memo};
 use crate::signals::Signals;
 use crate::state::State;
 use containers::{AnyPairs, NamedPairs};
-use halfsour::{Emitter, FRAME_TARGET, Payload, Sink};
+use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, Sink};
 
 /// How many containers are written between two looks at the clock.
 pub(super) const TICKS: u32 = 1 << 12;
@@ -82,6 +82,7 @@ pub(super) enum Frame<'q> {
     Dict(DictFrame<'q>),
     Attributes(AttributesFrame<'q>),
     Slots(SlotsFrame<'q>),
+    Fields(FieldsFrame<'q>),
     Set(SetFrame<'q>),
 }
 
@@ -95,6 +96,7 @@ pub(super) struct ListFrame<'q> {
     pub(super) batch: (usize, usize),
     /// the batch has a MARK
     pub(super) marked: bool,
+    pub(super) then: Then<'q>,
 }
 
 #[derive(Clone, Copy)]
@@ -146,6 +148,15 @@ pub(super) struct SlotsFrame<'q> {
     place: usize,
 }
 
+/// The fields of an instance, as the list that they would be.
+#[derive(Clone, Copy)]
+pub(super) struct FieldsFrame<'q> {
+    object: &'q Object,
+    next: usize,
+    /// the place of the plan
+    place: usize,
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct SetFrame<'q> {
     pub(super) set: &'q AnySet,
@@ -163,8 +174,9 @@ pub(super) enum Then<'q> {
     Nothing,
     /// It is the state of this object: BUILD.
     Build(&'q Object),
-    /// It is the arguments with which this object, a namedtuple, is made: NEWOBJ.
-    NewObj(&'q Object),
+    /// It is the arguments with which this object is made, by NEWOBJ or REDUCE: those of a
+    /// namedtuple or of an enum's member.
+    Made(&'q Object, Opcode),
     /// It is the first half of the object's state; its slots are the second.
     Slots(&'q Object, usize),
     /// It is the second half: TUPLE2, BUILD.
@@ -213,6 +225,8 @@ pub(super) struct Stretch<'w, 'q, S> {
 /// What a stretch begins with.
 pub(super) enum Begin<'q> {
     Object(&'q Object),
+    /// The same, but it is not in the memo, and there is room in the frame.
+    New(&'q Object),
     Frame(Frame<'q>),
 }
 
@@ -263,6 +277,16 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
                     return Err(stop);
                 }
             }
+            Begin::New(object) => {
+                let put = match object.kind() {
+                    Kind::Tuple => self.begin_tuple(object),
+                    Kind::Dict => self.begin_dict(object),
+                    _ => self.put(object),
+                };
+                if let Put::Stop(stop) = put {
+                    return Err(stop);
+                }
+            }
         }
         while let Some(frame) = self.frames.last() {
             match *frame {
@@ -273,6 +297,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
                 },
                 Frame::Attributes(frame) => self.attributes(frame)?,
                 Frame::Slots(frame) => self.slots(frame)?,
+                Frame::Fields(frame) => self.fields(frame)?,
                 Frame::Tuple(frame) => self.tuple(frame)?,
                 Frame::Set(frame) => self.set(frame)?,
             }
@@ -362,14 +387,23 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         Some(Put::Done)
     }
 
-    /// Writes an object that has no others in it, and needs no frame; false, and nothing is written,
-    /// for others.
+    /// Writes an object that has no others in it, or that the memo has, and needs no frame; false,
+    /// and nothing is written, for others.
     #[inline(always)]
     fn leaf(&mut self, object: &'q Object) -> bool {
         if self.out.is_full() {
             return false;
         }
-        matches!(self.plain(object), Some(Put::Done))
+        match self.plain(object) {
+            Some(put) => matches!(put, Put::Done),
+            None => self.is_asked_for(object) && self.again(object),
+        }
+    }
+
+    #[inline(never)]
+    fn again(&mut self, object: &'q Object) -> bool {
+        let index = self.memo.get(object).filter(|index| *index != memo::OPEN);
+        index.is_some_and(|index| self.out.get(index).is_ok())
     }
 
     /// Closes a full frame. Into a file that never happens here: see [`Stop::Full`].
@@ -412,7 +446,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         match self.keeping {
             Keeping::Unshared => !object.is_unshared(),
             Keeping::Fresh => !object.is_unshared() || self.open_tuples > 0,
-            Keeping::All | Keeping::Visible => true,
+            // What the memo has, it holds too.
+            Keeping::All | Keeping::Visible => !object.is_unshared(),
         }
     }
 
@@ -482,7 +517,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     /// `always`: whoever holds the string may not have counted all who refer to it.
     #[inline(always)]
     fn text(&mut self, object: &'q Object, text: &'q Str, always: bool) -> Put<'q> {
-        if always || self.is_asked_for(object) {
+        let is_kept = matches!(self.keeping, Keeping::All | Keeping::Visible);
+        if always || is_kept || self.is_asked_for(object) {
             return self.shared_text(object, text);
         }
         match text.ascii() {
