@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test setup pytest slow lint cpython leaks bench bench-gate clean
+.PHONY: demo test setup pytest slow lint cpython leaks bench bench-plot bench-gate clean
 
 demo: setup
 	$(VENV)/bin/python examples/demo.py
@@ -54,6 +54,11 @@ bench:
 	@tools/setup "$(bench_python)" "$(bench_venv)"
 	@$(bench_venv)/bin/python tools/peers.py
 	$(bench_venv)/bin/python -m bench --json build/bench/results.json --plot build/bench $(BENCH)
+
+# The README's plot, light and dark; on an idle machine, five minutes.
+bench-plot:
+	@tools/setup "$(bench_python)" "$(bench_venv)"
+	$(bench_venv)/bin/python -m bench --no-peers --no-variants --plot docs/speed
 
 # Instructions under callgrind, held against bench/baseline.json; UPDATE=1 writes that instead.
 bench-gate:

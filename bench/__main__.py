@@ -1,4 +1,8 @@
-"""Times halfsour against the interpreter's `_pickle`, in one process, in turns; medians of thread CPU time."""
+"""Times halfsour against the interpreter's `_pickle`, in one process, in turns; medians of thread CPU time.
+
+The heap is warm: freed memory stays with the process, so that no round pays page faults for what the last one freed.
+The variants called cold are the first calls of fresh processes instead; there, memory is measured too.
+"""
 
 import argparse
 import json
@@ -20,6 +24,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a tenth of the data and of the time: a smoke test")
     parser.add_argument("--budget", type=float, metavar="SECONDS",
                         help="the time for one figure (2; quick: 0.1), a third of it for variants")
+    parser.add_argument("--fresh-heap", action="store_true",
+                        help="let freed memory go back to the kernel between rounds (see bench/heap.py)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="draw light.svg and dark.svg there")
     parser.add_argument("--unoptimised", action="store_true", help="time on an unoptimised interpreter all the same")
@@ -38,7 +44,7 @@ def main() -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from bench import cases, plot, report, run
+    from bench import cases, heap, plot, report, run
     from bench.timing import Budget
 
     try:
@@ -50,9 +56,11 @@ def main() -> int:
         chosen = [case for case in chosen if not case.variant]
     budget = Budget(options.budget or (0.1 if options.quick else 2.0), 3 if options.quick else 5)
     rows = run.run(chosen, budget, options.compare_peers, fresh=1 if options.quick else 3)
+    if not options.fresh_heap:
+        heap.warm()
     progress = Console(stderr=True)
     results = {
-        "environment": run.environment(options.protocol),
+        "environment": run.environment(options.protocol, warm=not options.fresh_heap),
         "rows": list(track(rows, "timing", len(chosen), console=progress, transient=True)),
     }
     console = Console(width=None if sys.stdout.isatty() else 150)

@@ -3,6 +3,7 @@
     python -m bench.cold SIDE VERB CASE SIZE PROTOCOL < what dump returned, for a load
 """
 
+import contextlib
 import ctypes
 import gc
 import hashlib
@@ -31,10 +32,10 @@ class Call:
 
 def peak(reset: bool = False) -> int:
     """The largest resident memory so far, in bytes; or since the last reset, where /proc allows for one."""
+    if reset:
+        with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
     try:
-        if reset:
-            with open("/proc/self/clear_refs", "w") as file:
-                file.write("5")
         with open("/proc/self/status") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
     except (OSError, StopIteration):

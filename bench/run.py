@@ -27,7 +27,7 @@ def cpu() -> str:
         return platform.processor() or platform.machine()
 
 
-def environment(protocol: int) -> dict[str, Any]:
+def environment(protocol: int, warm: bool) -> dict[str, Any]:
     return {
         "halfsour": version("halfsour"),
         "python": platform.python_version(),
@@ -38,6 +38,7 @@ def environment(protocol: int) -> dict[str, Any]:
         "system": platform.platform(),
         "generic": os.environ.get("HALFSOUR_GENERIC") == "1",
         "protocol": protocol,
+        "heap": "warm" if warm else "fresh",
         "date": time.strftime("%Y-%m-%d"),
         "peers": {name: peers.version(name) for name in peers.NOTES},
     }

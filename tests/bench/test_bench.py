@@ -1,6 +1,7 @@
 """The benchmark itself: its data round-trips, its checks can fail, and it refuses what would flatter us."""
 
 import _pickle
+import ctypes
 import json
 import os
 import pathlib
@@ -89,6 +90,28 @@ def test_a_fresh_process_gives_time_and_memory() -> None:
             assert 9_000_000 < call.growth < 90_000_000  # ten megabytes are written, or made
 
 
+FAULTS = """
+import resource, sys
+from bench import heap
+
+if sys.argv[1] == "warm":
+    heap.warm(64 << 20)
+for _ in range(4):  # the first ones may still find room in other places
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    objects, large = [list(range(1000, 500_000)) for _ in range(2)], bytes(10_000_000)
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    del objects, large
+print(faults)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc's malloc can be told to keep memory")
+def test_a_warm_heap_keeps_its_memory() -> None:
+    faults = {name: int(runs("-c", FAULTS, name, PYTHONMALLOC="pymalloc").stdout) for name in ("warm", "fresh")}
+    assert faults["fresh"] > 3000  # they have fifty megabytes, in pages of four kilobytes
+    assert faults["warm"] < 300
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -130,6 +153,7 @@ def test_a_run_writes_tables_json_and_plots(tmp_path: pathlib.Path) -> None:
     found = json.loads(results.read_text())
     assert [row["name"] for row in found["rows"]] == ["tree", "tree, cold", "one dict"]
     assert {"python", "build", "cpu", "halfsour", "peers"} <= found["environment"].keys()
+    assert found["environment"]["heap"] == "warm"
     for theme in plot.THEMES:
         assert "geometric mean" in (tmp_path / f"{theme}.svg").read_text()
 
