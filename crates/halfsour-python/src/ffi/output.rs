@@ -11,9 +11,9 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 /// How many bytes are kept for the next dump.
 const SCRATCH: usize = 64 << 10;
 
-/// From this size on, in bytes, the bytes object grows by half, not to double its size. What is
-/// not written yet takes no memory of the machine, but each growth may move all that is.
-const LARGE: usize = 64 << 20;
+/// From this size on, in bytes, the bytes object grows by half, not to double its size: its memory is
+/// most of what a dump takes. By less, it would be moved too often, where it cannot grow in place.
+const LARGE: usize = 1 << 20;
 
 /// A sink that ends as a bytes object.
 pub(crate) struct Output {
