@@ -9,7 +9,7 @@ use crate::ffi::{Dict, Obj, Object, Own, PyResult, Str};
 pub(super) enum Seen<'a> {
     Never,
     Again,
-    /// And whether it has these very keys.
+    /// And whether it has these very keys, for the first time in this load.
     Template(&'a Dict, bool),
 }
 
@@ -24,6 +24,8 @@ struct Slot {
     template: Option<Own<Dict>>,
     /// the load that saw it last
     load: u64,
+    /// the load that has said so of its keys
+    row: u64,
 }
 
 const SLOTS: usize = 64;
@@ -77,6 +79,7 @@ impl Templates {
         let slot = &mut self.slots[shape.slot()];
         if slot.shape != shape {
             slot.shape = shape;
+            slot.row = 0;
             // Nothing but strings and None: no finaliser.
             slot.template = None;
             return Seen::Never;
@@ -86,7 +89,8 @@ impl Templates {
                 let again = std::mem::replace(&mut slot.load, load) == load;
                 // More dicts of this load will have these very keys.
                 let same = again && template.take_keys(pairs.iter().map(|[key, _]| key));
-                Seen::Template(template, same)
+                let is_row = same && std::mem::replace(&mut slot.row, load) != load;
+                Seen::Template(template, is_row)
             }
             Some(_) => Seen::Never,
             None => Seen::Again,

@@ -215,15 +215,7 @@ impl<'h> Stretch<'_, 'h> {
                         continue;
                     };
                     at = end;
-                    // Where one is, there are often more.
-                    if matches!(bytes.get(at), Some(leaf!())) {
-                        self.stack.push(leaf);
-                        let (end, result) = leaves.push_all(self.stack, at, limit);
-                        at = end;
-                        ok!(result);
-                    } else {
-                        ok!(self.push(leaf));
-                    }
+                    ok!(self.push(leaf));
                 }
                 b'q' => {
                     let [index] = argument!(1);
@@ -260,8 +252,16 @@ impl<'h> Stretch<'_, 'h> {
                         ok!(self.marks.try_reserve(1).map_err(|_| no_memory()));
                     }
                     at += 1;
+                    let is_list =
+                        self.stack.last().is_some_and(|top| top.cast_exact::<List>().is_some());
                     self.fence = self.stack.len();
                     self.marks.push(self.fence);
+                    // Where a list has one, it has more.
+                    if is_list && matches!(bytes.get(at), Some(leaf!())) {
+                        let (end, result) = self.heap.leaves(bytes).push_all(self.stack, at, limit);
+                        at = end;
+                        ok!(result);
+                    }
                 }
                 b']' => push_new!(List::from_items([]).map(Own::into_obj), at + 1),
                 b'}' => {
