@@ -232,6 +232,12 @@ impl Stretch<'_, '_> {
     fn unread(&mut self, index: usize, slots: bool, start: usize, keys: Vec<Obj>) -> PyResult<()> {
         let values: Vec<Obj> = self.stack.drain(start..).collect();
         self.pend(index, slots)?;
+        self.push_pairs(keys, values)
+    }
+
+    /// Puts keys on the stack, each with its value behind it.
+    #[cold]
+    pub(super) fn push_pairs(&mut self, keys: Vec<Obj>, values: Vec<Obj>) -> PyResult<()> {
         for (key, value) in keys.into_iter().zip(values) {
             self.push(key)?;
             self.push(value)?;

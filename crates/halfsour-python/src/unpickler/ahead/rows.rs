@@ -62,12 +62,11 @@ impl Rows {
         (address >> 4 ^ address >> 10) % FIRST
     }
 
-    /// The node of a key that begins a dict.
+    /// The node of a key that begins dicts.
     #[inline(always)]
     fn first(&self, key: &Object) -> Option<usize> {
         let node = (self.first[Rows::place(key)] as usize).checked_sub(1)?;
-        let likely = |node: &Node| node.key.is(key) && node.misses < MOST_MISSES;
-        self.nodes.get(node).is_some_and(likely).then_some(node)
+        self.nodes.get(node).is_some_and(|node| node.key.is(key)).then_some(node)
     }
 
     /// The node of the key that a BINGET at `at` refers to, after another.
@@ -101,9 +100,7 @@ impl Rows {
         let mut at: Option<usize> = None;
         for (key, _) in (0..entries.slots()).filter_map(|slot| entries.get(slot)) {
             let known = match at {
-                None => (self.first[Rows::place(key)] as usize)
-                    .checked_sub(1)
-                    .filter(|node| self.nodes[*node].key.is(key)),
+                None => self.first(key),
                 Some(node) => {
                     std::iter::successors(self.nodes[node].after, |node| self.nodes[*node].other)
                         .find(|node| self.nodes[*node].key.is(key))
@@ -152,6 +149,9 @@ impl Stretch<'_, '_> {
         let Some(first) = recall.object((*key).into()).and_then(|key| rows.first(key)) else {
             return Ok(false);
         };
+        if rows.nodes[first].misses == MOST_MISSES {
+            return Ok(false);
+        }
         let mut node = first;
         recall.push_elided(Elided::Dict, Object::none());
         let start = self.stack.len();
@@ -201,10 +201,6 @@ impl Stretch<'_, '_> {
         self.push(dict)?;
         self.fence = self.stack.len();
         self.marks.push(self.fence);
-        for (key, value) in keys.into_iter().zip(values) {
-            self.push(key)?;
-            self.push(value)?;
-        }
-        Ok(())
+        self.push_pairs(keys, values)
     }
 }
