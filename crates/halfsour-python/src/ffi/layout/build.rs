@@ -176,8 +176,8 @@ impl Dict {
         for key in &keys {
             copy.set(key, Object::none())?;
         }
-        // Up to 3.13 a dict that can be in no cycle is not tracked, and neither are its copies.
-        #[cfg(not(Py_3_14))]
+        // So that nobody finds it through the collector, and changes it. Nor are copies of it tracked,
+        // until they are in need.
         // SAFETY: a live dict.
         unsafe {
             c::PyObject_GC_UnTrack(copy.as_ptr().cast());
@@ -251,7 +251,8 @@ impl Dict {
             (*c::Py_None()).ob_refcnt -= left.cast_signed();
         }
         let next = next.cast_mut().cast::<*mut c::PyObject>();
-        BlankItems { dict: self, next, left, tracked: false }
+        // From 3.14 on every dict is tracked, before only those that can be in a cycle.
+        BlankItems { dict: self, next, left, tracked: cfg!(Py_3_14) }
     }
 }
 

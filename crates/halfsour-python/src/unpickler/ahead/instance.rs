@@ -189,7 +189,7 @@ impl Stretch<'_, '_> {
             let instance = self.stack[below].clone();
             let filled = if slots {
                 names.locate_slots(instance.type_of());
-                let known = names.offsets().len() == read;
+                let known = names.offsets().len() == read && has_empty_slots(&instance, names);
                 if known {
                     let mut offsets = names.offsets().iter();
                     move_items(self.stack, start, |value| {
@@ -292,11 +292,13 @@ impl Stretch<'_, '_> {
                 return Ok(false);
             }
             plan.slot_names.locate_slots(instance.type_of());
-            if plan.slot_names.offsets().len() * 2 != pairs.len() {
+            if plan.slot_names.offsets().len() * 2 != pairs.len()
+                || !has_empty_slots(&instance, &plan.slot_names)
+            {
                 return Ok(false);
             }
             let mut offsets = plan.slot_names.offsets().iter();
-            // The plan has the keys too. A slot of a new instance is empty.
+            // The plan has the keys too.
             move_pairs(self.stack, mark, |_, value| {
                 drop(offsets.next().and_then(|offset| instance.fill_slot(*offset, value)));
             });
@@ -316,6 +318,13 @@ impl Stretch<'_, '_> {
         self.at = end + 1;
         Ok(true)
     }
+}
+
+/// Whether filling these slots of an instance drops nothing. A file that is written in Python may have
+/// found the instance where a frame ended.
+#[inline(always)]
+fn has_empty_slots(instance: &Object, names: &Names) -> bool {
+    names.offsets().iter().all(|offset| instance.slot(*offset).is_none())
 }
 
 /// Whether these keys are the known names, or the first to become known.
