@@ -123,6 +123,9 @@ impl<V> Memo<V> {
     fn slot(&mut self, index: usize) -> Result<&mut Option<V>, OutOfMemory> {
         let length = index.wrapping_add(1);
         if length > self.table.len() {
+            if self.table.capacity() == 0 {
+                self.table.try_reserve(FIRST_SIZE)?;
+            }
             self.table.try_reserve(length.wrapping_sub(self.table.len()))?;
             self.table.resize_with(length, || None);
         }

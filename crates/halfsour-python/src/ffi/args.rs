@@ -178,6 +178,15 @@ impl<const N: usize> Signature<N> {
         kwargs: Option<&'a Dict>,
     ) -> PyResult<[Option<&'a Object>; N]> {
         const { assert!(N <= MOST) };
+        let mut bound = [None; N];
+        if (self.required..=self.positional).contains(&args.len())
+            && kwargs.is_none_or(|kwargs| kwargs.len() == 0)
+        {
+            for (index, slot) in bound.iter_mut().enumerate() {
+                *slot = args.get(index);
+            }
+            return Ok(bound);
+        }
         // Argument Clinic says "exactly" where the parser says "at most".
         let given = args.len() + kwargs.map_or(0, Dict::len);
         if self.required == self.positional && args.len() > self.positional && given <= N {
@@ -217,7 +226,6 @@ impl<const N: usize> Signature<N> {
         if ok == 0 {
             return Err(Raised);
         }
-        let mut bound = [None; N];
         for (slot, ptr) in bound.iter_mut().zip(found) {
             // SAFETY: NULL or a borrowed reference, see above.
             *slot = unsafe { Object::from_ptr_opt(ptr) };

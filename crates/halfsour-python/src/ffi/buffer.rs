@@ -15,12 +15,34 @@ pub(crate) struct Buffer {
     view: Box<c::Py_buffer>,
 }
 
-impl Buffer {
+/// Memory to read from.
+pub(crate) enum Contiguous {
+    /// What most files give; asking a bytes object for a view would say nothing new.
+    Bytes(Own<Bytes>),
+    View(Buffer),
+}
+
+impl Contiguous {
     /// The object's contiguous memory, for reading (`PyBUF_CONTIG_RO`).
-    pub(crate) fn contiguous(object: &Object) -> PyResult<Buffer> {
-        Buffer::get(object, c::PyBUF_CONTIG_RO)
+    #[inline]
+    pub(crate) fn of(object: Obj) -> PyResult<Contiguous> {
+        match object.into_exact::<Bytes>() {
+            Ok(bytes) => Ok(Contiguous::Bytes(bytes)),
+            Err(object) => Ok(Contiguous::View(Buffer::get(&object, c::PyBUF_CONTIG_RO)?)),
+        }
     }
 
+    /// The memory. It may be writable by others: finish with the slice before you call into Python.
+    #[inline(always)]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Contiguous::Bytes(bytes) => bytes.as_slice(),
+            Contiguous::View(buffer) => buffer.as_slice(),
+        }
+    }
+}
+
+impl Buffer {
     /// The object's memory with everything that is known of it (`PyBUF_FULL_RO`).
     pub(crate) fn full(object: &Object) -> PyResult<Buffer> {
         Buffer::get(object, c::PyBUF_FULL_RO)

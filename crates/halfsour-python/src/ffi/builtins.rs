@@ -360,8 +360,8 @@ impl Bytes {
         // SAFETY: the content of a bytes object does not change and lives as long as it.
         unsafe {
             std::slice::from_raw_parts(
-                c::PyBytes_AsString(self.as_ptr()).cast(),
-                c::PyBytes_Size(self.as_ptr()).unsigned_abs(),
+                (&raw const (*self.as_ptr().cast::<c::PyBytesObject>()).ob_sval).cast(),
+                c::Py_SIZE(self.as_ptr()).unsigned_abs(),
             )
         }
     }

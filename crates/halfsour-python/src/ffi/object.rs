@@ -75,6 +75,20 @@ impl<T> Own<T> {
     }
 }
 
+impl Obj {
+    /// The object as a `T`, if that is exactly its type.
+    #[inline]
+    pub(crate) fn into_exact<T: Typed>(self) -> Result<Own<T>, Obj> {
+        if !T::check_exact(&self) {
+            return Err(self);
+        }
+        let ptr = self.0;
+        std::mem::forget(self);
+        // The check vouches for the view.
+        Ok(Own(ptr, PhantomData))
+    }
+}
+
 impl<T> Deref for Own<T> {
     type Target = T;
     #[inline]

@@ -62,8 +62,8 @@ pub(crate) struct Unpickler {
 /// What one load needs for itself, and the next one goes on with.
 struct Session {
     reader: Reader<Input>,
-    /// What a failed load left on its stack, until the next one.
-    machine: Machine<Obj>,
+    /// What the last load left on its stack, until the next one.
+    left: Machine<Obj>,
     options: Options,
 }
 
@@ -120,7 +120,7 @@ impl Body for Unpickler {
 impl Session {
     fn visit(&mut self, visitor: &mut Visitor<'_>) -> ControlFlow<c_int> {
         self.reader.source().visit(visitor)?;
-        self.machine.stack().iter().try_for_each(|value| visitor.visit(value))?;
+        self.left.stack().iter().try_for_each(|value| visitor.visit(value))?;
         visitor.visit_opt(self.options.buffers.as_ref())
     }
 }
@@ -292,10 +292,14 @@ pub(crate) fn load_method(
             &[Part::TypeName(this)],
         ));
     };
-    let Session { reader, machine, options } = &mut *session;
+    let Session { reader, left, options } = &mut *session;
+    left.clear();
     let mut scratch = Scratch::borrow(state);
-    let ahead = &mut scratch.ahead;
+    let Scratch { machine, ahead, .. } = &mut *scratch;
     let result = run(state, unpickler, Some(this), reader, machine, options, ahead);
+    if !machine.stack().is_empty() {
+        std::mem::swap(left, machine);
+    }
     scratch.give_back(state);
     unpickler.session.replace(Some(session));
     result
@@ -336,7 +340,7 @@ pub(crate) fn init(
     drop(unpickler.memo.replace(new_memo()));
     unpickler.protocol.set(0);
     let reader = Reader::with_rules(input, state.version.rules);
-    let session = Session { reader, machine: Machine::new(), options };
+    let session = Session { reader, left: Machine::new(), options };
     drop(unpickler.session.replace(Some(Box::new(session))));
     Ok(())
 }

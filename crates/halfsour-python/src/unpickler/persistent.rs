@@ -137,7 +137,7 @@ mod versioned {
 #[cfg(not(Py_3_13))]
 mod versioned {
     use super::*;
-    use crate::ffi::error::Exc;
+    use crate::ffi::error::{Exc, raise_object};
     use crate::ffi::module::{bind, unbind};
 
     impl Persistent {
@@ -190,13 +190,13 @@ mod versioned {
 
     /// `Unpickler.persistent_load`
     pub(crate) fn get_persistent_load(
-        _state: &State,
+        state: &State,
         this: &Object,
         unpickler: &Unpickler,
     ) -> PyResult<Obj> {
         let persistent = &unpickler.persistent;
         match persistent.function.get() {
-            None => Err(raise(&Exc::AttributeError, "persistent_load")),
+            None => Err(raise_object(&Exc::AttributeError, &state.names.persistent_load)),
             Some(function) if persistent.is_method.get() => bind(&function, this),
             Some(function) => Ok(function),
         }

@@ -5,7 +5,7 @@
 //! only: they read any declared length in one call, and allocate it first; here, as in 3.15, more
 //! than a mebibyte is asked for bit by bit, so that memory is spent on bytes that are there.
 
-use crate::ffi::buffer::{self, Buffer};
+use crate::ffi::buffer::{self, Contiguous};
 use crate::ffi::builtins::as_ssize;
 use crate::ffi::class::Visitor;
 use crate::ffi::error::{self, Exc, Part, Raised, raise, raise_parts};
@@ -168,7 +168,7 @@ impl Payload for Memory<'_> {
 /// is asked of the file and when the pickle ends.
 pub(super) struct Input {
     file: Option<File>,
-    buffer: Option<Buffer>,
+    buffer: Option<Contiguous>,
     /// What of the buffer is used.
     position: usize,
     /// Up to where the file itself has been read, as a position in the buffer.
@@ -180,12 +180,46 @@ pub(super) struct Input {
 
 /// The methods of a file that are used, looked up once.
 struct File {
-    read: Obj,
-    readline: Obj,
-    readinto: Option<Obj>,
-    peek: Option<Obj>,
+    read: Method,
+    readline: Method,
+    readinto: Option<Method>,
+    peek: Option<Method>,
     loan_type: Obj,
     reads_on_into: bool,
+}
+
+/// A method of a file. Where it is in the class it need not be bound, as calls of methods in Python
+/// are not: small loads are many.
+struct Method {
+    function: Obj,
+    /// None where the function is bound, or needs no file.
+    this: Option<Obj>,
+}
+
+impl Method {
+    fn find(file: &Object, name: &Object, in_class: bool) -> PyResult<Option<Method>> {
+        if in_class {
+            match file.type_of().lookup(name) {
+                None => return Ok(None),
+                Some(function) if function.type_of().is_of_methods() => {
+                    return Ok(Some(Method { function: function.own(), this: Some(file.own()) }));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(file.opt_attr(name)?.map(|function| Method { function, this: None }))
+    }
+
+    fn call0(&self) -> PyResult<Obj> {
+        self.this.as_ref().map_or_else(|| self.function.call0(), |this| self.function.call1(this))
+    }
+
+    fn call1(&self, arg: &Object) -> PyResult<Obj> {
+        match &self.this {
+            Some(this) => self.function.call2(this, arg),
+            None => self.function.call1(arg),
+        }
+    }
 }
 
 impl Input {
@@ -203,17 +237,19 @@ impl Input {
     /// The memory of a bytes-like object.
     pub(super) fn of_buffer(state: &State, data: &Object) -> PyResult<Input> {
         let mut input = Input::new(state, None);
-        input.set_buffer(data)?;
+        input.set_buffer(data.own())?;
         Ok(input)
     }
 
     /// A file object.
     pub(super) fn of_file(state: &State, file: &Object) -> PyResult<Input> {
         let names = &state.names;
-        let peek = file.opt_attr(&names.peek)?;
-        let readinto = file.opt_attr(&names.readinto)?;
-        let read = file.opt_attr(&names.read)?;
-        let readline = file.opt_attr(&names.readline)?;
+        let in_class = state.layouts_known && file.looks_in_class();
+        let method = |name| Method::find(file, name, in_class);
+        let peek = method(&names.peek)?;
+        let readinto = method(&names.readinto)?;
+        let read = method(&names.read)?;
+        let readline = method(&names.readline)?;
         let (Some(read), Some(readline)) = (read, readline) else {
             let text = "file must have 'read' and 'readline' attributes";
             return Err(raise(&Exc::TypeError, text));
@@ -229,10 +265,12 @@ impl Input {
     /// Shows the references to the cycle collector.
     pub(super) fn visit(&self, visitor: &mut Visitor<'_>) -> ControlFlow<c_int> {
         if let Some(file) = &self.file {
-            visitor.visit(&file.read)?;
-            visitor.visit(&file.readline)?;
-            visitor.visit_opt(file.readinto.as_ref())?;
-            visitor.visit_opt(file.peek.as_ref())?;
+            let File { read, readline, readinto, peek, .. } = file;
+            let methods = [Some(read), Some(readline), readinto.as_ref(), peek.as_ref()];
+            for method in methods.into_iter().flatten() {
+                visitor.visit(&method.function)?;
+                visitor.visit_opt(method.this.as_ref())?;
+            }
         }
         visitor.visit(&self.unpickling_error)
     }
@@ -240,19 +278,19 @@ impl Input {
     /// What is left of the buffer.
     #[inline(always)]
     fn rest(&self) -> &[u8] {
-        let all = self.buffer.as_ref().map_or(&[][..], Buffer::as_slice);
+        let all = self.buffer.as_ref().map_or(&[][..], Contiguous::as_slice);
         all.get(self.position..).unwrap_or_default()
     }
 
     /// Makes the content of an object, the latest that was read, the buffer.
-    fn set_buffer(&mut self, data: &Object) -> PyResult<usize> {
+    fn set_buffer(&mut self, data: Obj) -> PyResult<usize> {
         self.before += self.position as u64;
         self.position = 0;
         self.file_position = 0;
         self.buffer = None;
-        let buffer = Buffer::contiguous(data)?;
-        self.file_position = buffer.len();
-        Ok(self.buffer.insert(buffer).len())
+        let buffer = self.buffer.insert(Contiguous::of(data)?);
+        self.file_position = buffer.as_slice().len();
+        Ok(self.file_position)
     }
 
     /// The file, its own position brought to ours.
@@ -273,21 +311,22 @@ impl Input {
         if n > isize::MAX.unsigned_abs().saturating_sub(self.position) {
             return Err(ErrorKind::ReadOverflow.into());
         }
-        let file = self.file()?;
+        let mut file = self.file()?;
         if n < PREFETCH
             && let Some(data) = file.peek(PREFETCH)?
         {
-            let peeked = self.set_buffer(&data)?;
+            let peeked = self.set_buffer(data)?;
             self.file_position = 0;
             if n <= peeked {
                 return Ok(());
             }
+            file = self.file()?;
         }
-        let mut data = self.file()?.read.call1(&*size(n.min(CHUNK))?)?;
+        let mut data = file.read.call1(&*size(n.min(CHUNK))?)?;
         if n > CHUNK {
-            data = self.file()?.read_on(&data, n)?.into_obj();
+            data = file.read_on(data, n)?.into_obj();
         }
-        let count = self.set_buffer(&data)?;
+        let count = self.set_buffer(data)?;
         if count < n { Err(ErrorKind::Truncated.into()) } else { Ok(()) }
     }
 }
@@ -321,7 +360,7 @@ impl Source for Input {
         }
         let start = self.position;
         self.position += n;
-        let all = self.buffer.as_ref().map_or(&[][..], Buffer::as_slice);
+        let all = self.buffer.as_ref().map_or(&[][..], Contiguous::as_slice);
         Ok(all.get(start..self.position).unwrap_or_default())
     }
 
@@ -333,7 +372,7 @@ impl Source for Input {
             None if within.len() == limit => return Ok(None),
             None => {
                 let data = self.file()?.readline.call0()?;
-                let count = self.set_buffer(&data)?;
+                let count = self.set_buffer(data)?;
                 if self.rest().last() != Some(&b'\n') {
                     return Err(ErrorKind::Truncated.into());
                 }
@@ -427,8 +466,8 @@ impl File {
     }
 
     /// Reads on, ever larger chunks, until there are `n` bytes; `data` is the first chunk.
-    fn read_on(&self, data: &Object, n: usize) -> Result<Own<Bytes>, Fault> {
-        let first = Buffer::contiguous(data)?;
+    fn read_on(&self, data: Obj, n: usize) -> Result<Own<Bytes>, Fault> {
+        let first = Contiguous::of(data)?;
         let first = first.as_slice();
         let mut bytes = Bytes::new(first.get(..CHUNK).unwrap_or(first))?;
         let mut end = CHUNK;
@@ -441,7 +480,7 @@ impl File {
                 continue;
             }
             let more = self.read.call1(&*size(end - start)?)?;
-            let more = Buffer::contiguous(&more)?;
+            let more = Contiguous::of(more)?;
             let more = more.as_slice();
             buffer::write(&bytes, start, more.get(..end - start).unwrap_or(more));
             if more.len() < end - start {

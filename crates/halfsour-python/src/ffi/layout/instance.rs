@@ -13,6 +13,9 @@ const MANAGED_DICT: usize = 1 << 4;
 #[cfg(Py_3_13)]
 pub(super) const INLINE_VALUES: usize = 1 << 2;
 
+/// `Py_TPFLAGS_METHOD_DESCRIPTOR`
+const METHOD_DESCRIPTOR: usize = 1 << 17;
+
 /// Where the managed dict is, counted in pointers from the object's start.
 const MANAGED_DICT_POINTER: isize = -3;
 
@@ -200,6 +203,13 @@ impl Object {
         }
     }
 
+    /// Whether looking up an attribute means looking it up in the class.
+    pub(crate) fn looks_in_class(&self) -> bool {
+        self.type_of().has_generic_getattr()
+            && !TypeFacts::of(self.type_of()).dict_is_elsewhere
+            && !self.has_attributes()
+    }
+
     /// The object in a slot, at an offset that [`TypeFacts::slot_offset`] gave for its type.
     #[inline(always)]
     pub(crate) fn slot(&self, offset: usize) -> Option<&Object> {
@@ -213,6 +223,12 @@ impl Type {
     pub(crate) fn tp_flags(&self) -> usize {
         // SAFETY: reads a field of a live type.
         unsafe { (*self.as_ptr().cast::<c::PyTypeObject>()).tp_flags as usize }
+    }
+
+    /// Whether instances of this type, in a class, are methods: `a.f(b)` is `type(a).f(a, b)`.
+    #[inline(always)]
+    pub(crate) fn is_of_methods(&self) -> bool {
+        self.tp_flags() & METHOD_DESCRIPTOR != 0
     }
 
     #[cfg(Py_3_13)]
