@@ -7,6 +7,7 @@ more, since they are taken only for what was seen before.
 
 import _pickle as stock
 import collections
+import copyreg
 import datetime
 import gc
 import io
@@ -420,6 +421,119 @@ def test_marks_uncover_a_state():
 
 
 # 15
+
+def make_plain():
+    return Plain()
+
+
+def test_records_go_into_the_dict_of_an_instance():
+    """It is empty, but its values are elsewhere."""
+    items = b"(" + b"".join(b"\x8c\x02k%dK%c" % (i, i) for i in range(6)) + b"u"
+    data = (b"\x80\x04(" + (b"}" + items) * 4 + b"c%s\nmake_plain\n)R\x94" % __name__.encode()
+            + b"cbuiltins\nvars\nh\x00\x85R" + items + b"t.")
+    for _ in range(3):
+        *dicts, instance, attributes = ours.loads(data)
+        assert attributes == dicts[0] and attributes is vars(instance)
+        assert instance.k3 == 3
+        instance.k3, instance.other = 4, 5
+        assert attributes["k3"] == 4 and attributes["other"] == 5
+
+
+class TwoNames:
+    __slots__ = ("a",)
+
+
+TwoNames.b = TwoNames.__dict__["a"]
+
+
+def test_a_slot_with_two_names():
+    """The memo still borrows what is overwritten."""
+    text = b"C\x20" + b"x" * 32
+    data = (b"\x80\x04c%s\nTwoNames\n\x94)\x81\x94N}\x94(\x8c\x01a\x94" % __name__.encode() + text
+            + b"\x94\x8c\x01b\x94K\x07u\x86\x94b(C\x20" + b"y" * 32 + b"C\x20" + b"z" * 32 + b"h\x04t.")
+    for _ in range(3):
+        assert ours.loads(data) == stock.loads(data) == (b"y" * 32, b"z" * 32, b"x" * 32)
+
+
+@pytest.mark.parametrize("more", [b"K\x01a", b"(K\x01e", b"(K\x01K\x02K\x07e"])
+def test_a_list_that_is_being_sorted(more):
+    """It has no memory of its own meanwhile."""
+    body = b"h\x00" + more + b"."
+    file = io.BytesIO(b"\x80\x04]\x94(K\x03K\x02K\x01e.\x80\x04\x95%s" % len(body).to_bytes(8, "little") + body)
+    unpickler = ours.Unpickler(file)
+    items = unpickler.load()
+    seen = []
+
+    def key(item):
+        if not seen:
+            seen.append(unpickler.load())
+        return item
+
+    with pytest.raises(ValueError, match="modified during sort"):
+        items.sort(key=key)
+
+
+class WithState:
+    """Its state is one that the graph has elsewhere too."""
+
+    __slots__ = ("a", "b", "c")
+    state = None
+
+    def __reduce_ex__(self, protocol):
+        return copyreg.__newobj__, (WithState,), self.state
+
+
+def test_the_pair_with_the_slots_is_asked_for_again():
+    """Names and values come between the dict and the pair."""
+    for state in [(None, {"b": 1, "a": "x"}), (None, {"b": ["y", plain(a=1)], "a": slots(c="z")})]:
+        WithState.state = state
+        for _ in range(2):
+            check([WithState(), state, WithState(), state[1]])
+            check([WithState(), WithState(), Reducing(), state])
+
+
+class Reducing:
+    """Python runs for it, so what is elided must be made."""
+
+    def __reduce__(self):
+        return list, ()
+
+
+def test_a_mark_between_an_instance_and_its_state():
+    plain_class, slots_class = (b"c%s\n%s\n\x94" % (__name__.encode(), name) for name in (b"Plain", b"Slots"))
+    state = b"}\x94(\x8c\x01aK\x01\x8c\x01bK\x02u"
+    for data in [
+        plain_class + b")\x81\x94(" + state + b"b.",
+        plain_class + b")\x81\x94(" + state + b"bl.",
+        slots_class + b")\x81\x94(N" + state + b"\x86\x94b.",
+        slots_class + b")\x81\x94N(" + state + b"\x86\x94b.",
+        slots_class + b")\x81\x94N(" + state + b"\x86\x94bt.",
+    ]:
+        for start in (b"\x80\x04", b"\x80\x04K\x01", b"\x80\x04(K\x01"):
+            expected, found = (outcome(lambda: module.loads(start + data)) for module in (stock, ours))
+            assert repr(found) == repr(expected)
+            assert "unexpected MARK" in repr(found)
+
+
+class Dying:
+    log = []
+
+    def __del__(self):
+        self.log.append("died")
+
+
+def called():
+    Dying.log.append("called")
+
+
+def test_what_is_overwritten_dies_before_python_is_called():
+    name = __name__.encode()
+    data = (b"\x80\x04(}(\x8c\x01ac%s\nDying\n)\x81\x8c\x01aK\x01uc%s\ncalled\n)Rt." % (name, name))
+    for module in (stock, ours):
+        Dying.log.clear()
+        module.loads(data)
+        assert Dying.log == ["died", "called"]
+
 
 def test_attributes_are_put_into_the_dict():
     """BUILD goes by neither properties nor __setattr__ for a dict's items, but by setattr for slots."""

@@ -55,6 +55,8 @@ pub(crate) struct Recall {
     elides: bool,
     /// Objects that nothing but an entry holds.
     kept: Vec<Obj>,
+    /// Indexes of elided pairs, rising, each with its dict's, where that is not the one before.
+    pairs: Vec<(usize, usize)>,
 }
 
 /// How many entries are kept room for.
@@ -78,6 +80,22 @@ impl Recall {
     pub(crate) fn push_elided(&mut self, what: Elided, source: &Object) {
         self.entries.push(source.address() | what as usize);
         self.elides = true;
+    }
+
+    /// Stores at the next index the pair of None and the elided dict of slots at `dict`.
+    #[inline(always)]
+    pub(crate) fn push_slot_pair(&mut self, dict: usize, source: &Object) {
+        let index = self.entries.len();
+        if dict + 1 != index {
+            self.pairs.push((index, dict));
+        }
+        self.push_elided(Elided::SlotPair, source);
+    }
+
+    /// The index of the dict of an elided pair.
+    pub(crate) fn dict_of_pair(&self, index: usize) -> usize {
+        let found = self.pairs.binary_search_by_key(&index, |pair| pair.0);
+        found.map_or(index.saturating_sub(1), |place| self.pairs[place].1)
     }
 
     /// Whether this object was stored last.
@@ -170,6 +188,22 @@ impl Recall {
         self.elides = false;
     }
 
+    /// Lets go of what was kept for entries that own it now. May run finalisers.
+    #[inline(always)]
+    pub(crate) fn drop_kept(&mut self) {
+        debug_assert_eq!(self.owned, self.entries.len());
+        if !self.kept.is_empty() {
+            self.clear_kept();
+        }
+    }
+
+    fn clear_kept(&mut self) {
+        while self.kept.pop().is_some() {}
+        if self.kept.capacity() > RETAINED {
+            self.kept = Vec::new();
+        }
+    }
+
     /// From here on the entries so far are alive whatever happens.
     #[inline]
     pub(crate) fn own(&mut self) {
@@ -186,6 +220,7 @@ impl Recall {
         self.owned = 0;
         self.settled = 0;
         self.elides = false;
+        self.pairs.clear();
         let entries = std::mem::take(&mut self.entries);
         let owned = entries.into_iter().filter_map(|entry| {
             let (Entry::Object(object) | Entry::Elided(_, object)) = Recall::read(entry);
@@ -212,9 +247,10 @@ impl Recall {
         if self.entries.capacity() > RETAINED {
             self.entries = Vec::new();
         }
-        while self.kept.pop().is_some() {}
-        if self.kept.capacity() > RETAINED {
-            self.kept = Vec::new();
+        self.clear_kept();
+        self.pairs.clear();
+        if self.pairs.capacity() > RETAINED {
+            self.pairs = Vec::new();
         }
     }
 }

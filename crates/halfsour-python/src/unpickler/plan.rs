@@ -330,7 +330,12 @@ impl Names {
     #[cold]
     fn look_for_slots(&mut self, class: &Type) {
         let find = |name: &Obj| class.writable_slot(name);
-        self.offsets = self.names.iter().map(find).collect::<Option<_>>().unwrap_or_default();
+        let offsets: Vec<usize> =
+            self.names.iter().map(find).collect::<Option<_>>().unwrap_or_default();
+        // One slot may have two names.
+        let mut sorted = offsets.clone();
+        sorted.sort_unstable();
+        self.offsets = if sorted.is_sorted_by(|a, b| a < b) { offsets } else { Vec::new() };
     }
 
     /// Whether a dict's keys are the names, in their order, and all of them shared.

@@ -10,8 +10,12 @@ use pyo3_ffi as c;
 impl List {
     /// Moves what is on a stack from `start` on to the end of the list. Its memory grows as `list.extend` would have it grow.
     #[inline]
-    pub(crate) fn extend_moving(&self, stack: &mut Vec<Obj>, start: usize) -> PyResult<()> {
+    pub(crate) fn extend_moving(&self, stack: &mut Vec<Obj>, start: usize) -> PyResult<bool> {
         let list = self.as_ptr().cast::<c::PyListObject>();
+        // SAFETY: a live list.
+        let Ok(allocated) = usize::try_from(unsafe { (*list).allocated }) else {
+            return Ok(false);
+        };
         let items = stack.get(start..).unwrap_or_default();
         let count = items.len();
         // SAFETY: a live list. Its items are in memory of PyMem_Malloc, with room for `allocated` of
@@ -19,14 +23,13 @@ impl List {
         unsafe {
             let size = (*list).ob_base.ob_size.unsigned_abs();
             let wanted = size + count;
-            let allocated = (*list).allocated.unsigned_abs();
             if wanted > allocated || wanted < allocated / 2 {
                 let mut room = (wanted + (wanted >> 3) + 6) & !3;
                 if count > room - wanted {
                     room = (wanted + 3) & !3;
                 }
                 if wanted == 0 {
-                    return Ok(());
+                    return Ok(true);
                 }
                 let bytes = room * size_of::<usize>();
                 let grown = c::PyMem_Realloc((*list).ob_item.cast(), bytes);
@@ -41,7 +44,7 @@ impl List {
             stack.set_len(start);
             (*list).ob_base.ob_size = wanted.cast_signed();
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -224,18 +227,24 @@ impl Dict {
         unsafe { Own::from_owned(c::PyDict_Copy(self.as_ptr())) }
     }
 
-    /// Gives an empty dict the keys of a template, with None for all values.
+    /// Gives an empty dict the keys of a template, with None for all values. False, and nothing is
+    /// done, if the dict is an instance's, or somebody watches it.
     #[inline]
-    pub(crate) fn adopt_keys(&self, template: &Dict) -> PyResult<()> {
+    pub(crate) fn adopt_keys(&self, template: &Dict) -> PyResult<bool> {
+        let this = self.as_ptr().cast::<DictHead>();
+        // SAFETY: a live dict.
+        if !unsafe { (*this).has_own_table() } {
+            return Ok(false);
+        }
         let copy = template.copy()?;
-        let [this, other] =
-            [self.as_ptr(), copy.as_ptr()].map(<*mut c::PyObject>::cast::<DictHead>);
-        // SAFETY: two live dicts without values of their own change their tables.
+        let other = copy.as_ptr().cast::<DictHead>();
+        // SAFETY: two live dicts, neither with values elsewhere (the copy is of a dict that has a
+        // table of its own), change their tables.
         unsafe {
             std::ptr::swap(&raw mut (*this).keys, &raw mut (*other).keys);
             std::ptr::swap(&raw mut (*this).used, &raw mut (*other).used);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Where the items of a template's copy go, or after [`Dict::adopt_keys`]. All of them are to be set.
@@ -478,7 +487,9 @@ pub(super) fn check(class: &Object) -> PyResult<bool> {
             items.push(crate::ffi::Int::new(expected)?);
             expected += 1;
         }
-        list.extend_moving(&mut items, 0)?;
+        if !list.extend_moving(&mut items, 0)? {
+            return Ok(false);
+        }
     }
     list.append(&*crate::ffi::Int::new(expected)?)?;
     for place in 0..list.len() {
@@ -534,7 +545,9 @@ pub(super) fn check(class: &Object) -> PyResult<bool> {
     }
     let Some(template) = pattern.to_template()? else { return Ok(false) };
     let filled = Dict::new()?;
-    filled.adopt_keys(&template)?;
+    if !filled.adopt_keys(&template)? {
+        return Ok(false);
+    }
     let mut items = filled.blank_items();
     for (n, name) in names.iter().enumerate() {
         let key = Str::new(["first", "second", "third"][n])?;

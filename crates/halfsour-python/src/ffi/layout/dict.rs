@@ -17,6 +17,15 @@ pub(super) struct DictHead {
     values: *mut u8,
 }
 
+impl DictHead {
+    /// Whether the table holds the values too, and nobody else need hear of changes.
+    pub(super) fn has_own_table(&self) -> bool {
+        // From 3.12 on the lowest byte of the tag has a bit for each watcher.
+        let watched = cfg!(Py_3_12) && self.tag & 0xff != 0;
+        self.values.is_null() && !watched
+    }
+}
+
 /// Include/internal/pycore_dict.h: `PyDictKeysObject`, before its indexes and its entries
 #[repr(C)]
 pub(super) struct Keys {

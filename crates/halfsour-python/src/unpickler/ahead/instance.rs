@@ -111,7 +111,7 @@ impl Stretch<'_, '_> {
         let PyHeap { ahead, state, .. } = &mut *self.heap;
         let Some(fresh) = ahead.fresh else { return Ok(false) };
         let index = ahead.recall.len();
-        if fresh.entries != index {
+        if fresh.entries != index || fresh.place < self.fence {
             return Ok(false);
         }
         // The state of an instance without a dict is a pair of None and the dict of its slots.
@@ -195,7 +195,7 @@ impl Stretch<'_, '_> {
                     move_items(self.stack, start, |value| {
                         drop(offsets.next().and_then(|offset| instance.fill_slot(*offset, value)));
                     });
-                    recall.push_elided(Elided::SlotPair, &instance);
+                    recall.push_slot_pair(index, &instance);
                 }
                 known
             } else if let Some(place) = *dict {
@@ -274,7 +274,7 @@ impl Stretch<'_, '_> {
     #[inline(always)]
     fn try_build(&mut self, mark: usize, at: usize) -> PyResult<bool> {
         let Some(pending) = self.heap.ahead.pending.last() else { return Ok(false) };
-        let slots = pending.slots;
+        let Pending { index, slots, .. } = *pending;
         let Some(end) = self.closing(slots, at) else { return Ok(false) };
         let pairs = &self.stack[mark..];
         if !pairs.len().is_multiple_of(2) {
@@ -302,7 +302,7 @@ impl Stretch<'_, '_> {
             move_pairs(self.stack, mark, |_, value| {
                 drop(offsets.next().and_then(|offset| instance.fill_slot(*offset, value)));
             });
-            ahead.recall.push_elided(Elided::SlotPair, &instance);
+            ahead.recall.push_slot_pair(index, &instance);
         } else {
             let Some(place) = plan.dict else { return Ok(false) };
             if !fits(&mut plan.attributes, load, pairs) {

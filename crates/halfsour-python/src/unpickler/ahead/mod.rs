@@ -135,6 +135,7 @@ impl PyHeap<'_> {
         if !self.ahead.recall.unsettled().is_empty() {
             self.settle_memo()?;
         }
+        self.ahead.recall.drop_kept();
         Ok(())
     }
 
@@ -213,7 +214,7 @@ impl PyHeap<'_> {
             // It is made as soon as it is clear which one it is.
             Elided::Dict => return Err(Raised),
             Elided::SlotPair => {
-                let dict = self.make_elided(index - 1)?;
+                let dict = self.make_elided(self.ahead.recall.dict_of_pair(index))?;
                 Tuple::from_items([Object::none().own(), dict])?.into_obj()
             }
             Elided::Items => {

@@ -297,15 +297,15 @@ impl<'h> Stretch<'_, 'h> {
                 b'e' => {
                     let mark = some!(self.take_mark());
                     let list = some!(some!(self.target(mark)).cast_exact::<List>()).own_view();
+                    must!(ok!(list.extend_moving(self.stack, mark)));
                     self.drop_mark();
-                    ok!(list.extend_moving(self.stack, mark));
                     at += 1;
                 }
                 b'a' => {
                     let start = some!(self.stack.len().checked_sub(1));
                     must!(start > self.fence);
                     let list = some!(self.stack[start - 1].cast_exact::<List>()).own_view();
-                    ok!(list.extend_moving(self.stack, start));
+                    must!(ok!(list.extend_moving(self.stack, start)));
                     at += 1;
                 }
                 b's' => {
@@ -443,8 +443,9 @@ impl<'h> Stretch<'_, 'h> {
             templates.find(plans.load(), pairs)
         };
         let is_row = matches!(seen, Seen::Template(_, true)) && self.heap.recalls;
-        if let (Seen::Template(template, _), false) = (&seen, few) {
-            dict.adopt_keys(template)?;
+        if let (Seen::Template(template, _), false) = (&seen, few)
+            && dict.adopt_keys(template)?
+        {
             let mut items = dict.blank_items();
             move_pairs(self.stack, start, |key, value| items.set(key, value));
             drop(items);
