@@ -3,7 +3,7 @@
 
 use crate::ffi::error::{self, Exc, Part, raise_parts};
 use crate::ffi::module::{Types, loaded_modules};
-use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple, layout, types};
+use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Raised, Str, Tuple, layout, types};
 use crate::pickler::{Plans, Scratch};
 use crate::version::Version;
 use std::cell::{Cell, RefCell};
@@ -126,6 +126,8 @@ pub(crate) struct State {
     pub(crate) namedtuples: crate::unpickler::Samples,
     /// `tuple.__new__`
     pub(crate) tuple_new: Obj,
+    /// The ints of one byte, which the interpreter has anyway: asking for one takes ten times as long.
+    pub(crate) byte_ints: Box<[Obj; 256]>,
     pub(crate) load_scratch: Cell<Option<Box<crate::unpickler::Scratch>>>,
     known: Known,
 }
@@ -184,6 +186,7 @@ impl State {
             scratch: Cell::default(),
             load_scratch: Cell::default(),
             namedtuples: Default::default(),
+            byte_ints: byte_ints()?,
             tuple_new: types::tuple().attr(&*Str::new("__new__")?)?,
             known: Known::new(copyreg)?,
         })
@@ -400,6 +403,11 @@ fn table(module: &Object, module_name: &str, name: &str) -> PyResult<Own<Dict>> 
             &[Part::Text(module_name), Part::Text(name), Part::TypeName(&table)],
         )),
     }
+}
+
+fn byte_ints() -> PyResult<Box<[Obj; 256]>> {
+    let ints = (0..256).map(Int::new).collect::<PyResult<Vec<Obj>>>()?;
+    ints.try_into().map_err(|_| error::no_memory())
 }
 
 fn callable(module: &str, name: &str) -> PyResult<Obj> {

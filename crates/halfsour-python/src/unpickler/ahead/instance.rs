@@ -155,7 +155,7 @@ impl Stretch<'_, '_> {
     #[inline(always)]
     fn fill_at_once(&mut self, number: usize, slots: bool, mut at: usize) -> PyResult<()> {
         self.at = at;
-        let PyHeap { ahead, unpickler, .. } = &mut *self.heap;
+        let PyHeap { ahead, unpickler, state, .. } = &mut *self.heap;
         let Ahead { plans, recall, .. } = &mut **ahead;
         let load = plans.load();
         let index = recall.len() - 1;
@@ -165,7 +165,8 @@ impl Stretch<'_, '_> {
             return self.pend(index, slots);
         }
         let start = self.stack.len();
-        let mut leaves = Leaves { bytes: self.bytes, recall: Some(recall), memo: &unpickler.memo };
+        let (bytes, byte_ints) = (self.bytes, &*state.byte_ints);
+        let mut leaves = Leaves { bytes, recall: Some(recall), memo: &unpickler.memo, byte_ints };
         for key in names.keys() {
             let Some(end) = leaves.is_reference(at, key) else { break };
             let Some((value, end)) = leaves.next(end)? else { break };

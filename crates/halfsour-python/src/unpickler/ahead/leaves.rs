@@ -21,6 +21,7 @@ pub(super) struct Leaves<'a> {
     pub(super) recall: Option<&'a mut Recall>,
     /// or the Unpickler's own.
     pub(super) memo: &'a RefCell<Memo<Obj>>,
+    pub(super) byte_ints: &'a [Obj; 256],
 }
 
 impl Leaves<'_> {
@@ -74,7 +75,7 @@ impl Leaves<'_> {
         Ok(Some(match opcode {
             b'K' => {
                 let [value] = argument!(1);
-                (Int::from_i32(value.into())?, at + 2)
+                (self.byte_ints[usize::from(value)].clone(), at + 2)
             }
             b'M' => (Int::from_i32(u16::from_le_bytes(argument!(2)).into())?, at + 3),
             b'J' => (Int::from_i32(i32::from_le_bytes(argument!(4)))?, at + 5),

@@ -107,7 +107,7 @@ impl PyHeap<'_> {
     #[inline(always)]
     fn leaves<'l>(&'l mut self, bytes: &'l [u8]) -> Leaves<'l> {
         let recall = self.recalls.then_some(&mut self.ahead.recall);
-        Leaves { bytes, recall, memo: &self.unpickler.memo }
+        Leaves { bytes, recall, memo: &self.unpickler.memo, byte_ints: &self.state.byte_ints }
     }
 
     /// Before the source is read that runs Python for it: then nothing may be borrowed. What was

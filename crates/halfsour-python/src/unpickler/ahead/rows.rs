@@ -142,7 +142,7 @@ impl Stretch<'_, '_> {
     /// stack as usual.
     #[inline(always)]
     pub(super) fn row(&mut self, at: usize) -> PyResult<bool> {
-        let PyHeap { ahead, unpickler, .. } = &mut *self.heap;
+        let PyHeap { ahead, unpickler, state, .. } = &mut *self.heap;
         let Ahead { recall, rows, .. } = &mut **ahead;
         let index = recall.len();
         let Some([0x94, b'(', b'h', key, ..]) = self.bytes.get(at..) else { return Ok(false) };
@@ -155,7 +155,8 @@ impl Stretch<'_, '_> {
         let mut node = first;
         recall.push_elided(Elided::Dict, Object::none());
         let start = self.stack.len();
-        let mut leaves = Leaves { bytes: self.bytes, recall: Some(recall), memo: &unpickler.memo };
+        let (bytes, byte_ints) = (self.bytes, &*state.byte_ints);
+        let mut leaves = Leaves { bytes, recall: Some(recall), memo: &unpickler.memo, byte_ints };
         // Where the opcode after the last item is, and where its value is.
         let (mut at, mut value_at) = (at + 2, at + 4);
         let template = loop {
