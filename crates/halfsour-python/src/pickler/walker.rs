@@ -14,7 +14,7 @@ use super::plan::Hook;
 use super::reduce::{Construct, NewEx, Reduction};
 use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
 use super::unshared;
-use super::{Pickler, Scratch, no_memory};
+use super::{IdHook, Pickler, Scratch, no_memory};
 use crate::ffi::buffer::Buffer;
 use crate::ffi::builtins::CodePoints;
 use crate::ffi::collector::Pause;
@@ -25,6 +25,7 @@ use crate::ffi::{
     ByteArray, Bytes, Dict, Float, Int, Kind, List, Obj, Object, Own, PyResult, Raised, Set, Str,
     Tuple, types,
 };
+use crate::memo::Found;
 use crate::memory;
 use crate::signals::Signals;
 use crate::state::State;
@@ -47,8 +48,10 @@ pub(super) struct Walker<'a> {
     pub(super) out: Emitter<Output>,
     pub(super) write: Option<Obj>,
     buffer_callback: Option<Obj>,
-    #[cfg(Py_3_13)]
-    persistent_id: Option<Obj>,
+    id_hook: Option<IdHook>,
+    /// How often the pickler's hook had been set then.
+    #[cfg(not(Py_3_13))]
+    id_hook_changes: u32,
     reducer_override: Option<Obj>,
     frames: Vec<Frame>,
     /// The type of the last object at which a stretch stopped, by address. The next one of this type
@@ -128,8 +131,9 @@ impl<'a> Walker<'a> {
             out,
             write,
             buffer_callback,
-            #[cfg(Py_3_13)]
-            persistent_id: None,
+            id_hook: None,
+            #[cfg(not(Py_3_13))]
+            id_hook_changes: 0,
             reducer_override: None,
             frames: std::mem::take(&mut scratch.frames),
             stopped_at: 0,
@@ -185,9 +189,11 @@ impl<'a> Walker<'a> {
         {
             let method = this.attr(&self.state.names.persistent_id)?;
             if !crate::ffi::module::is_base_persistent_id(&method, this) {
-                self.persistent_id = Some(method);
+                self.id_hook = Some(IdHook::new(method, this));
             }
         }
+        #[cfg(not(Py_3_13))]
+        self.look_at_id_hook();
         self.reducer_override = this.opt_attr(&self.state.names.reducer_override)?;
         Ok(())
     }
@@ -202,21 +208,86 @@ impl<'a> Walker<'a> {
 
     /// Writes an object, or what can be written at once, and leaves a frame for the rest. The frame
     /// is the last thing that is done here: what fails before it fails in the parent's child.
+    #[inline(never)]
     fn save(&mut self, obj: Obj, is_persistent_id: bool) -> PyResult<()> {
+        self.save_at_once(obj, is_persistent_id)
+    }
+
+    /// As [`save`](Walker::save), which is this, for those that call it again and again.
+    #[inline(always)]
+    fn save_at_once(&mut self, obj: Obj, is_persistent_id: bool) -> PyResult<()> {
         self.ticks -= 1;
+        if self.ticks == 0 || self.out.is_full() || self.out.is_out_of_memory() {
+            self.look_around()?;
+        }
+        self.look_at_bin();
+        if let Some(this) = self.this
+            && !is_persistent_id
+            && let Some(pid) = self.ask_for_persistent_id(this, &obj)?
+            && !pid.is_none()
+        {
+            return self.save_persistent_id(pid);
+        }
+        if self.save_leaf(&obj)? {
+            return Ok(());
+        }
+        self.save_other_than_leaf(obj)
+    }
+
+    #[inline(never)]
+    fn save_other_than_leaf(&mut self, obj: Obj) -> PyResult<()> {
+        if self.may_stretch() { self.save_in_stretch(obj) } else { self.save_itself(obj) }
+    }
+
+    /// Looks for signals, ends a full frame, and sees whether memory has run out.
+    #[cold]
+    #[inline(never)]
+    fn look_around(&mut self) -> PyResult<()> {
         if self.ticks == 0 {
             self.ticks = TICKS;
             self.signals.poll()?;
         }
         self.edge()?;
-        if self.out.is_out_of_memory() {
-            return Err(error::no_memory());
+        if self.out.is_out_of_memory() { Err(error::no_memory()) } else { Ok(()) }
+    }
+
+    /// Writes a short string or a number, which most objects are; false, and nothing is written, for
+    /// others.
+    #[inline(always)]
+    fn save_leaf(&mut self, obj: &Object) -> PyResult<bool> {
+        if !self.state.layouts_known {
+            return Ok(false);
         }
-        self.look_at_bin();
-        if !is_persistent_id && self.this.is_some() && self.save_persistent(&obj)? {
-            return Ok(());
+        if let Some(text) = obj.cast_exact::<Str>() {
+            let mut memo = self.pickler.memo.borrow_mut();
+            let place = match memo.look(obj).map_err(no_memory)? {
+                Found::Index(index) => {
+                    drop(memo);
+                    return self.out.get(index).map(|()| true).map_err(|e| self.too_large(e));
+                }
+                Found::Vacant(place) => place,
+            };
+            let Some(ascii) = text.ascii().filter(|ascii| ascii.len() < FRAME_TARGET) else {
+                return Ok(false);
+            };
+            if !self.out.is_binary() || self.pickler.fast.get() != 0 {
+                return Ok(false);
+            }
+            let index = memo.insert_at(place, obj.own()).map_err(no_memory)?;
+            drop(memo);
+            let written = self.out.payload_memoized(Payload::Text, ascii, index as i64);
+            return written.map(|()| true).map_err(|e| self.too_large(e));
         }
-        if self.may_stretch() { self.save_in_stretch(obj) } else { self.save_itself(obj) }
+        if let Some(int) = obj.cast_exact::<Int>() {
+            let Some(Ok(value)) = int.compact().map(i32::try_from) else { return Ok(false) };
+            self.out.int(value);
+            return Ok(true);
+        }
+        if !obj.is_none() {
+            return Ok(false);
+        }
+        self.out.none();
+        Ok(true)
     }
 
     // Not part of `save`, which is short where there is a hook for persistent ids.
@@ -465,10 +536,10 @@ impl<'a> Walker<'a> {
     }
 
     fn has_no_persistent_id(&self) -> bool {
-        #[cfg(Py_3_13)]
-        return self.persistent_id.is_none();
         #[cfg(not(Py_3_13))]
         return self.this.is_none() || self.pickler.persistent_id.attribute.borrow().is_none();
+        #[cfg(Py_3_13)]
+        self.id_hook.is_none()
     }
 
     /// The dispatch table, where plans may be used: it is a plain dict, and nobody overrides it.
@@ -626,7 +697,7 @@ impl<'a> Walker<'a> {
                     let (key, value) = frame.current().map(|(k, v)| (k.own(), v.own())).unzip();
                     let batched = frame.marked;
                     let done = frame.done.saturating_sub(1);
-                    self.push(Frame::Dict(Box::new(DictFrame {
+                    self.push(Frame::Dict(DictFrame {
                         dict: frame.dict.own_view(),
                         position: frame.slot as isize,
                         size: frame.size,
@@ -640,7 +711,7 @@ impl<'a> Walker<'a> {
                         key,
                         value,
                         entered: false,
-                    })))?;
+                    }))?;
                 }
                 // These are in dumps only that are walked again.
                 stretch::Frame::Attributes(_)
@@ -773,44 +844,39 @@ impl<'a> Walker<'a> {
     }
 
     /// Has the parent's frame, which is on top, wait for a child.
+    #[inline(always)]
     fn child(&mut self, obj: Obj) -> Step {
-        self.save(obj, false).map_err(|Raised| Failed::InChild)
+        self.save_at_once(obj, false).map_err(|Raised| Failed::InChild)
     }
 
     /// What the hook says of an object; None where there is no hook.
-    fn ask_for_persistent_id(&self, obj: &Object) -> PyResult<Option<Obj>> {
-        #[cfg(Py_3_13)]
-        {
-            self.persistent_id.as_ref().map(|hook| hook.call1(obj)).transpose()
-        }
+    #[inline(always)]
+    fn ask_for_persistent_id(&mut self, this: &Object, obj: &Object) -> PyResult<Option<Obj>> {
         #[cfg(not(Py_3_13))]
-        {
-            // It may be set while the pickler runs.
-            let hook = &self.pickler.persistent_id;
-            let function = hook.attribute.borrow().clone();
-            match (function, self.this) {
-                (Some(function), Some(this)) if hook.unbound.get() => {
-                    function.call2(this, obj).map(Some)
-                }
-                (Some(function), _) => function.call1(obj).map(Some),
-                (None, _) => Ok(None),
-            }
+        if self.id_hook_changes != self.pickler.persistent_id.changes.get() {
+            self.look_at_id_hook();
+        }
+        match &self.id_hook {
+            None => Ok(None),
+            Some(hook) if hook.unbound => hook.function.call2(this, obj).map(Some),
+            Some(hook) => hook.function.call1(obj).map(Some),
         }
     }
 
-    /// Modules/_pickle.c: `save_pers`. True if the object has a persistent id.
-    #[inline]
-    fn save_persistent(&mut self, obj: &Object) -> PyResult<bool> {
-        let Some(pid) = self.ask_for_persistent_id(obj)? else { return Ok(false) };
-        if pid.is_none() {
-            return Ok(false);
-        }
-        if self.out.is_binary() {
-            self.deepen()?;
-            self.push(Frame::PersistentId)?;
-            // The frame has nothing to say about failures, so it may stand before its child.
-            self.save(pid, true)?;
-        } else {
+    /// Looks what the hook for persistent ids is; it may be set while the pickler runs.
+    #[cfg(not(Py_3_13))]
+    #[cold]
+    fn look_at_id_hook(&mut self) {
+        let hook = &self.pickler.persistent_id;
+        self.id_hook_changes = hook.changes.get();
+        let old = std::mem::replace(&mut self.id_hook, hook.hook());
+        drop(old);
+    }
+
+    /// Modules/_pickle.c: `save_pers`, for an object that has a persistent id.
+    #[inline(never)]
+    fn save_persistent_id(&mut self, pid: Obj) -> PyResult<()> {
+        if !self.out.is_binary() {
             let text = pid.to_str()?;
             if !text.is_ascii() {
                 return Err(raise(
@@ -819,8 +885,23 @@ impl<'a> Walker<'a> {
                 ));
             }
             self.out.line(Opcode::Persid, text.utf8().unwrap_or_default());
+            return Ok(());
         }
-        Ok(true)
+        self.deepen()?;
+        // The frame has nothing to say about failures, so it may stand before its child.
+        self.push(Frame::PersistentId)?;
+        let depth = self.frames.len();
+        self.save(pid, true)?;
+        if self.frames.len() == depth {
+            self.finish_persistent_id();
+        }
+        Ok(())
+    }
+
+    fn finish_persistent_id(&mut self) {
+        self.out.op(Opcode::BinPersid);
+        self.depth -= 1;
+        self.frames.pop();
     }
 
     fn save_int(&mut self, obj: &Object) -> PyResult<()> {
@@ -1043,7 +1124,7 @@ impl<'a> Walker<'a> {
             return if entered { self.pickler.cycles.leave(&obj) } else { Ok(()) };
         }
         self.push(if self.out.protocol() > 0 {
-            Frame::Dict(Box::new(DictFrame {
+            Frame::Dict(DictFrame {
                 dict: dict.own_view(),
                 position: 0,
                 size,
@@ -1053,7 +1134,7 @@ impl<'a> Walker<'a> {
                 key: None,
                 value: None,
                 entered,
-            }))
+            })
         } else {
             Frame::DictItems(Box::new(ItemsFrame::new(obj, None, entered)))
         })
@@ -1386,9 +1467,7 @@ impl<'a> Walker<'a> {
             Some(Frame::Reduce(_)) => self.step_reduce(),
             Some(Frame::Global(_)) => self.step_global(),
             Some(Frame::PersistentId) => {
-                self.out.op(Opcode::BinPersid);
-                self.depth -= 1;
-                self.frames.pop();
+                self.finish_persistent_id();
                 Ok(())
             }
             Some(Frame::Memoize(obj)) => {
@@ -1741,7 +1820,7 @@ impl<'a> Walker<'a> {
             let child = match frame.at {
                 ItemsAt::Key { batched } => {
                     frame.at = ItemsAt::Item { batched };
-                    frame.value.clone()
+                    frame.value.take()
                 }
                 ItemsAt::Item { batched: false } => {
                     self.out.op(Opcode::SetItem);
@@ -1797,6 +1876,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Puts an item into the dict frame on top and gives its key, the next child.
+    #[inline(always)]
     fn next_dict_item(&mut self, item: Option<(Obj, Obj)>, batched: bool) -> Option<Obj> {
         let (key, value) = item.unzip();
         let Some(Frame::Dict(frame)) = self.frames.last_mut() else { return None };
