@@ -3,7 +3,7 @@
 //! Modules/_pickle.c: `whichmodule` and the first half of `save_global`.
 
 use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
-use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple, Type};
+use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple};
 use crate::state::State;
 
 /// Where an object can be found, checked by looking there.
@@ -135,11 +135,11 @@ impl Global {
     }
 }
 
-/// Module and name of a class that is where it says, if finding it takes no Python. The class's own
-/// class is a plain one, so that asking for its attributes runs nothing.
-pub(super) fn find_quietly(state: &State, class: &Type) -> Option<(Obj, Obj)> {
+/// Module and name of a class or a function that is where it says, if finding it takes no Python. A
+/// class's own class is a plain one, so that asking for its attributes runs nothing.
+pub(super) fn find_quietly(state: &State, object: &Object) -> Option<(Obj, Obj)> {
     let names = &state.names;
-    let attribute = |name| match class.attr(name) {
+    let attribute = |name| match object.attr(name) {
         Ok(found) => Some(found),
         Err(Raised) => {
             error::clear();
@@ -154,7 +154,7 @@ pub(super) fn find_quietly(state: &State, class: &Type) -> Option<(Obj, Obj)> {
     }
     let module = state.loaded_module(&module_name)?;
     let attributes = module.module_dict()?;
-    let is_there = attributes.get(&name).ok()??.is(class);
+    let is_there = attributes.get(&name).ok()??.is(object);
     // While a module is being imported, importing it waits.
     let is_loading = match attributes.get(&names.spec).ok()? {
         Some(spec) if !spec.is_none() => {
@@ -168,6 +168,20 @@ pub(super) fn find_quietly(state: &State, class: &Type) -> Option<(Obj, Obj)> {
         _ => false,
     };
     (is_there && !is_loading).then_some((module_name, name))
+}
+
+/// Whether Python 2 knew a class by the same names. Runs no Python.
+pub(super) fn is_same_in_python2(state: &State, module: &Object, name: &Object) -> bool {
+    let pair = Tuple::from_items([module.own(), name.own()]);
+    match pair {
+        Ok(pair) => {
+            !state.name_mapping_3to2.may_have(&pair) && !state.import_mapping_3to2.may_have(module)
+        }
+        Err(Raised) => {
+            error::clear();
+            false
+        }
+    }
 }
 
 /// Mangles private names behind the first, as the compiler does in classes (3.15). True if any

@@ -10,7 +10,7 @@ use super::frame::{
     PlannedFrame, ReduceAt, ReduceFrame, SetFrame,
 };
 use super::global::{self, Global};
-use super::plan::Hook;
+use super::plan::{self, Hook};
 use super::reduce::{Construct, NewEx, Reduction};
 use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
 use super::unshared;
@@ -23,7 +23,7 @@ use crate::ffi::keep::Keep;
 use crate::ffi::output::Output;
 use crate::ffi::{
     ByteArray, Bytes, Dict, Float, Int, Kind, List, Obj, Object, Own, PyResult, Raised, Set, Str,
-    Tuple, types,
+    Tuple, Type, types,
 };
 use crate::memo::Found;
 use crate::memory;
@@ -557,6 +557,10 @@ impl<'a> Walker<'a> {
     /// has the memo keep all objects on the way.
     fn save_after_silent_walk(&mut self, obj: &Object, at: &Object) -> PyResult<()> {
         drop(self.pickler.memo.borrow_mut().empty());
+        if at.is(obj) {
+            // Nothing was written.
+            return self.save_stopped(at.own());
+        }
         let mut silent = Emitter::with_sink(self.out.protocol(), Silent);
         let (mut ticks, mut signals) = (u32::MAX, Signals::default());
         let table = self.plain_dispatch_table();
@@ -1344,9 +1348,31 @@ impl<'a> Walker<'a> {
         self.save_global(obj, None)
     }
 
+    /// The name by which an object is known, if that can be found without running Python.
+    fn find_global_quietly(&self, obj: &Object) -> Option<Global> {
+        let state = self.state;
+        let is_for_us = state.layouts_known
+            && state.import_is_known()
+            && match obj.cast::<Type>() {
+                Some(class) => plan::has_plain_metaclass(state, class),
+                None => obj.is_function(),
+            };
+        let (module_name, name) = is_for_us.then(|| global::find_quietly(state, obj)).flatten()?;
+        Some(Global { module_name, name, path: Vec::new(), parent: None })
+    }
+
     fn save_global(&mut self, obj: Obj, name: Option<&Object>) -> PyResult<()> {
-        let mut global = Global::find(self.state, &obj, name)?;
         let protocol = self.out.protocol();
+        if protocol < 4
+            && name.is_none()
+            && (protocol < 2 || self.state.extension_registry.len() == 0)
+            && let Some(global) = self.find_global_quietly(&obj)
+        {
+            let name = global.name.clone();
+            self.emit_global(global, name)?;
+            return self.memoize(obj);
+        }
+        let mut global = Global::find(self.state, &obj, name)?;
         if protocol >= 2
             && let Some(code) = global.extension_code(self.state, &obj)?
         {

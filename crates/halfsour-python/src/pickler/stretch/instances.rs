@@ -411,8 +411,8 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     /// takes no Python. Else false, and nothing is written.
     pub(super) fn global(&mut self, class: &'q Type) -> bool {
         let state = self.state;
-        let found = self.out.protocol() >= 4
-            && state.extension_registry.len() == 0
+        let protocol = self.out.protocol();
+        let found = state.extension_registry.len() == 0
             && plan::has_plain_metaclass(state, class)
             && self.table.is_some_and(|table| !plan::has(table, class.type_of()))
             && !is_type_of_singleton(class)
@@ -432,11 +432,20 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if self.to_file && self.out.room() < 2 * 256 + HEADER {
             return false;
         }
-        for name in [module, name] {
-            // Both are short, and come without a stop.
-            let _ = self.key(name);
+        if protocol < 4 {
+            if protocol < 3 && !global::is_same_in_python2(state, module, name) {
+                return false;
+            }
+            let text = |name: &'q Object| name.cast_exact::<Str>().and_then(Str::ascii);
+            let Some((module, name)) = text(module).zip(text(name)) else { return false };
+            self.out.global(module, name);
+        } else {
+            for name in [module, name] {
+                // Both are short, and come without a stop.
+                let _ = self.key(name);
+            }
+            self.out.op(Opcode::StackGlobal);
         }
-        self.out.op(Opcode::StackGlobal);
         self.memoize(class, true);
         true
     }
