@@ -1371,6 +1371,60 @@ def test_frozen_dataclasses_that_are_not_as_usual(holder, name, value):
     assert found[:2] == found[2:]
 
 
+def move_first_field_to_the_end(fields):
+    fields["a"] = fields.pop("a")
+
+
+def drop_first_field(fields):
+    del fields["a"]
+
+
+def make_first_field_a_class_variable(fields):
+    fields["a"]._field_type = dataclasses._FIELD_CLASSVAR
+
+
+def rename_first_field(fields):
+    fields["a"].name = "b"
+
+
+def replace_first_field(fields):
+    fields["a"] = types.SimpleNamespace(name="b", _field_type=dataclasses._FIELD)
+
+
+@pytest.mark.parametrize("change", [move_first_field_to_the_end, drop_first_field, make_first_field_a_class_variable,
+                                    rename_first_field, replace_first_field])
+def test_fields_of_a_frozen_dataclass_that_change_in_place(change):
+    made = []
+
+    def make():
+        """A new class, which nobody has dumped before, under one name."""
+        made[:] = [dataclasses.make_dataclass("Changing", ["a", "b"], slots=True, frozen=True)]
+        made[0].__module__ = __name__
+        globals()["Changing"] = made[0]
+        return [made[0](text(1), 2), made[0]([text(3)], 4)]
+
+    class Changes:
+        def __reduce__(self):
+            change(made[0].__dataclass_fields__)
+            return list, ()
+
+    found = []
+    try:
+        for module in (stock, ours):
+            data = make()
+            usual = dumped(module, lambda: data, 4, "dumps")
+            change(made[0].__dataclass_fields__)
+            changed = dumped(module, lambda: data, 4, "dumps")
+            assert changed != usual
+            found.append((usual, changed))
+            data = make()
+            dumped(module, lambda: data, 4, "dumps")
+            found[-1] += dumped(module, lambda: [data[0], Changes(), data[1]], 4, "dumps"),
+    finally:
+        del globals()["Changing"]
+    assert found[0] == found[1]
+
+
 # Sets
 
 class Hashed:

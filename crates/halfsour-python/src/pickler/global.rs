@@ -2,7 +2,7 @@
 //!
 //! Modules/_pickle.c: `whichmodule` and the first half of `save_global`.
 
-use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
+use crate::ffi::error::{self, Exc, Part, quietly, raise, raise_parts};
 use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple};
 use crate::state::State;
 
@@ -139,13 +139,7 @@ impl Global {
 /// class's own class is a plain one, so that asking for its attributes runs nothing.
 pub(super) fn find_quietly(state: &State, object: &Object) -> Option<(Obj, Obj)> {
     let names = &state.names;
-    let attribute = |name| match object.attr(name) {
-        Ok(found) => Some(found),
-        Err(Raised) => {
-            error::clear();
-            None
-        }
-    };
+    let attribute = |name| quietly(object.attr(name));
     let (module_name, name) = (attribute(&names.module)?, attribute(&names.qualname)?);
     let text = name.cast_exact::<Str>()?.ascii()?;
     // Nested names are followed part by part; modules have attributes of their own with such names.
@@ -172,16 +166,9 @@ pub(super) fn find_quietly(state: &State, object: &Object) -> Option<(Obj, Obj)>
 
 /// Whether Python 2 knew a class by the same names. Runs no Python.
 pub(super) fn is_same_in_python2(state: &State, module: &Object, name: &Object) -> bool {
-    let pair = Tuple::from_items([module.own(), name.own()]);
-    match pair {
-        Ok(pair) => {
-            !state.name_mapping_3to2.may_have(&pair) && !state.import_mapping_3to2.may_have(module)
-        }
-        Err(Raised) => {
-            error::clear();
-            false
-        }
-    }
+    quietly(Tuple::from_items([module.own(), name.own()])).is_some_and(|pair| {
+        !state.name_mapping_3to2.may_have(&pair) && !state.import_mapping_3to2.may_have(module)
+    })
 }
 
 /// Mangles private names behind the first, as the compiler does in classes (3.15). True if any

@@ -54,8 +54,8 @@ pub(super) struct Walker<'a> {
     id_hook_changes: u32,
     reducer_override: Option<Obj>,
     frames: Vec<Frame>,
-    /// The type of the last object at which a stretch stopped, by address. The next one of this type
-    /// will be no better: it is not tried.
+    /// The type of the last object at which a stretch stopped for its type's sake, by address: the
+    /// next one is not tried.
     stopped_at: usize,
     /// Memory for the stack of a stretch.
     stretch_frames: Vec<stretch::Frame<'static>>,
@@ -585,7 +585,9 @@ impl<'a> Walker<'a> {
             stretch.apart = self.write.is_some();
             let stopped = stretch.run(Begin::Object(obj));
             match stopped {
-                Err(Stop::At(again) | Stop::Unlisted(again)) if again.is(at) => {
+                Err(Stop::At(again) | Stop::ByType(again) | Stop::Unlisted(again))
+                    if again.is(at) =>
+                {
                     Some((again.own(), std::mem::take(&mut stretch.frames)))
                 }
                 _ => None,
@@ -614,13 +616,11 @@ impl<'a> Walker<'a> {
         };
         let stretched = match stopped {
             Ok(()) => Stretched::Done,
-            Err(Stop::At(at)) => {
-                if at.kind() == Kind::Other {
-                    self.stopped_at = at.type_of().address();
-                }
+            Err(Stop::ByType(at)) => {
+                self.stopped_at = at.type_of().address();
                 Stretched::Stopped(at.own())
             }
-            Err(Stop::Unlisted(at) | Stop::Cramped(at)) => Stretched::Stopped(at.own()),
+            Err(Stop::At(at) | Stop::Unlisted(at)) => Stretched::Stopped(at.own()),
             Err(Stop::Full(at) | Stop::Signals(at)) => Stretched::Full(at.own()),
             Err(Stop::Changed | Stop::Recursive | Stop::Raised) => Stretched::Failed,
         };
@@ -952,6 +952,7 @@ impl<'a> Walker<'a> {
         self.tick_for(text.len());
         if !self.out.is_binary() {
             match text.code_points() {
+                CodePoints::One(points) if points.is_ascii() => self.out.ascii_line(points),
                 CodePoints::One(points) => {
                     self.out.unicode_line(points.iter().map(|&point| u32::from(point)));
                 }
@@ -1209,6 +1210,15 @@ impl<'a> Walker<'a> {
         match kind {
             Kind::Type => return self.save_type(obj),
             Kind::Function => return self.save_global(obj, None),
+            // What it reduces itself to is its name.
+            _ if obj.is_builtin_function()
+                && self.plain_dispatch_table().is_some_and(|table| {
+                    self.state.layouts_known && !plan::has(&table, obj.type_of())
+                })
+                && self.save_global_quietly(&obj)? =>
+            {
+                return Ok(());
+            }
             _ => {}
         }
         let ty = obj.type_of().own();
@@ -1348,29 +1358,41 @@ impl<'a> Walker<'a> {
         self.save_global(obj, None)
     }
 
-    /// The name by which an object is known, if that can be found without running Python.
-    fn find_global_quietly(&self, obj: &Object) -> Option<Global> {
-        let state = self.state;
+    /// Writes a class or a function by its name, if that can be found without running Python.
+    fn save_global_quietly(&mut self, obj: &Obj) -> PyResult<bool> {
+        let (state, protocol) = (self.state, self.out.protocol());
         let is_for_us = state.layouts_known
             && state.import_is_known()
+            && (protocol < 2 || state.extension_registry.len() == 0)
+            && (protocol < 4 || self.may_stretch())
             && match obj.cast::<Type>() {
                 Some(class) => plan::has_plain_metaclass(state, class),
-                None => obj.is_function(),
+                None => obj.is_function() || obj.is_builtin_function(),
             };
-        let (module_name, name) = is_for_us.then(|| global::find_quietly(state, obj)).flatten()?;
-        Some(Global { module_name, name, path: Vec::new(), parent: None })
+        let found = is_for_us.then(|| global::find_quietly(state, obj)).flatten();
+        let Some((module_name, name)) = found else { return Ok(false) };
+        if protocol < 4 {
+            let global = Global { module_name, name: name.clone(), path: Vec::new(), parent: None };
+            self.emit_global(global, name)?;
+        } else {
+            let is_short = |name: &Object| {
+                name.cast_exact::<Str>().and_then(Str::ascii).is_some_and(|name| name.len() < 256)
+            };
+            if !is_short(&module_name) || !is_short(&name) {
+                return Ok(false);
+            }
+            for name in [module_name, name] {
+                self.save(name, false)?;
+            }
+            self.out.op(Opcode::StackGlobal);
+        }
+        self.memoize(obj.clone()).map(|()| true)
     }
 
     fn save_global(&mut self, obj: Obj, name: Option<&Object>) -> PyResult<()> {
         let protocol = self.out.protocol();
-        if protocol < 4
-            && name.is_none()
-            && (protocol < 2 || self.state.extension_registry.len() == 0)
-            && let Some(global) = self.find_global_quietly(&obj)
-        {
-            let name = global.name.clone();
-            self.emit_global(global, name)?;
-            return self.memoize(obj);
+        if name.is_none() && self.save_global_quietly(&obj)? {
+            return Ok(());
         }
         let mut global = Global::find(self.state, &obj, name)?;
         if protocol >= 2
@@ -1446,11 +1468,13 @@ impl<'a> Walker<'a> {
         if self.pickler.fast.get() != 0 {
             return Ok(());
         }
-        let (index, duplicate) = {
-            let mut memo = self.pickler.memo.borrow_mut();
-            let index = memo.len() as i64;
-            (index, memo.insert(obj, index))
+        let mut memo = self.pickler.memo.borrow_mut();
+        let index = memo.len() as i64;
+        let duplicate = match memo.look(&obj).map_err(no_memory)? {
+            Found::Vacant(place) => memo.insert_at(place, obj).map(|_| None),
+            Found::Index(_) => memo.insert(obj, index),
         };
+        drop(memo);
         drop(duplicate.map_err(no_memory)?);
         self.out.memoize(index).map_err(|e| self.too_large(e))
     }
