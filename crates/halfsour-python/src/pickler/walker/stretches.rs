@@ -34,8 +34,7 @@ impl Sink for Silent {
 }
 
 impl Walker<'_> {
-    // Not part of `save`, which is short where there is a hook for persistent ids.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn save_in_stretch(&mut self, obj: Obj) -> PyResult<()> {
         let kind = obj.kind();
         if !matches!(kind, Kind::None | Kind::Bool(_) | Kind::Int | Kind::Float)
@@ -166,11 +165,7 @@ impl Walker<'_> {
     }
 
     /// Writes as much as can be without running Python, and takes over where that ends.
-    fn stretch<'q>(
-        &mut self,
-        begin: Begin<'q>,
-        keeping: Keeping,
-    ) -> PyResult<Stretched> {
+    fn stretch<'q>(&mut self, begin: Begin<'q>, keeping: Keeping) -> PyResult<Stretched> {
         let table = self.plain_dispatch_table();
         let keep = Keep::default();
         let (stopped, frames) = {
