@@ -3,8 +3,10 @@
 HALFSOUR_GENERIC=1 switches the shortcuts off; these tests must pass both ways.
 """
 
+import _compat_pickle
 import _pickle as stock
 import abc
+import builtins
 import collections
 import contextlib
 import copyreg
@@ -1259,6 +1261,167 @@ def test_reductions_by_functions():
     check(lambda: [ByFunction(len, ("abc",)), ByFunction(remake, (text, Plain, Plain))])
 
 
+# Names in modules, found without an import
+
+class SameHash:
+    """Equal to one key of a dict, and says so in Python."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def __hash__(self):
+        return hash(self.key)
+
+    def __eq__(self, other):
+        return self.key == other
+
+
+@contextlib.contextmanager
+def item(table, key, value):
+    """A table with another item."""
+    before = dict(table)
+    table[key] = value
+    try:
+        yield
+    finally:
+        table.clear()
+        table.update(before)
+
+
+def named_objects():
+    return [Plain, text, len, os.getpid, object, OSError, set, map, Plain, {"class": Plain, "function": text}, os.getpid]
+
+
+NAMES, MODULES = _compat_pickle.REVERSE_NAME_MAPPING, _compat_pickle.REVERSE_IMPORT_MAPPING
+
+
+@pytest.mark.parametrize("table,key,value", [
+    (NAMES, (__name__, "Plain"), ("old", "Name")),
+    (NAMES, SameHash((__name__, "Plain")), ("old", "Name")),
+    (NAMES, (__name__, "text"), ("old", "name")),
+    (NAMES, (__name__, "Plain"), 5),
+    (MODULES, __name__, "old"),
+    (MODULES, SameHash(__name__), "old"),
+    (MODULES, __name__, 5),
+    (copyreg.dispatch_table, type(len), lambda function: (list, ())),
+    (copyreg.dispatch_table, types.FunctionType, lambda function: (list, ())),
+    (copyreg.dispatch_table, type, lambda made: (list, ())),
+    (copyreg._extension_registry, (__name__, "Plain"), 200),
+    (copyreg._extension_registry, ("builtins", "len"), 70000),
+    (copyreg._extension_registry, (__name__, "text"), "no code"),
+])
+def test_tables_of_names(table, key, value):
+    roots = [named_objects, lambda: Plain, lambda: text, lambda: len, lambda: Plain(a=1), lambda: [Plain(a=1), Plain(a=2)]]
+    for make in roots:
+        check(make)
+        with item(table, key, value):
+            check(make)
+        for protocol in PROTOCOLS:
+            for fix_imports in (False, True):
+                with item(table, key, value):
+                    expected = outcome(lambda: stock.dumps(make(), protocol, fix_imports=fix_imports))
+                    assert outcome(lambda: ours.dumps(make(), protocol, fix_imports=fix_imports)) == expected
+
+
+def a_function():
+    """Is renamed by a test."""
+
+
+@pytest.mark.parametrize("attribute,value", [
+    ("__module__", "os"), ("__module__", None), ("__module__", "no.module"), ("__module__", 5), ("__module__", "\u00e9"),
+    ("__qualname__", "text"), ("__qualname__", "Plain.method"), ("__qualname__", "__name__"), ("__name__", "text"),
+    ("__qualname__", "nowhere"), ("__qualname__", "\u00e9"),
+])
+def test_functions_that_say_another_name(attribute, value):
+    before = getattr(a_function, attribute)
+    setattr(a_function, attribute, value)
+    try:
+        check(lambda: a_function)
+        check(lambda: [a_function, text, a_function])
+    finally:
+        setattr(a_function, attribute, before)
+    check(lambda: [a_function, text, a_function])
+
+
+def test_methods_in_c():
+    check(lambda: [[].append, "a b".split, dict.fromkeys, str.maketrans, datetime.datetime.now, [].__len__])
+    check(lambda: "a b".split)
+
+
+def test_imports_that_are_not_as_usual():
+    asked = []
+
+    def counts(name, *rest):
+        asked.append(name)
+        return before(name, *rest)
+
+    before = builtins.__import__
+    for protocol in PROTOCOLS:
+        for make in (named_objects, lambda: text, lambda: Plain(a=1)):
+            found = []
+            for module in (stock, ours):
+                asked.clear()
+                builtins.__import__ = counts
+                try:
+                    pickled = module.dumps(make(), protocol)
+                finally:
+                    builtins.__import__ = before
+                found.append((pickled, list(asked)))
+            assert found[0] == found[1]
+
+
+# Persistent ids
+
+class Asked:
+    def __init__(self, pid):
+        self.pid = pid
+
+
+@pytest.mark.parametrize("pid", ["short", text(1), "\u00e9", "x" * 70_000, 5, 1 << 70, 0, "", (1, "a"), [text(2)], None,
+                                 {"a": Asked("inner")}, Asked(3), 1.5, b"bytes", True])
+def test_persistent_ids_of_all_kinds(pid):
+    for protocol in PROTOCOLS:
+        found = []
+        for module in (stock, ours):
+            seen = []
+
+            class Sub(module.Pickler):
+                def persistent_id(self, obj):
+                    seen.append(type(obj).__name__)
+                    return obj.pid if isinstance(obj, Asked) else None
+
+            file = Chunks()
+            asked = Asked(pid)
+            data = [asked, {"key": asked, text(3): [asked, None, 2.5, 1 << 40, "\u00e9"]}, (asked,), text(3), {asked}, "key"]
+            result = outcome(lambda: Sub(file, protocol).dump(data))
+            found.append((result, file.chunks, seen))
+        assert found[0] == found[1], protocol
+
+
+def test_a_hook_for_persistent_ids_that_is_replaced_meanwhile():
+    for protocol in PROTOCOLS:
+        found = []
+        for module in (stock, ours):
+            file = Chunks()
+            pickler = module.Pickler(file, protocol)
+            seen = []
+
+            def second(obj):
+                seen.append(("second", type(obj).__name__))
+                return "id" if obj == 3 else None
+
+            def first(obj):
+                seen.append(("first", type(obj).__name__))
+                if obj == 2:
+                    pickler.persistent_id = second
+                return None
+
+            pickler.persistent_id = first
+            result = outcome(lambda: pickler.dump([1, 2, 3, {"a": 3, 2: "b"}]))
+            found.append((result, file.chunks, seen))
+        assert found[0] == found[1]
+
+
 # Frozen dataclasses with slots: their state is read from the slots
 
 @dataclasses.dataclass(slots=True, frozen=True)
@@ -1369,6 +1532,60 @@ def test_frozen_dataclasses_that_are_not_as_usual(holder, name, value):
             with restored(holder, name):
                 found.append(dumped(module, lambda: frozen, 4, "dumps"))
     assert found[:2] == found[2:]
+
+
+def move_first_field_to_the_end(fields):
+    fields["a"] = fields.pop("a")
+
+
+def drop_first_field(fields):
+    del fields["a"]
+
+
+def make_first_field_a_class_variable(fields):
+    fields["a"]._field_type = dataclasses._FIELD_CLASSVAR
+
+
+def rename_first_field(fields):
+    fields["a"].name = "b"
+
+
+def replace_first_field(fields):
+    fields["a"] = types.SimpleNamespace(name="b", _field_type=dataclasses._FIELD)
+
+
+@pytest.mark.parametrize("change", [move_first_field_to_the_end, drop_first_field, make_first_field_a_class_variable,
+                                    rename_first_field, replace_first_field])
+def test_fields_of_a_frozen_dataclass_that_change_in_place(change):
+    made = []
+
+    def make():
+        """A new class, which nobody has dumped before, under one name."""
+        made[:] = [dataclasses.make_dataclass("Changing", ["a", "b"], slots=True, frozen=True)]
+        made[0].__module__ = __name__
+        globals()["Changing"] = made[0]
+        return [made[0](text(1), 2), made[0]([text(3)], 4)]
+
+    class Changes:
+        def __reduce__(self):
+            change(made[0].__dataclass_fields__)
+            return list, ()
+
+    found = []
+    try:
+        for module in (stock, ours):
+            data = make()
+            usual = dumped(module, lambda: data, 4, "dumps")
+            change(made[0].__dataclass_fields__)
+            changed = dumped(module, lambda: data, 4, "dumps")
+            assert changed != usual
+            found.append((usual, changed))
+            data = make()
+            dumped(module, lambda: data, 4, "dumps")
+            found[-1] += dumped(module, lambda: [data[0], Changes(), data[1]], 4, "dumps"),
+    finally:
+        del globals()["Changing"]
+    assert found[0] == found[1]
 
 
 # Sets

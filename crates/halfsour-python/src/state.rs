@@ -3,7 +3,7 @@
 
 use crate::ffi::error::{self, Exc, Part, raise_parts};
 use crate::ffi::module::{Types, loaded_modules};
-use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Raised, Str, Tuple, layout, types};
+use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Str, Tuple, layout, types};
 use crate::pickler::{Plans, Scratch};
 use crate::version::Version;
 use std::cell::{Cell, RefCell};
@@ -254,7 +254,7 @@ impl Known {
             .and_then(|class| get(&class, "__reduce_ex__"))
             .and_then(|method| method.function_code().map_or(Ok(None), calls_the_class));
         Ok(Known {
-            enum_reduce: quietly(enum_reduce),
+            enum_reduce: error::quietly(enum_reduce).flatten(),
             newobj: get(&copyreg, "__newobj__")?,
             newobj_slot: Cell::default(),
             copyreg,
@@ -262,7 +262,7 @@ impl Known {
             import: get(&builtins, "__import__")?,
             import_slot: Cell::default(),
             builtins,
-            namedtuple_getnewargs: quietly(namedtuple_getnewargs),
+            namedtuple_getnewargs: error::quietly(namedtuple_getnewargs).flatten(),
         })
     }
 
@@ -283,14 +283,6 @@ fn calls_the_class(code: &Object) -> PyResult<Option<Obj>> {
         names.len() == 2 && is(0, "__class__") && is(1, "_value_")
     });
     Ok(is_that.then(|| code.own()))
-}
-
-/// What can be done without.
-fn quietly(found: PyResult<Option<Obj>>) -> Option<Obj> {
-    found.unwrap_or_else(|Raised| {
-        error::clear();
-        None
-    })
 }
 
 impl State {

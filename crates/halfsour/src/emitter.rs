@@ -431,6 +431,22 @@ impl<S: Sink> Emitter<S> {
         self.write(b"\n");
     }
 
+    /// As [`unicode_line`](Emitter::unicode_line), for a string of ASCII characters.
+    pub fn ascii_line(&mut self, text: &[u8]) {
+        let is_escaped = |byte: &u8| matches!(byte, b'\\' | 0 | b'\n' | b'\r' | 0x1a);
+        self.op(Opcode::Unicode);
+        for run in text.split_inclusive(is_escaped) {
+            match run.split_last() {
+                Some((&last, before)) if is_escaped(&last) => {
+                    self.write(before);
+                    self.write(format!("\\u{last:04x}").as_bytes());
+                }
+                _ => self.write(run),
+            }
+        }
+        self.write(b"\n");
+    }
+
     fn payload_header(&mut self, kind: Payload, length: usize) -> Result<(), TooLarge> {
         let short = u8::try_from(length).ok();
         let long = u32::try_from(length).ok();

@@ -226,6 +226,11 @@ pub(crate) fn add_note(template: &str, parts: &[Part<'_>]) {
     };
 }
 
+/// What was found; None, and no exception is set, where finding it failed.
+pub(crate) fn quietly<T>(found: PyResult<T>) -> Option<T> {
+    found.map_err(|Raised| clear()).ok()
+}
+
 /// Runs pending signal handlers; an exception of theirs (KeyboardInterrupt) comes back.
 pub(crate) fn check_signals() -> PyResult<()> {
     // SAFETY: may run Python; nothing is borrowed here.

@@ -149,7 +149,6 @@ pub(crate) fn is_base_persistent_id(method: &Object, this: &Object) -> bool {
 
 /// If `method` is a Python method bound to `this`, its function: holding that instead makes no
 /// reference cycle.
-#[cfg(not(Py_3_13))]
 pub(crate) fn unbind(method: &Object, this: &Object) -> Option<Obj> {
     let ptr = method.as_ptr();
     // SAFETY: reads two fields of a live method object.

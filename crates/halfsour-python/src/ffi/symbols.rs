@@ -58,12 +58,9 @@ unsafe extern "C" {
     pub(super) fn _PySet_Update(set: *mut PyObject, iterable: *mut PyObject) -> c_int;
 
     // Objects/classobject.c: bound methods of Python functions.
-    #[cfg(not(Py_3_13))]
     pub(super) static mut PyMethod_Type: PyTypeObject;
     #[cfg(not(Py_3_13))]
     pub(super) fn PyMethod_New(function: *mut PyObject, this: *mut PyObject) -> *mut PyObject;
-    #[cfg(not(Py_3_13))]
     pub(super) fn PyMethod_Function(method: *mut PyObject) -> *mut PyObject;
-    #[cfg(not(Py_3_13))]
     pub(super) fn PyMethod_Self(method: *mut PyObject) -> *mut PyObject;
 }

@@ -3,16 +3,52 @@
 //! `dataclasses._dataclass_getstate` makes it, in Python. What it would return is read from the slots
 //! here, as long as that function and the one that it calls are those of the module.
 
+use crate::ffi::error::quietly;
 use crate::ffi::layout::TypeFacts;
-use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Type, error};
+use crate::ffi::{Dict, Obj, Object, Own, Str, Type};
 use crate::state::State;
 
 /// The fields of a class.
 pub(super) struct Fields {
     /// The offsets of their slots.
     pub(super) offsets: Box<[usize]>,
+    names: Box<[Obj]>,
     /// `dataclasses.fields`, which would list them.
     lister: Obj,
+    described: Described,
+}
+
+/// How the objects look that describe fields.
+struct Described {
+    /// `dataclasses.Field`, and its version
+    by: Obj,
+    version: u32,
+    /// the slots of a field's name and of its kind
+    name: usize,
+    kind: usize,
+    /// the kind of those that make up the state
+    regular: Obj,
+}
+
+impl Described {
+    /// The names of the fields that make up the state of a class, or what stands for a name.
+    fn names<'a>(
+        &self,
+        state: &State,
+        class: &'a Type,
+    ) -> Option<impl Iterator<Item = Option<&'a Object>>> {
+        let all = class.lookup(&state.names.dataclass_fields)?.cast_exact::<Dict>()?.entries();
+        Some((0..all.slots()).filter_map(move |slot| all.get(slot)).filter_map(|(_, one)| {
+            if !one.type_of().as_obj().is(&self.by) {
+                return Some(None);
+            }
+            match one.slot(self.kind) {
+                Some(kind) if kind.is(&self.regular) => Some(one.slot(self.name)),
+                Some(_) => None,
+                None => Some(None),
+            }
+        }))
+    }
 }
 
 /// More than that would be written in several batches.
@@ -40,21 +76,37 @@ impl Fields {
             return None;
         }
         let slot = |name| TypeFacts::of(field).slot_offset(field, &*quietly(Str::new(name))?);
-        let (name, kind, regular) = (slot("name")?, slot("_field_type")?, regular?);
-        let all = class.lookup(&state.names.dataclass_fields)?.cast_exact::<Dict>()?.entries();
-        let mut offsets = Vec::new();
-        for (_, one) in (0..all.slots()).filter_map(|slot| all.get(slot)) {
-            if !one.type_of().as_obj().is(field) {
-                return None;
-            }
-            if one.slot(kind)?.is(&regular) {
-                let name = one.slot(name)?;
-                name.cast_exact::<Str>()?;
-                offsets.push(facts.slot_offset(class, name)?);
-            }
+        let described = Described {
+            by: field.own(),
+            version: field.version_tag(),
+            name: slot("name")?,
+            kind: slot("_field_type")?,
+            regular: regular?,
+        };
+        let (mut offsets, mut names) = (Vec::new(), Vec::new());
+        for name in described.names(state, class)? {
+            let name = name?;
+            name.cast_exact::<Str>()?;
+            offsets.push(facts.slot_offset(class, name)?);
+            names.push(name.own());
         }
-        let fields = Fields { offsets: offsets.into(), lister };
-        (fields.offsets.len() < MOST && fields.are_known(state)).then_some(fields)
+        let fields = Fields { offsets: offsets.into(), names: names.into(), lister, described };
+        let are_few = fields.offsets.len() < MOST && fields.described.version != 0;
+        (are_few && fields.are_known(state)).then_some(fields)
+    }
+
+    /// Whether the class has these fields still: the dict of them may have changed, and they too.
+    pub(super) fn are_listed(&self, state: &State, class: &Type) -> bool {
+        let is_same_class = self
+            .described
+            .by
+            .cast::<Type>()
+            .is_some_and(|field| field.version_tag() == self.described.version);
+        is_same_class
+            && self.described.names(state, class).is_some_and(|mut names| {
+                self.names.iter().all(|own| names.next().flatten().is_some_and(|name| name.is(own)))
+                    && names.next().is_none()
+            })
     }
 
     /// Whether the module has its function still, and asks for attributes as usual.
@@ -77,8 +129,4 @@ fn source(function: &Object) -> Option<Own<Str>> {
 
 fn get(module: &Dict, name: &str) -> Option<Obj> {
     quietly(Str::new(name).and_then(|name| module.get(&name))).flatten()
-}
-
-fn quietly<T>(found: PyResult<T>) -> Option<T> {
-    found.map_err(|Raised| error::clear()).ok()
 }

@@ -15,7 +15,7 @@ pub(super) enum Frame {
     /// Items of an iterator, for `append` or `extend`.
     ListItems(Box<ItemsFrame>),
     /// A dict, read by position.
-    Dict(Box<DictFrame>),
+    Dict(DictFrame),
     /// Pairs of an iterator, for `__setitem__`.
     DictItems(Box<ItemsFrame>),
     /// A set, read by position.
@@ -118,7 +118,9 @@ pub(super) struct DictFrame {
     pub(super) done: usize,
     pub(super) batch: u16,
     pub(super) at: ItemsAt,
+    /// the key that was begun last
     pub(super) key: Option<Obj>,
+    /// its value, until that is begun
     pub(super) value: Option<Obj>,
     pub(super) entered: bool,
 }

@@ -2,8 +2,8 @@
 //!
 //! Modules/_pickle.c: `whichmodule` and the first half of `save_global`.
 
-use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
-use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple, Type};
+use crate::ffi::error::{self, Exc, Part, quietly, raise, raise_parts};
+use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple};
 use crate::state::State;
 
 /// Where an object can be found, checked by looking there.
@@ -135,17 +135,11 @@ impl Global {
     }
 }
 
-/// Module and name of a class that is where it says, if finding it takes no Python. The class's own
-/// class is a plain one, so that asking for its attributes runs nothing.
-pub(super) fn find_quietly(state: &State, class: &Type) -> Option<(Obj, Obj)> {
+/// Module and name of a class or a function that is where it says, if finding it takes no Python. A
+/// class's own class is a plain one, so that asking for its attributes runs nothing.
+pub(super) fn find_quietly(state: &State, object: &Object) -> Option<(Obj, Obj)> {
     let names = &state.names;
-    let attribute = |name| match class.attr(name) {
-        Ok(found) => Some(found),
-        Err(Raised) => {
-            error::clear();
-            None
-        }
-    };
+    let attribute = |name| quietly(object.attr(name));
     let (module_name, name) = (attribute(&names.module)?, attribute(&names.qualname)?);
     let text = name.cast_exact::<Str>()?.ascii()?;
     // Nested names are followed part by part; modules have attributes of their own with such names.
@@ -154,7 +148,7 @@ pub(super) fn find_quietly(state: &State, class: &Type) -> Option<(Obj, Obj)> {
     }
     let module = state.loaded_module(&module_name)?;
     let attributes = module.module_dict()?;
-    let is_there = attributes.get(&name).ok()??.is(class);
+    let is_there = attributes.get(&name).ok()??.is(object);
     // While a module is being imported, importing it waits.
     let is_loading = match attributes.get(&names.spec).ok()? {
         Some(spec) if !spec.is_none() => {
@@ -168,6 +162,13 @@ pub(super) fn find_quietly(state: &State, class: &Type) -> Option<(Obj, Obj)> {
         _ => false,
     };
     (is_there && !is_loading).then_some((module_name, name))
+}
+
+/// Whether Python 2 knew a class by the same names. Runs no Python.
+pub(super) fn is_same_in_python2(state: &State, module: &Object, name: &Object) -> bool {
+    quietly(Tuple::from_items([module.own(), name.own()])).is_some_and(|pair| {
+        !state.name_mapping_3to2.may_have(&pair) && !state.import_mapping_3to2.may_have(module)
+    })
 }
 
 /// Mangles private names behind the first, as the compiler does in classes (3.15). True if any

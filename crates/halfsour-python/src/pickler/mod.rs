@@ -62,6 +62,25 @@ struct PersistentId {
     /// keep the pickler alive.
     #[cfg(not(Py_3_13))]
     unbound: Cell<bool>,
+    /// Before 3.13: how often it was set.
+    #[cfg(not(Py_3_13))]
+    changes: Cell<u32>,
+}
+
+/// The hook for persistent ids, as it is called.
+struct IdHook {
+    function: Obj,
+    /// It is the function of a method, and takes the pickler too.
+    unbound: bool,
+}
+
+impl IdHook {
+    fn new(hook: Obj, this: &Object) -> IdHook {
+        match crate::ffi::module::unbind(&hook, this) {
+            Some(function) => IdHook { function, unbound: true },
+            None => IdHook { function: hook, unbound: false },
+        }
+    }
 }
 
 /// Finds cycles in fast mode, where there is no memo to find them.
@@ -470,11 +489,23 @@ pub(crate) fn set_instance_attribute(
 impl Pickler {
     /// Modules/_pickle.c (3.12): `init_method_ref`
     fn find_persistent_id(&self, state: &State, this: &Object) -> PyResult<()> {
-        let found = this.opt_attr(&state.names.persistent_id)?;
-        let function = found.as_ref().and_then(|method| crate::ffi::module::unbind(method, this));
-        self.persistent_id.unbound.set(function.is_some());
-        drop(self.persistent_id.attribute.replace(function.or(found)));
+        let found = this.opt_attr(&state.names.persistent_id)?.map(|hook| IdHook::new(hook, this));
+        self.persistent_id.set(found);
         Ok(())
+    }
+}
+
+#[cfg(not(Py_3_13))]
+impl PersistentId {
+    fn set(&self, hook: Option<IdHook>) {
+        self.changes.set(self.changes.get().wrapping_add(1));
+        self.unbound.set(hook.as_ref().is_some_and(|hook| hook.unbound));
+        drop(self.attribute.replace(hook.map(|hook| hook.function)));
+    }
+
+    fn hook(&self) -> Option<IdHook> {
+        let function = self.attribute.borrow().clone()?;
+        Some(IdHook { function, unbound: self.unbound.get() })
     }
 }
 
@@ -507,8 +538,7 @@ pub(crate) fn set_persistent_id(
     if !value.is_callable() {
         return Err(raise(&Exc::TypeError, "persistent_id must be a callable taking one argument"));
     }
-    pickler.persistent_id.unbound.set(false);
-    drop(pickler.persistent_id.attribute.replace(Some(value.own())));
+    pickler.persistent_id.set(Some(IdHook { function: value.own(), unbound: false }));
     Ok(())
 }
 

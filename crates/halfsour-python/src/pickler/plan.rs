@@ -239,7 +239,11 @@ impl Plans {
             && (entry.version == 0
                 || entry.version != class.version_tag()
                 || entry.metaclass != metaclass_version(class)
-                || matches!(entry.plan, Plan::Unlisted))
+                || match &entry.plan {
+                    Plan::Unlisted => true,
+                    Plan::Fields(fields) => !fields.are_listed(state, class),
+                    _ => false,
+                })
         {
             entry.plan = Plan::make(state, class);
             entry.version = class.version_tag();
@@ -404,19 +408,12 @@ impl Plan {
         }
         let default_reduce = own(&names.reduce);
         let default_state = own(&names.getstate);
-        let getnewargs = class.lookup(&names.getnewargs);
-        let has_newargs = getnewargs.is_some();
-        if let Some(getnewargs) = getnewargs {
-            let is_namedtuple = default_reduce
-                && default_state
-                && state.is_namedtuple_getnewargs(getnewargs)
-                && class.is_plain_tuple(&names.iter);
-            if is_namedtuple {
-                return Plan::NamedTuple;
-            }
-            if !default_reduce || !getnewargs.is_function() {
-                return Plan::Generic;
-            }
+        if let Some(getnewargs) = class.lookup(&names.getnewargs) {
+            return if default_reduce {
+                Plan::with_newargs(state, class, getnewargs, default_state)
+            } else {
+                Plan::Generic
+            };
         }
         let facts = TypeFacts::of(class);
         if facts.dict_is_elsewhere {
@@ -432,21 +429,11 @@ impl Plan {
         if !default_state {
             let python = class.lookup(&names.getstate).is_some_and(Object::is_function);
             return match python {
-                true if has_newargs => Plan::NewArgs { dict: facts.dict, has_getstate: true },
                 true => match Fields::of(state, class) {
                     Some(fields) => Plan::Fields(fields),
                     None => Plan::GetState(facts.dict),
                 },
                 false => Plan::Generic,
-            };
-        }
-        if has_newargs {
-            return match Shape::slots(state, class) {
-                None => Plan::Unlisted,
-                Some(slots) if slots.len() == 0 => {
-                    Plan::NewArgs { dict: facts.dict, has_getstate: false }
-                }
-                Some(_) => Plan::Generic,
             };
         }
         if facts.itemsize != 0 {
@@ -467,6 +454,36 @@ impl Plan {
         match offsets.collect::<Option<Box<[_]>>>() {
             Some(slots) => Plan::Instance(Shape { dict: facts.dict, slots }),
             None => Plan::Generic,
+        }
+    }
+
+    /// For a class with `__getnewargs__`.
+    fn with_newargs(state: &State, class: &Type, getnewargs: &Object, default_state: bool) -> Plan {
+        let names = &state.names;
+        if default_state
+            && state.is_namedtuple_getnewargs(getnewargs)
+            && class.is_plain_tuple(&names.iter)
+        {
+            return Plan::NamedTuple;
+        }
+        let facts = TypeFacts::of(class);
+        if !getnewargs.is_function() || facts.dict_is_elsewhere || class.is_list_or_dict() {
+            return Plan::Generic;
+        }
+        if !default_state {
+            let python = class.lookup(&names.getstate).is_some_and(Object::is_function);
+            return if python {
+                Plan::NewArgs { dict: facts.dict, has_getstate: true }
+            } else {
+                Plan::Generic
+            };
+        }
+        match Shape::slots(state, class) {
+            None => Plan::Unlisted,
+            Some(slots) if slots.len() == 0 => {
+                Plan::NewArgs { dict: facts.dict, has_getstate: false }
+            }
+            Some(_) => Plan::Generic,
         }
     }
 }

@@ -108,8 +108,8 @@ pub(super) fn dump(
         match stopped {
             Ok(()) => return Ok(Ended::Done),
             // Where the frame was the reason, a silent walk would not stop.
-            Err(Stop::At(_) | Stop::Cramped(_)) if stops_for_frames && out.room() < ROOM => break,
-            Err(Stop::At(at) | Stop::Cramped(at)) => return Ok(Ended::At(at.own())),
+            Err(Stop::At(_) | Stop::ByType(_)) if stops_for_frames && out.room() < ROOM => break,
+            Err(Stop::At(at) | Stop::ByType(at)) => return Ok(Ended::At(at.own())),
             Err(Stop::Raised) => return Err(Raised),
             Err(Stop::Unlisted(at)) if out.len() >= FRAME_TARGET => {
                 return Ok(Ended::At(at.own()));

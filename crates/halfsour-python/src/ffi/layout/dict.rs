@@ -200,6 +200,22 @@ impl Dict {
         found.is_some()
     }
 
+    /// Whether there may be a key that is equal to this one, a string or a tuple of strings. Runs no
+    /// Python: where a key is asked for that, the hash alone decides.
+    pub(crate) fn may_have(&self, key: &Object) -> bool {
+        // SAFETY: a live object. Hashing strings, and comparing them in tables that have no other
+        // keys, runs no Python.
+        unsafe {
+            match self.entries() {
+                Entries::Hashed(entries) => {
+                    let hash = c::PyObject_Hash(key.as_ptr());
+                    entries.iter().any(|entry| entry.hash == hash && entry.key.is_some())
+                }
+                _ => c::PyDict_Contains(self.as_ptr(), key.as_ptr()) != 0,
+            }
+        }
+    }
+
     /// The entries, until something changes the dict.
     #[inline(always)]
     pub(crate) fn entries(&self) -> Entries<'_> {

@@ -21,27 +21,28 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
 
     /// Writes an instance, or begins to, if its type's plan is for us.
     pub(super) fn instance(&mut self, object: &'q Object) -> Put<'q> {
-        let stop = Put::Stop(Stop::At(object));
+        let stop = Put::Stop(Stop::ByType(object));
         let Some(table) = self.table else { return stop };
-        if self.out.protocol() < 2 {
+        if self.out.protocol() < 2 && object.cast::<Type>().is_none() {
             return stop;
         }
         if self.signals_are_due() {
             return Put::Stop(Stop::Signals(object));
         }
         if let Some(class) = object.cast::<Type>() {
-            return if self.global(class) { Put::Done } else { stop };
+            return if self.global(class) { Put::Done } else { Put::Stop(Stop::At(object)) };
         }
+        // All of its beginning must be in one frame.
         if self.to_file && self.out.room() < HEADER {
-            return Put::Stop(Stop::Cramped(object));
+            return Put::Stop(Stop::At(object));
         }
         let class = object.type_of();
         let place = self.plans.find(self.state, table, class);
-        self.begin_instance(object, class, place)
+        self.by_plan(object, class, place)
     }
 
     #[inline(always)]
-    fn begin_instance(&mut self, object: &'q Object, class: &'q Type, place: usize) -> Put<'q> {
+    fn by_plan(&mut self, object: &'q Object, class: &'q Type, place: usize) -> Put<'q> {
         let stop = Put::Stop(Stop::At(object));
         match self.plans.plan(place) {
             Plan::Instance(shape) => {
@@ -79,11 +80,27 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                     self.memoize(object, is_shared);
                     Put::Done
                 }
-                _ => stop,
+                _ => Put::Stop(Stop::ByType(object)),
             },
             Plan::Unlisted => Put::Stop(Stop::Unlisted(object)),
-            Plan::Generic | Plan::GetState(_) | Plan::Reduce(_) | Plan::NewArgs { .. } => stop,
+            Plan::Generic | Plan::GetState(_) | Plan::Reduce(_) | Plan::NewArgs { .. } => {
+                Put::Stop(Stop::ByType(object))
+            }
         }
+    }
+
+    /// Writes an instance of a class, without its state. False, and nothing is written, if its class
+    /// takes Python.
+    #[inline(always)]
+    fn begin_instance(&mut self, object: &'q Object, class: &'q Type, place: usize) -> bool {
+        if !self.class(class, place) {
+            return false;
+        }
+        self.edge();
+        self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
+        let is_shared = self.is_instance_asked_for(object);
+        self.memoize(object, is_shared);
+        true
     }
 
     /// Writes an instance by its class and its fields, or begins to.
@@ -106,13 +123,9 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             };
             self.keep.hold(list.into_obj()).cast_exact::<List>()
         };
-        if !self.class(class, place) {
+        if !self.begin_instance(object, class, place) {
             return stop;
         }
-        self.edge();
-        self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
-        let is_shared = self.is_instance_asked_for(object);
-        self.memoize(object, is_shared);
         self.edge();
         self.out.op(Opcode::EmptyList);
         if let Some(list) = list {
@@ -249,13 +262,9 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if self.keeping != Keeping::Unshared && (size > 0 || has_slots) {
             return self.begin_kept(object, class, place, size > 0, has_slots);
         }
-        if !self.class(class, place) {
+        if !self.begin_instance(object, class, place) {
             return stop;
         }
-        self.edge();
-        self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
-        let is_shared = self.is_instance_asked_for(object);
-        self.memoize(object, is_shared);
         let then = if has_slots { Then::Slots(object, place) } else { Then::Build(object) };
         let Some(entries) = entries.filter(|_| size > 0) else {
             if !has_slots {
@@ -325,12 +334,9 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             return stop;
         };
         let state = self.keep.hold(state);
-        if !self.class(class, place) {
+        if !self.begin_instance(object, class, place) {
             return stop;
         }
-        self.edge();
-        self.out.ops([Opcode::EmptyTuple, Opcode::NewObj]);
-        self.memoize(object, true);
         self.edge();
         let then = Then::Build(object);
         if has_slots {
@@ -411,8 +417,8 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     /// takes no Python. Else false, and nothing is written.
     pub(super) fn global(&mut self, class: &'q Type) -> bool {
         let state = self.state;
-        let found = self.out.protocol() >= 4
-            && state.extension_registry.len() == 0
+        let protocol = self.out.protocol();
+        let found = state.extension_registry.len() == 0
             && plan::has_plain_metaclass(state, class)
             && self.table.is_some_and(|table| !plan::has(table, class.type_of()))
             && !is_type_of_singleton(class)
@@ -432,11 +438,20 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if self.to_file && self.out.room() < 2 * 256 + HEADER {
             return false;
         }
-        for name in [module, name] {
-            // Both are short, and come without a stop.
-            let _ = self.key(name);
+        if protocol < 4 {
+            if protocol < 3 && !global::is_same_in_python2(state, module, name) {
+                return false;
+            }
+            let text = |name: &'q Object| name.cast_exact::<Str>().and_then(Str::ascii);
+            let Some((module, name)) = text(module).zip(text(name)) else { return false };
+            self.out.global(module, name);
+        } else {
+            for name in [module, name] {
+                // Both are short, and come without a stop.
+                let _ = self.key(name);
+            }
+            self.out.op(Opcode::StackGlobal);
         }
-        self.out.op(Opcode::StackGlobal);
         self.memoize(class, true);
         true
     }

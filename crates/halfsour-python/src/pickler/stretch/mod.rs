@@ -58,8 +58,8 @@ pub(super) enum Stop<'q> {
     At(&'q Object),
     /// The same, because `copyreg` has not listed the slots of its class.
     Unlisted(&'q Object),
-    /// The same, because the frame has little room left, and all of its beginning must be in one.
-    Cramped(&'q Object),
+    /// The same, by what is known of its type: the next one of it will be no better.
+    ByType(&'q Object),
     /// The frame is full, and must be written to the file before this object is; or too much is kept
     /// for the file.
     Full(&'q Object),
