@@ -1588,6 +1588,39 @@ def test_fields_of_a_frozen_dataclass_that_change_in_place(change):
     assert found[0] == found[1]
 
 
+class ChangingColor(enum.Enum):
+    RED = 1
+    BLUE = "blue"
+
+
+ChangingFields = dataclasses.make_dataclass("ChangingFields", ["a", "b"], slots=True, frozen=True)
+ChangingFields.__module__ = __name__
+ChangingPair = collections.namedtuple("ChangingPair", "x y")
+
+
+def others_arguments(arguments):
+    """Closes over as many variables as the function of a namedtuple."""
+    return lambda self: (arguments, self[0])
+
+
+@pytest.mark.parametrize(("data", "owner", "name", "replacement"), [
+    ([ChangingFields(1, [2])] * 2, dataclasses._dataclass_getstate, "__code__", (lambda self: ["other"]).__code__),
+    ([ChangingFields(1, [2])] * 2, dataclasses.fields, "__code__", (lambda cls: ()).__code__),
+    ([ChangingFields(1, [2])] * 2, dataclasses, "_FIELD", object()),
+    ([ChangingFields(1, [2])] * 2, dataclasses, "_FIELDS", "__other_fields__"),
+    (list(ChangingColor), enum.Enum.__reduce_ex__, "__code__", (lambda self, protocol: (int, (5,))).__code__),
+    ([ChangingPair(1, 2)] * 2, ChangingPair.__getnewargs__, "__code__", others_arguments((5, 6)).__code__),
+], ids=["getstate", "fields", "field", "name", "enum", "namedtuple"])
+def test_what_plans_rest_on_changes_in_place(monkeypatch, data, owner, name, replacement):
+    usual = [dumped(module, lambda: data, 4, "dumps") for module in (stock, ours)]
+    monkeypatch.setattr(owner, name, replacement)
+    changed = [dumped(module, lambda: data, 4, "dumps") for module in (stock, ours)]
+    monkeypatch.undo()
+    again = [dumped(module, lambda: data, 4, "dumps") for module in (stock, ours)]
+    assert usual[0] == usual[1] and changed[0] == changed[1] and again[0] == again[1] == usual[0]
+    assert changed[0] != usual[0]
+
+
 # Sets
 
 class Hashed:

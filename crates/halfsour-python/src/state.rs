@@ -38,6 +38,8 @@ names! {
     class = c"__class__",
     copyreg = c"copyreg",
     dataclass_fields = c"__dataclass_fields__",
+    dataclass_fields_name = c"_FIELDS",
+    dataclass_field = c"_FIELD",
     dataclasses = c"dataclasses",
     dict = c"__dict__",
     dispatch_table = c"dispatch_table",
@@ -306,6 +308,12 @@ impl State {
             .builtins
             .module_dict()
             .is_some_and(|dict| dict.has_at(&known.import_slot, &self.names.import, &known.import))
+    }
+
+    /// Whether `builtins.getattr` is the one that the interpreter came with. Runs no Python.
+    pub(crate) fn getattr_is_known(&self) -> bool {
+        let found = self.known.builtins.module_dict().map(|dict| dict.get(&self.names.getattr));
+        found.and_then(error::quietly).flatten().is_some_and(|found| found.is(&self.getattr))
     }
 
     /// `copyreg.__newobj__`, as `object.__reduce_ex__` finds it.

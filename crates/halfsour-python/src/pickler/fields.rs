@@ -13,8 +13,10 @@ pub(super) struct Fields {
     /// The offsets of their slots.
     pub(super) offsets: Box<[usize]>,
     names: Box<[Obj]>,
-    /// `dataclasses.fields`, which would list them.
-    lister: Obj,
+    /// The class's `__getstate__`, and its code.
+    getstate: (Obj, Obj),
+    /// `dataclasses.fields`, which would list them, and its code.
+    lister: (Obj, Obj),
     described: Described,
 }
 
@@ -90,7 +92,14 @@ impl Fields {
             offsets.push(facts.slot_offset(class, name)?);
             names.push(name.own());
         }
-        let fields = Fields { offsets: offsets.into(), names: names.into(), lister, described };
+        let with_code = |function: &Object| Some((function.own(), function.function_code()?.own()));
+        let fields = Fields {
+            offsets: offsets.into(),
+            names: names.into(),
+            getstate: with_code(getstate)?,
+            lister: with_code(&lister)?,
+            described,
+        };
         let are_few = fields.offsets.len() < MOST && fields.described.version != 0;
         (are_few && fields.are_known(state)).then_some(fields)
     }
@@ -109,14 +118,27 @@ impl Fields {
             })
     }
 
-    /// Whether the module has its function still, and asks for attributes as usual.
+    /// Whether the module's functions are still what they were, and find what they found.
     pub(super) fn are_known(&self, state: &State) -> bool {
         let names = &state.names;
         let Some(module) = state.loaded_module(&names.dataclasses) else { return false };
-        module.module_dict().is_some_and(|module| {
-            quietly(module.get(&names.getattr)).is_some_and(|hidden| hidden.is_none())
-                && quietly(module.get(&names.fields)).flatten().is_some_and(|f| f.is(&self.lister))
-        })
+        let Some(module) = module.module_dict() else { return false };
+        let has = |name, expected: &Object| {
+            quietly(module.get(name)).flatten().is_some_and(|found| found.is(expected))
+        };
+        let listed = quietly(module.get(&names.dataclass_fields_name)).flatten();
+        let has_code = |(function, code): &(Obj, Obj)| {
+            function.function_code().is_some_and(|found| found.is(code))
+        };
+        quietly(module.get(&names.getattr)).is_some_and(|hidden| hidden.is_none())
+            && state.getattr_is_known()
+            && has(&names.fields, &self.lister.0)
+            && has(&names.dataclass_field, &self.described.regular)
+            && listed.is_some_and(|name| {
+                name.cast_exact::<Str>().is_some_and(|name| name.equals("__dataclass_fields__"))
+            })
+            && has_code(&self.lister)
+            && has_code(&self.getstate)
     }
 }
 

@@ -242,6 +242,12 @@ impl Plans {
                 || match &entry.plan {
                     Plan::Unlisted => true,
                     Plan::Fields(fields) => !fields.are_listed(state, class),
+                    // A function may be given other code.
+                    Plan::Member(_) => !has_enum_reduce(state, class),
+                    Plan::NamedTuple => {
+                        let getnewargs = class.lookup(&state.names.getnewargs);
+                        !getnewargs.is_some_and(|f| state.is_namedtuple_getnewargs(f))
+                    }
                     _ => false,
                 })
         {
@@ -290,6 +296,10 @@ impl Plans {
         }
         self.copyreg_checked == self.epoch
     }
+}
+
+fn has_enum_reduce(state: &State, class: &Type) -> bool {
+    class.lookup(&state.names.reduce_ex).is_some_and(|function| state.is_enum_reduce(function))
 }
 
 /// 0 for `type`, which cannot change.
@@ -398,7 +408,7 @@ impl Plan {
         }
         if !own(&names.reduce_ex) {
             let facts = TypeFacts::of(class);
-            let is_member = class.lookup(&names.reduce_ex).is_some_and(|f| state.is_enum_reduce(f))
+            let is_member = has_enum_reduce(state, class)
                 && class.lookup(&names.value).is_none()
                 && !facts.dict_is_elsewhere;
             return facts.dict.filter(|_| is_member).map_or(Plan::Generic, Plan::Member);
