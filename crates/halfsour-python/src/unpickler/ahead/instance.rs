@@ -2,10 +2,9 @@
 
 use super::leaves::Leaves;
 use super::stretch::Stretch;
-use super::{Ahead, PyHeap};
-use crate::ffi::error::no_memory;
+use super::{Ahead, PyHeap, push};
 use crate::ffi::layout::{DictPlace, move_items, move_pairs};
-use crate::ffi::recall::{Elided, Entry, Recall};
+use crate::ffi::recall::{Elided, Recall};
 use crate::ffi::{Dict, Obj, Object, PyResult, Tuple, Type};
 use crate::unpickler::plan::{Names, Plan};
 
@@ -56,10 +55,8 @@ impl Stretch<'_, '_> {
     #[inline(always)]
     pub(super) fn instance_of(&mut self, at: usize) -> PyResult<bool> {
         let Some([index, b')', 0x81]) = self.bytes.get(at + 1..at + 4) else { return Ok(false) };
-        let class = match self.heap.ahead.recall.get((*index).into()) {
-            Some(Entry::Object(class)) if self.heap.recalls => class.own(),
-            _ => return Ok(false),
-        };
+        let found = self.heap.ahead.recall.object((*index).into()).filter(|_| self.heap.recalls);
+        let Some(class) = found.map(Object::own) else { return Ok(false) };
         let Some(of) = class.cast::<Type>().filter(|of| self.makes_plainly(of)) else {
             return Ok(false);
         };
@@ -144,9 +141,7 @@ impl Stretch<'_, '_> {
         let place = self.stack.len();
         self.heap.ahead.pending.push(Pending { place, index, slots });
         self.push(Object::none().own())?;
-        self.fence = self.stack.len();
-        self.marks.push(self.fence);
-        Ok(())
+        self.push_mark()
     }
 
     /// The items of a state, from `at` on, and BUILD: where the names are those of the class's other
@@ -170,10 +165,7 @@ impl Stretch<'_, '_> {
         for key in names.keys() {
             let Some(end) = leaves.is_reference(at, key) else { break };
             let Some((value, end)) = leaves.next(end)? else { break };
-            if self.stack.len() == self.stack.capacity() && self.stack.try_reserve(1).is_err() {
-                return Err(no_memory());
-            }
-            self.stack.push(value);
+            push(self.stack, value)?;
             at = end;
         }
         self.at = at;

@@ -1,8 +1,7 @@
 //! Objects that hold no others, and those that the memo has: most of what most pickles are made of.
 
-use super::LARGE;
-use crate::ffi::error::no_memory;
-use crate::ffi::recall::{Entry, Recall};
+use super::{LARGE, push};
+use crate::ffi::recall::Recall;
 use crate::ffi::{Float, Int, Obj, Object, PyResult, Str};
 use halfsour::Memo;
 use std::cell::RefCell;
@@ -37,10 +36,9 @@ impl Leaves<'_> {
         while at < limit {
             match self.next(at) {
                 Ok(Some((leaf, end))) => {
-                    if stack.len() == stack.capacity() && stack.try_reserve(1).is_err() {
-                        return (at, Err(no_memory()));
+                    if let Err(raised) = push(stack, leaf) {
+                        return (at, Err(raised));
                     }
-                    stack.push(leaf);
                     at = end;
                 }
                 Ok(None) => break,
@@ -160,10 +158,7 @@ impl Leaves<'_> {
     #[inline(always)]
     fn recall(&mut self, index: usize) -> Option<Obj> {
         match &self.recall {
-            Some(recall) => match recall.get(index) {
-                Some(Entry::Object(object)) => Some(object.own()),
-                _ => None,
-            },
+            Some(recall) => recall.object(index).map(Object::own),
             None => self.memo.borrow_mut().get(index).cloned(),
         }
     }

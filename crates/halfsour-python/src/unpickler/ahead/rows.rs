@@ -6,8 +6,7 @@
 
 use super::leaves::Leaves;
 use super::stretch::Stretch;
-use super::{Ahead, PyHeap};
-use crate::ffi::error::no_memory;
+use super::{Ahead, PyHeap, push};
 use crate::ffi::layout::move_items;
 use crate::ffi::recall::Elided;
 use crate::ffi::{Dict, Obj, Object, Own, PyResult};
@@ -161,10 +160,7 @@ impl Stretch<'_, '_> {
         let (mut at, mut value_at) = (at + 2, at + 4);
         let template = loop {
             let Some((value, end)) = leaves.next(value_at)? else { break None };
-            if self.stack.len() == self.stack.capacity() && self.stack.try_reserve(1).is_err() {
-                return Err(no_memory());
-            }
-            self.stack.push(value);
+            push(self.stack, value)?;
             at = end;
             if self.bytes.get(at) == Some(&b'u') {
                 break rows.nodes[node].template.as_ref();
@@ -200,8 +196,7 @@ impl Stretch<'_, '_> {
         let dict = Dict::new()?.into_obj();
         self.heap.ahead.recall.fill(index, &dict);
         self.push(dict)?;
-        self.fence = self.stack.len();
-        self.marks.push(self.fence);
+        self.push_mark()?;
         self.push_pairs(keys, values)
     }
 }

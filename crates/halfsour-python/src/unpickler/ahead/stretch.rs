@@ -3,7 +3,6 @@
 use super::leaves::leaf;
 use super::{Ahead, PyHeap};
 use crate::ffi::collector::Pause;
-use crate::ffi::error::no_memory;
 use crate::ffi::layout::move_pairs;
 use crate::ffi::recall::{Elided, Entry};
 use crate::ffi::{Bytes, Dict, List, Obj, Object, Own, PyResult, Raised, Set, Tuple, Type};
@@ -66,10 +65,14 @@ impl<'h> Stretch<'_, 'h> {
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: Obj) -> PyResult<()> {
-        if self.stack.len() == self.stack.capacity() && self.stack.try_reserve(1).is_err() {
-            return Err(no_memory());
-        }
-        self.stack.push(value);
+        super::push(self.stack, value)
+    }
+
+    #[inline(always)]
+    pub(super) fn push_mark(&mut self) -> PyResult<()> {
+        let mark = self.stack.len();
+        super::push(self.marks, mark)?;
+        self.fence = mark;
         Ok(())
     }
 
@@ -248,14 +251,10 @@ impl<'h> Stretch<'_, 'h> {
                     push_new!(Bytes::unshared(content).map(Own::into_obj), end);
                 }
                 b'(' => {
-                    if self.marks.len() == self.marks.capacity() {
-                        ok!(self.marks.try_reserve(1).map_err(|_| no_memory()));
-                    }
+                    ok!(self.push_mark());
                     at += 1;
                     let is_list =
                         self.stack.last().is_some_and(|top| top.cast_exact::<List>().is_some());
-                    self.fence = self.stack.len();
-                    self.marks.push(self.fence);
                     // Where a list has one, it has more.
                     if is_list && matches!(bytes.get(at), Some(leaf!())) {
                         let (end, result) = self.heap.leaves(bytes).push_all(self.stack, at, limit);
