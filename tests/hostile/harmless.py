@@ -1,5 +1,6 @@
-"""What a broken pickle may reach: the corpus's own classes and a few of the standard library's, none of which does
-any harm. Everything else is refused, by find_class where that is overridden and by an audit hook in any case.
+"""What a pickle may reach: the classes of the corpus and of telltale, and a few of the standard library's, none of
+which does any harm. Everything else is refused, by find_class where that is overridden and by an audit hook in any
+case.
 """
 
 import copyreg
@@ -11,13 +12,14 @@ import types
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "corpus"))
 import shapes  # noqa: E402
+import telltale  # noqa: E402
 
 _STANDARD = {
     "builtins": "object list tuple dict set frozenset int float bool str bytes bytearray complex range slice len "
                 "getattr ValueError KeyError OSError FileNotFoundError",
     "collections": "OrderedDict defaultdict Counter deque UserDict UserString namedtuple",
     "copyreg": "_reconstructor __newobj__ __newobj_ex__",
-    "datetime": "date datetime timedelta timezone",
+    "datetime": "date datetime time timedelta timezone",
     "decimal": "Decimal",
     "functools": "partial",
     "operator": "attrgetter itemgetter",
@@ -37,16 +39,21 @@ _PYTHON_2 = {
 }
 
 
-def _shapes_names():
-    for name, value in vars(shapes).items():
-        if getattr(value, "__module__", None) == "shapes" and not isinstance(value, types.ModuleType):
+def _names_of(module):
+    for name, value in vars(module).items():
+        if getattr(value, "__module__", None) == module.__name__ and not isinstance(value, types.ModuleType):
             yield name
+
+
+def _shapes_names():
+    yield from _names_of(shapes)
     yield from ("SINGLETON", "Outer.Inner", "Outer.Inner.Deep", "Outer.static", "Outer.clsmethod", "Outer.method",
                 "Outer.Inner.method")
 
 
 TABLE = {}
-for _module, _names in {"shapes": " ".join(_shapes_names()), **_STANDARD}.items():
+_OURS = {"shapes": " ".join(_shapes_names()), "telltale": " ".join(_names_of(telltale))}
+for _module, _names in (_OURS | _STANDARD).items():
     for _name in _names.split():
         value = importlib.import_module(_module)
         for part in _name.split("."):

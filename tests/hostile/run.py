@@ -1,10 +1,12 @@
-"""Broken pickles by the thousand, loaded by both modules in worker processes:
+"""Pickles that are broken or odd, by the thousand, loaded by both modules in worker processes:
 
     python tests/hostile/run.py --seed 0 --count 200000
+    python tests/hostile/run.py --source grammar --seed 0 --count 50000
 
-Ends with status 1 if the exception class, the result or the rest of the stream differs, or on a crash, a hang or too
-much memory in the tested module; differing messages are counted, and count as failures with --messages.
-Deliberate deviations are in deviations.py. `--case N` loads one case and says everything about it.
+Ends with status 1 if the exception class, the result, the order of calls or the rest of the stream differs, or on a
+crash, a hang or too much memory in the tested module; differing messages are counted, and count as failures with
+--messages. Deliberate deviations are in deviations.py. `--case N` loads one case and says everything about it. What was
+loaded before may matter to it, as what has been seen before is loaded in shorter ways: then `--start` somewhat before.
 """
 
 import argparse
@@ -28,13 +30,13 @@ CHUNK = 20_000      # cases a worker, so that what one case leaves behind does n
 class Worker:
     """One worker process over some cases. `reports` is what it said, `ended` how: "done", "crash" or "hang"."""
 
-    def __init__(self, seed, start, stop, *extra):
+    def __init__(self, source, seed, start, stop, *extra):
         with tempfile.NamedTemporaryFile() as progress:
             progress.write(b"\xff" * 16)
             progress.flush()
             process = subprocess.Popen(
-                [sys.executable, str(HERE / "worker.py"), "--seed", str(seed), "--start", str(start),
-                 "--stop", str(stop), "--progress", progress.name, *map(str, extra)],
+                [sys.executable, str(HERE / "worker.py"), "--source", source, "--seed", str(seed),
+                 "--start", str(start), "--stop", str(stop), "--progress", progress.name, *map(str, extra)],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, PYTHONHASHSEED="0"))
             self.errors = []
             lines = queue.Queue()
@@ -55,6 +57,7 @@ class Worker:
                     self.ended = "hang"
             for thread in threads:
                 thread.join()
+            self.status = process.returncode
             with open(progress.name, "rb") as file:
                 self.index, self.phase = struct.unpack("<qq", file.read(16))
         self.reports = [json.loads(line) for line in lines.queue if line.startswith("{")]
@@ -64,24 +67,25 @@ class Worker:
             self.ended = "crash"
 
 
-def run(seed, start, stop):
+def run(source, seed, start, stop):
     """All reports over these cases."""
     reports = []
     extra = ()
     while start < stop:
-        worker = Worker(seed, start, min(stop, start + CHUNK), *extra)
+        worker = Worker(source, seed, start, min(stop, start + CHUNK), *extra)
         reports += worker.reports
         extra = ()
         if worker.ended == "done":
             start = min(stop, start + CHUNK)
             continue
-        if worker.index < 0 or worker.phase == 0:
+        # A signal between two cases is what an earlier one, most likely the last, did to the memory.
+        if worker.index < 0 or worker.phase == 0 and worker.status > 0:
             raise RuntimeError("the worker itself failed:\n" + "".join(worker.errors))
         start = worker.index
         if worker.phase == 2:  # the stock module did it: see what the tested one does alone
             extra = ("--without-stock", start)
             continue
-        alone = Worker(seed, start, start + 1, "--without-tested", start)
+        alone = Worker(source, seed, start, start + 1, "--without-tested", start)
         kind = worker.ended if alone.ended != "hang" else "slow in both"
         reports.append({"kind": kind, "index": start, "text": "".join(worker.errors)[-3000:]})
         start += 1
@@ -89,7 +93,7 @@ def run(seed, start, stop):
 
 
 def serious(report, messages=False):
-    return (report["kind"] in ("class", "graph", "rest", "memory", "crash", "hang")
+    return (report["kind"] in ("class", "log", "graph", "rest", "memory", "crash", "hang")
             or messages and report["kind"] == "message")
 
 
@@ -103,6 +107,7 @@ def show(report):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--source", choices=("mutations", "grammar"), default="mutations")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--count", type=int, default=200_000)
@@ -112,7 +117,7 @@ def main():
     options = parser.parse_args()
     start, count = (options.start, options.count) if options.case is None else (options.case, 1)
     begun = time.monotonic()
-    reports = run(options.seed, start, start + count)
+    reports = run(options.source, options.seed, start, start + count)
     totals = collections.Counter()
     kinds = collections.Counter()
     for report in reports:

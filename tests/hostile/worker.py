@@ -1,4 +1,4 @@
-"""Loads a range of broken pickles with both modules and reports where they differ. Started by run.py.
+"""Loads a range of pickles with both modules and reports where they differ. Started by run.py.
 
 It runs under a limit of memory, and notes in a shared file which case it is at, so that whoever started it knows what
 crashed or hung. Reports are lines of JSON on the standard output.
@@ -21,27 +21,31 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "differential")]
 
 import deviations  # noqa: E402
+import grammar  # noqa: E402
 import harmless  # noqa: E402
 import isomorphism  # noqa: E402
 import modules  # noqa: E402
 import mutations  # noqa: E402
+import telltale  # noqa: E402
 
 ADDRESS_SPACE = 2 << 30
 # The most that an object costs for each byte of the pickle (an empty set is one byte and 216 of memory), and some room.
 BYTES_PER_BYTE = 2000
 ROOM = 48 << 20
-IDLE, TESTED, STOCK = 0, 1, 2
+IDLE, TESTED, STOCK, COMPARED = 0, 1, 2, 3
+SOURCES = {"mutations": mutations.Case, "grammar": grammar.Case}
 
 
 @dataclasses.dataclass
 class Result:
-    """What a load did: `error` is the name of the exception's class, or None."""
+    """What a load did: `error` is the name of the exception's class, or None, `log` what telltale's hooks said."""
 
     value: object = None
     error: str | None = None
     message: str = ""
     rest: bytes = b""
     peak: int = 0
+    log: list = dataclasses.field(default_factory=list)
 
     def shown(self):
         if self.error:
@@ -65,15 +69,23 @@ class File:
         return self._file.read(min(size, 3) if self._short else size)
 
 
+def load_and_memo(unpickler):
+    return [unpickler.load(), unpickler.memo.copy()]
+
+
 def load(module, case):
     buffers = [b"one", bytearray(b"two"), memoryview(b"three")] if case.buffers else None
     options = {"encoding": case.encoding, "errors": case.errors, "fix_imports": case.fix_imports, "buffers": buffers}
     result = Result()
     file = None
+    telltale.LOG.clear()
     harmless.guard.on = True
     try:
         if case.reader == "loads":
             result.value = module.loads(case.data, **options)
+        elif case.reader == "memo":
+            file = io.BytesIO(case.data)
+            result.value = load_and_memo(module.Unpickler(file, **options))
         else:
             class Unpickler(module.Unpickler):
                 if case.reader == "find_class":
@@ -90,6 +102,7 @@ def load(module, case):
         result.message = isomorphism.without_addresses(str(error))
     finally:
         harmless.guard.on = False
+    result.log = telltale.LOG.copy()
     if file is not None:
         # What is left of the stream is compared after a success only: an error may come before or after reading on.
         result.rest = file.read() if result.error is None and case.reader != "short" else b""
@@ -126,6 +139,8 @@ def compare(stock, tested):
     """(kind, text) of the difference, or None."""
     if stock.error != tested.error:
         return "class", ""
+    if stock.log != tested.log:
+        return "log", f"{stock.log} and {tested.log}"
     if stock.error is not None:
         return ("message", "") if stock.message != tested.message else None
     problem = isomorphism.difference(stock.value, tested.value)
@@ -136,6 +151,7 @@ def compare(stock, tested):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--source", choices=SOURCES, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--start", type=int, required=True)
     parser.add_argument("--stop", type=int, required=True)
@@ -151,11 +167,13 @@ def main():
     make.shapes.register_extensions()
     tested = modules.under_test()
     memory = Memory()
+    if options.source == "grammar":
+        gc.disable()  # what dies in it would write into the log of another case
     counts = {"cases": 0, "loaded": 0}
     with open(options.progress, "r+b") as file:
         progress = mmap.mmap(file.fileno(), 16)
     for index in range(options.start, options.stop):
-        case = mutations.Case(options.seed, index)
+        case = SOURCES[options.source](options.seed, index)
         mine = theirs = None
         if index != options.without_tested:
             progress[:16] = struct.pack("<qq", index, TESTED)
@@ -167,9 +185,9 @@ def main():
             theirs = load(modules.stock, case)
         else:
             theirs = Result(error="crash")
-        progress[:16] = struct.pack("<qq", index, IDLE)
         if mine is None:
             continue
+        progress[:16] = struct.pack("<qq", index, COMPARED)
         counts["cases"] += 1
         counts["loaded"] += mine.error is None
         found = compare(theirs, mine)
@@ -184,6 +202,7 @@ def main():
             why = deviations.explained(theirs, mine, case.data)
             report(f"deviation: {why}" if why else kind, index, case, theirs, mine, text)
         del mine, theirs
+        progress[:16] = struct.pack("<qq", index, IDLE)
         if index % 500 == 0:
             gc.collect()
     print(json.dumps({"kind": "done", **counts}), flush=True)
