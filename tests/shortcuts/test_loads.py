@@ -508,6 +508,10 @@ def test_a_mark_between_an_instance_and_its_state():
         slots_class + b")\x81\x94(N" + state + b"\x86\x94b.",
         slots_class + b")\x81\x94N(" + state + b"\x86\x94b.",
         slots_class + b")\x81\x94N(" + state + b"\x86\x94bt.",
+        plain_class + b")\x81\x94}\x94((ub1.",
+        plain_class + b")\x81\x94}\x94((ubl.",
+        plain_class + b")\x81\x94}\x94((ubh\0]u.",
+        slots_class + b")\x81\x94N}\x94((u\x86\x94bl.",
     ]:
         for start in (b"\x80\x04", b"\x80\x04K\x01", b"\x80\x04(K\x01"):
             expected, found = (outcome(lambda: module.loads(start + data)) for module in (stock, ours))

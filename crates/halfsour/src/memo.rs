@@ -200,18 +200,42 @@ impl<V> Memo<V> {
 impl<V> Drop for Memo<V> {
     /// From the highest index down, as `_Unpickler_MemoCleanup` does: finalisers see the order.
     fn drop(&mut self) {
-        while self.table.pop().is_some() {}
+        if !self.counts_sparse {
+            // CPython 3.15 has a table and a dict too, and starts with the table.
+            while self.table.pop().is_some() {}
+        }
         let mut indexes: Vec<usize> = self.sparse.keys().copied().collect();
         indexes.sort_unstable();
         for index in indexes.iter().rev() {
+            while self.table.len() > *index {
+                self.table.pop();
+            }
             drop(self.sparse.remove(index));
         }
+        while self.table.pop().is_some() {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn drops_from_the_highest_index() {
+        use std::{cell::RefCell, rc::Rc};
+        struct Noted(usize, Rc<RefCell<Vec<usize>>>);
+        impl Drop for Noted {
+            fn drop(&mut self) {
+                self.1.borrow_mut().push(self.0);
+            }
+        }
+        for (counts_sparse, expected) in [(true, [90, 2, 1, 0]), (false, [2, 1, 0, 90])] {
+            let notes = Rc::new(RefCell::new(Vec::new()));
+            let indexes = [90, 0, 1, 2].map(|index| (index, Noted(index, notes.clone())));
+            drop(Memo::from_pairs(counts_sparse, indexes).unwrap());
+            assert_eq!(*notes.borrow(), expected);
+        }
+    }
 
     /// Sparse entries as CPython 3.15.2 shows them in `Unpickler.memo.copy()`.
     #[test]

@@ -12,6 +12,8 @@ use crate::unpickler::plan::{Names, Plan};
 pub(super) struct Pending {
     /// Where the dict is on the stack: None is there in its place.
     pub(super) place: usize,
+    /// Its items are above the so many-th mark.
+    pub(super) marks: usize,
     /// its memo index
     pub(super) index: usize,
     /// The dict is of slots; in the end a pair is made of None and it.
@@ -139,7 +141,8 @@ impl Stretch<'_, '_> {
     #[inline(always)]
     fn pend(&mut self, index: usize, slots: bool) -> PyResult<()> {
         let place = self.stack.len();
-        self.heap.ahead.pending.push(Pending { place, index, slots });
+        let marks = self.marks.len() + 1;
+        self.heap.ahead.pending.push(Pending { place, marks, index, slots });
         self.push(Object::none().own())?;
         self.push_mark()
     }

@@ -113,14 +113,17 @@ impl<'h> Stretch<'_, 'h> {
         }
     }
 
-    /// Takes the topmost mark, which is above `place`s that are not pending.
+    /// Whether what is above the topmost mark are the items of a state that is not made.
+    #[inline(always)]
+    fn in_pending(&self) -> bool {
+        self.heap.ahead.pending.last().is_some_and(|pending| pending.marks == self.marks.len())
+    }
+
+    /// The topmost mark, if no state is being filled there.
     #[inline(always)]
     fn take_mark(&mut self) -> Option<usize> {
         let mark = *self.marks.last()?;
-        if self.heap.ahead.pending.last().is_some_and(|pending| pending.place + 1 == mark) {
-            return None;
-        }
-        Some(mark)
+        if self.in_pending() { None } else { Some(mark) }
     }
 
     #[inline(always)]
@@ -315,8 +318,7 @@ impl<'h> Stretch<'_, 'h> {
                 }
                 b'u' => {
                     let mark = some!(self.marks.last().copied());
-                    let pending = self.heap.ahead.pending.last();
-                    if pending.is_some_and(|pending| pending.place + 1 == mark) {
+                    if self.in_pending() {
                         self.at = at;
                         ok!(self.build(mark, at + 1));
                         at = self.at;
