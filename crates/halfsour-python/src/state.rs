@@ -147,6 +147,8 @@ struct Known {
     /// `builtins.__import__`
     import: Obj,
     import_slot: Cell<usize>,
+    /// where `builtins` had `getattr` last
+    getattr_slot: Cell<usize>,
     /// The code of the `__getnewargs__` that all classes of `collections.namedtuple` share.
     namedtuple_getnewargs: Option<Obj>,
     /// The code of `Enum.__reduce_ex__`, where that is `return self.__class__, (self._value_, )`.
@@ -263,6 +265,7 @@ impl Known {
             copyreg_slot: Cell::default(),
             import: get(&builtins, "__import__")?,
             import_slot: Cell::default(),
+            getattr_slot: Cell::default(),
             builtins,
             namedtuple_getnewargs: error::quietly(namedtuple_getnewargs).flatten(),
         })
@@ -304,16 +307,17 @@ impl State {
     /// Whether importing a loaded module gives just that. Runs no Python.
     pub(crate) fn import_is_known(&self) -> bool {
         let known = &self.known;
-        known
-            .builtins
-            .module_dict()
+        let builtins = known.builtins.module_dict();
+        builtins
             .is_some_and(|dict| dict.has_at(&known.import_slot, &self.names.import, &known.import))
     }
 
     /// Whether `builtins.getattr` is the one that the interpreter came with. Runs no Python.
     pub(crate) fn getattr_is_known(&self) -> bool {
-        let found = self.known.builtins.module_dict().map(|dict| dict.get(&self.names.getattr));
-        found.and_then(error::quietly).flatten().is_some_and(|found| found.is(&self.getattr))
+        let builtins = self.known.builtins.module_dict();
+        builtins.is_some_and(|dict| {
+            dict.has_at(&self.known.getattr_slot, &self.names.getattr, &self.getattr)
+        })
     }
 
     /// `copyreg.__newobj__`, as `object.__reduce_ex__` finds it.

@@ -128,6 +128,11 @@ impl Emitter {
     }
 }
 
+/// Whether a character would not survive in a line of a text file, or begins an escape there.
+fn is_escaped(byte: &u8) -> bool {
+    matches!(byte, b'\\' | 0 | b'\n' | b'\r' | 0x1a)
+}
+
 impl<S: Sink> Emitter<S> {
     /// An emitter for a protocol, 0 to 5.
     pub fn with_sink(protocol: u8, sink: S) -> Emitter<S> {
@@ -415,9 +420,7 @@ impl<S: Sink> Emitter<S> {
         self.op(Opcode::Unicode);
         for point in code_points {
             match u8::try_from(point) {
-                Ok(byte) if !matches!(byte, b'\\' | 0 | b'\n' | b'\r' | 0x1a) => {
-                    self.put([byte]);
-                }
+                Ok(byte) if !is_escaped(&byte) => self.put([byte]),
                 _ => {
                     let escape = if point < 0x1_0000 {
                         format!("\\u{point:04x}")
@@ -433,7 +436,6 @@ impl<S: Sink> Emitter<S> {
 
     /// As [`unicode_line`](Emitter::unicode_line), for a string of ASCII characters.
     pub fn ascii_line(&mut self, text: &[u8]) {
-        let is_escaped = |byte: &u8| matches!(byte, b'\\' | 0 | b'\n' | b'\r' | 0x1a);
         self.op(Opcode::Unicode);
         for run in text.split_inclusive(is_escaped) {
             match run.split_last() {

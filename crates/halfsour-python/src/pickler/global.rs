@@ -164,6 +164,11 @@ pub(super) fn find_quietly(state: &State, object: &Object) -> Option<(Obj, Obj)>
     (is_there && !is_loading).then_some((module_name, name))
 }
 
+/// A name of less than 256 ASCII characters, as most are.
+pub(super) fn short_ascii(name: &Object) -> Option<&[u8]> {
+    name.cast_exact::<Str>().and_then(Str::ascii).filter(|text| text.len() < 256)
+}
+
 /// Whether Python 2 knew a class by the same names. Runs no Python.
 pub(super) fn is_same_in_python2(state: &State, module: &Object, name: &Object) -> bool {
     quietly(Tuple::from_items([module.own(), name.own()])).is_some_and(|pair| {

@@ -3,7 +3,7 @@
 //! The `__new__` of a namedtuple is Python, but does nothing but call `tuple.__new__`. Each class has
 //! a function of its own, so a function is compared with what the compiler makes of the same text.
 
-use crate::ffi::{Int, Obj, Object, PyResult, Raised, Str, Tuple, error, make};
+use crate::ffi::{Int, Obj, Object, PyResult, Str, Tuple, error, make};
 use crate::state::State;
 use std::cell::{Cell, RefCell};
 
@@ -77,16 +77,13 @@ impl Samples {
     #[cold]
     pub(super) fn make(&self) {
         let Some(fields) = self.wanted.take() else { return };
-        let made = compile(fields);
-        if made.is_err() {
-            error::clear();
-        }
+        let made = error::quietly(compile(fields));
         let mut codes = self.codes.borrow_mut();
         if codes.len() <= fields {
             codes.resize_with(fields + 1, || None);
         }
         // Where there is none, nothing will be found to be the same as it.
-        codes[fields] = Some(made.unwrap_or_else(|Raised| Object::none().own()));
+        codes[fields] = Some(made.unwrap_or_else(|| Object::none().own()));
     }
 }
 
@@ -127,8 +124,5 @@ fn is_same(code: &Object, sample: &Object) -> bool {
         };
         Ok(own.len() == other.len() && own.items().iter().zip(other.items()).all(|(a, b)| a.is(b)))
     };
-    compare().unwrap_or_else(|Raised| {
-        error::clear();
-        false
-    })
+    error::quietly(compare()).unwrap_or(false)
 }

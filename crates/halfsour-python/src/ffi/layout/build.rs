@@ -8,7 +8,9 @@ use crate::ffi::{Dict, List, Str, Tuple, Type, symbols};
 use pyo3_ffi as c;
 
 impl List {
-    /// Moves what is on a stack from `start` on to the end of the list. Its memory grows as `list.extend` would have it grow.
+    /// Moves what is on a stack from `start` on to the end of the list. Its memory grows as
+    /// `list.extend` would have it grow. False, and nothing is done, while the list is being sorted:
+    /// then it has no memory of its own.
     #[inline]
     pub(crate) fn extend_moving(&self, stack: &mut Vec<Obj>, start: usize) -> PyResult<bool> {
         let list = self.as_ptr().cast::<c::PyListObject>();

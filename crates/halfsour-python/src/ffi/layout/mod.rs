@@ -21,7 +21,7 @@ pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
 pub(crate) use scalar::{DIGIT, ascii, digit};
 
 use super::object::{Obj, Object};
-use super::{Dict, Int, List, PyResult, Raised, Str, Tuple, error};
+use super::{Dict, Int, List, PyResult, Str, Tuple, error};
 
 /// Whether the layouts that this folder was written for may be those of the running interpreter.
 const WRITTEN_FOR: bool =
@@ -38,13 +38,7 @@ pub(crate) fn check() -> bool {
     {
         return false;
     }
-    match compare() {
-        Ok(same) => same,
-        Err(Raised) => {
-            error::clear();
-            false
-        }
-    }
+    error::quietly(compare()).unwrap_or(false)
 }
 
 /// Reads objects of every kind both ways.

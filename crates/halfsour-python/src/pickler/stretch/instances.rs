@@ -117,10 +117,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         } else {
             let values = fields.offsets.iter().map(|offset| object.slot(*offset));
             let values = values.flatten().map(Object::own).collect::<Vec<_>>();
-            let Ok(list) = List::from_items(values) else {
-                error::clear();
-                return stop;
-            };
+            let Some(list) = error::quietly(List::from_items(values)) else { return stop };
             self.keep.hold(list.into_obj()).cast_exact::<List>()
         };
         if !self.begin_instance(object, class, place) {
@@ -329,10 +326,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                     if has_slots { self.slots_state(object, place, dict) } else { Ok(dict) }
                 },
             );
-        let Ok(state) = state else {
-            error::clear();
-            return stop;
-        };
+        let Some(state) = error::quietly(state) else { return stop };
         let state = self.keep.hold(state);
         if !self.begin_instance(object, class, place) {
             return stop;
@@ -428,12 +422,8 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             return false;
         };
         let (module, name) = (self.keep.hold(module), self.keep.hold(name));
-        let is_short = |name: &Object| {
-            name.cast_exact::<Str>().and_then(Str::ascii).is_some_and(|name| name.len() < 256)
-        };
-        if !is_short(module) || !is_short(name) {
-            return false;
-        }
+        let texts = global::short_ascii(module).zip(global::short_ascii(name));
+        let Some((module_text, name_text)) = texts else { return false };
         // In a file, all of it must be in one frame.
         if self.to_file && self.out.room() < 2 * 256 + HEADER {
             return false;
@@ -442,9 +432,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             if protocol < 3 && !global::is_same_in_python2(state, module, name) {
                 return false;
             }
-            let text = |name: &'q Object| name.cast_exact::<Str>().and_then(Str::ascii);
-            let Some((module, name)) = text(module).zip(text(name)) else { return false };
-            self.out.global(module, name);
+            self.out.global(module_text, name_text);
         } else {
             for name in [module, name] {
                 // Both are short, and come without a stop.

@@ -611,12 +611,9 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
                 let length = 8 - (unsigned.leading_zeros() as usize - 1) / 8;
                 self.out.long(&bytes[..length])
             }
-            None => match int.to_le_bytes() {
-                Ok(bytes) => self.out.long(&bytes),
-                Err(Raised) => {
-                    error::clear();
-                    return Put::Stop(Stop::At(object));
-                }
+            None => match error::quietly(int.to_le_bytes()) {
+                Some(bytes) => self.out.long(&bytes),
+                None => return Put::Stop(Stop::At(object)),
             },
         };
         if written.is_ok() { Put::Done } else { Put::Stop(Stop::At(object)) }

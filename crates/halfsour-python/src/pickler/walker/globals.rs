@@ -31,10 +31,8 @@ impl Walker<'_> {
             let global = Global { module_name, name: name.clone(), path: Vec::new(), parent: None };
             self.emit_global(global, name)?;
         } else {
-            let is_short = |name: &Object| {
-                name.cast_exact::<Str>().and_then(Str::ascii).is_some_and(|name| name.len() < 256)
-            };
-            if !is_short(&module_name) || !is_short(&name) {
+            let are_short = [&module_name, &name].iter().all(|n| global::short_ascii(n).is_some());
+            if !are_short {
                 return Ok(false);
             }
             for name in [module_name, name] {

@@ -51,16 +51,22 @@ impl Walker<'_> {
                 if self.write_at_once(&at_once)? {
                     return Ok(());
                 }
-                self.deepen()?;
-                self.push(Frame::Planned(PlannedFrame {
-                    obj,
-                    at: PlannedAt::Class,
-                    state: Some(state),
-                    counted: true,
-                }))?;
-                self.save(class, false)
+                self.begin_planned(obj, PlannedAt::Class, state, class)
             }
         }
+    }
+
+    /// Writes what comes first of an object, a class or a function, and leaves a frame for the rest.
+    pub(super) fn begin_planned(
+        &mut self,
+        obj: Obj,
+        at: PlannedAt,
+        state: Obj,
+        first: Obj,
+    ) -> PyResult<()> {
+        self.deepen()?;
+        self.push(Frame::Planned(PlannedFrame { obj, at, state: Some(state), counted: true }))?;
+        self.save(first, false)
     }
 
     /// Objects/typeobject.c: `reduce_newobj`, for an instance with `__getnewargs__` that is neither a
@@ -148,16 +154,16 @@ impl Walker<'_> {
         match kind {
             Kind::Type => return self.save_type(obj),
             Kind::Function => return self.save_global(obj, None),
-            // What it reduces itself to is its name.
-            _ if obj.is_builtin_function()
-                && self.plain_dispatch_table().is_some_and(|table| {
-                    self.state.layouts_known && !plan::has(&table, obj.type_of())
-                })
-                && self.save_global_quietly(&obj)? =>
-            {
-                return Ok(());
-            }
             _ => {}
+        }
+        // What a builtin function reduces itself to is its name.
+        if obj.is_builtin_function()
+            && self
+                .plain_dispatch_table()
+                .is_some_and(|table| self.state.layouts_known && !plan::has(&table, obj.type_of()))
+            && self.save_global_quietly(&obj)?
+        {
+            return Ok(());
         }
         let ty = obj.type_of().own();
         let reducer = match self.pickler.dispatch_table.get() {

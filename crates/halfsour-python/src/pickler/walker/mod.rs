@@ -189,12 +189,12 @@ impl<'a> Walker<'a> {
     /// is the last thing that is done here: what fails before it fails in the parent's child.
     #[inline(never)]
     fn save(&mut self, obj: Obj, is_persistent_id: bool) -> PyResult<()> {
-        self.save_at_once(obj, is_persistent_id)
+        self.save_inlined(obj, is_persistent_id)
     }
 
     /// As [`save`](Walker::save), which is this, for those that call it again and again.
     #[inline(always)]
-    fn save_at_once(&mut self, obj: Obj, is_persistent_id: bool) -> PyResult<()> {
+    fn save_inlined(&mut self, obj: Obj, is_persistent_id: bool) -> PyResult<()> {
         self.ticks -= 1;
         if self.ticks == 0 || self.out.is_full() || self.out.is_out_of_memory() {
             self.look_around()?;
@@ -292,7 +292,7 @@ impl<'a> Walker<'a> {
     /// Has the parent's frame, which is on top, wait for a child.
     #[inline(always)]
     fn child(&mut self, obj: Obj) -> Step {
-        self.save_at_once(obj, false).map_err(|Raised| Failed::InChild)
+        self.save_inlined(obj, false).map_err(|Raised| Failed::InChild)
     }
 
     /// Reductions and persistent ids can make objects without end; lists and dicts exist already.

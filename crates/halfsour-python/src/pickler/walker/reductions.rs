@@ -22,14 +22,7 @@ impl Walker<'_> {
                 if self.write_at_once(&at_once)? {
                     return Ok(());
                 }
-                self.deepen()?;
-                self.push(Frame::Planned(PlannedFrame {
-                    obj,
-                    at: PlannedAt::Callable,
-                    state: Some(reduced),
-                    counted: true,
-                }))?;
-                self.save(callable, false)
+                self.begin_planned(obj, PlannedAt::Callable, reduced, callable)
             }
             Some(tuple) => self.push_reduce(Some(obj), tuple.own_view(), true),
             None => {
