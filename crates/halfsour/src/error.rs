@@ -105,6 +105,11 @@ pub enum ErrorKind {
         /// The attribute that such an object would have.
         needs: &'static str,
     },
+    /// A key of a dict, or an item of a set, that Python cannot hash.
+    Unhashable {
+        /// What it is, as Python calls it: `list`.
+        kind: &'static str,
+    },
     /// More objects than a [`Graph`](crate::Graph) can number.
     TooManyObjects,
     /// There is no memory for the stack or the memo.
@@ -176,7 +181,7 @@ impl ErrorKind {
             }
             BadText(_) => Exception::UnicodeDecode,
             WrongType { needs: "append" | "add" | "__dict__" } => Exception::Attribute,
-            WrongType { .. } => Exception::Type,
+            WrongType { .. } | Unhashable { .. } => Exception::Type,
             TooManyObjects | OutOfMemory => Exception::Memory,
             _ => Exception::Unpickling,
         }
@@ -232,6 +237,7 @@ impl fmt::Display for ErrorKind {
             StateNotDict => f.write_str("state is not a dictionary"),
             SlotStateNotDict => f.write_str("slot state is not a dictionary"),
             WrongType { needs } => write!(f, "object has no attribute '{needs}'"),
+            Unhashable { kind } => write!(f, "unhashable type: '{kind}'"),
             TooManyObjects => f.write_str("too many objects"),
             OutOfMemory => f.write_str("out of memory"),
         }

@@ -144,6 +144,12 @@ pub trait Heap<S: Source> {
     /// EXT1, EXT2 and EXT4: what is registered for a code, which is positive.
     fn extension(&mut self, code: i64) -> Result<Self::Value, S::Error>;
 
+    /// POP and POP_MARK: nobody wants the value.
+    #[inline(always)]
+    fn discard(&mut self, value: Self::Value) {
+        drop(value);
+    }
+
     /// Called before PERSID and BINPERSID read or pop anything.
     fn persistent_ready(&mut self) -> Result<(), S::Error> {
         Ok(())

@@ -9,8 +9,8 @@
 //! // pickle.dumps(["spam", 42])
 //! let data = b"\x80\x04\x95\x0d\0\0\0\0\0\0\0]\x94(\x8c\x04spam\x94K*e.";
 //! let graph = halfsour::load(data)?;
-//! let Node::List(items) = &graph[graph.root()] else { panic!("not a list") };
-//! assert_eq!(graph[items[1]], Node::Int(42));
+//! let Node::List(items) = graph.get(graph.root()) else { panic!("not a list") };
+//! assert_eq!(graph.get(items[1]), Node::Int(42));
 //! # Ok::<(), halfsour::Error>(())
 //! ```
 //!

@@ -149,7 +149,7 @@ impl<V: Clone> Machine<V> {
     ///
     /// let mut reader = Reader::new(SliceSource::new(b"K\x07.rest"));
     /// let graph = graph::load_next(&mut reader)?; // Machine::new().run(&mut reader, &mut heap)
-    /// assert_eq!(graph[graph.root()], graph::Node::Int(7));
+    /// assert_eq!(graph.get(graph.root()), graph::Node::Int(7));
     /// assert_eq!(reader.source().rest(), b"rest");
     /// # Ok::<(), halfsour::Error>(())
     /// ```
@@ -383,14 +383,16 @@ impl<V: Clone> Machine<V> {
                     if self.marks.last() == Some(&self.stack.len()) {
                         ok!(self.marker());
                     } else {
-                        drop(ok!(self.pop()));
+                        heap.discard(ok!(self.pop()));
                     }
                     continue;
                 }
                 Op::PopMark => {
                     let mark = ok!(self.marker());
-                    while self.stack.len() > mark {
-                        self.stack.pop();
+                    while self.stack.len() > mark
+                        && let Some(value) = self.stack.pop()
+                    {
+                        heap.discard(value);
                     }
                     continue;
                 }

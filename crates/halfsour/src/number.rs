@@ -181,6 +181,25 @@ impl Integer {
     }
 }
 
+/// The integer that a float of at least 2^53 is, as [`Integer::Big`] holds it; `None` for infinity.
+pub(crate) fn exact_integer(value: f64) -> Option<Box<[u8]>> {
+    let bits = value.to_bits();
+    let exponent = (bits >> 52 & 0x7ff) as usize;
+    if exponent == 0x7ff || exponent < 1075 {
+        return None;
+    }
+    let (mantissa, shift) = (bits & (1 << 52) - 1 | 1 << 52, exponent - 1075);
+    let mut bytes = vec![0; shift / 8];
+    bytes.extend_from_slice(&(u128::from(mantissa) << (shift % 8)).to_le_bytes());
+    if value < 0.0 {
+        negate(&mut bytes);
+    }
+    match Integer::from_le_bytes(&bytes) {
+        Integer::Big(bytes) => Some(bytes),
+        Integer::Small(value) => Some(value.to_le_bytes().into()),
+    }
+}
+
 /// `float(text)`
 pub(crate) fn parse_float(text: &[u8]) -> Option<f64> {
     let plain = without_underscores(trim(text))?;
@@ -242,6 +261,22 @@ mod tests {
         assert_eq!(Integer::from_le_bytes(&[0x80, 0]), Integer::Small(128));
         assert_eq!(Integer::from_le_bytes(&[]), Integer::Small(0));
         assert_eq!(Integer::from_le_bytes(&[1; 5000]).repr(), None);
+    }
+
+    #[test]
+    fn floats_that_are_integers() {
+        for (value, digits) in [
+            (9223372036854775808.0, "9223372036854775808"),
+            (-18446744073709551616.0, "-18446744073709551616"),
+            (1e23, "99999999999999991611392"),
+            (-1e22, "-10000000000000000000000"),
+        ] {
+            let Ok(Integer::Big(bytes)) = parse_int(digits.as_bytes()) else { panic!() };
+            assert_eq!(exact_integer(value), Some(bytes), "{digits}");
+        }
+        assert_eq!(exact_integer(f64::INFINITY), None);
+        assert_eq!(exact_integer(1.5), None);
+        assert_eq!(exact_integer(f64::MAX).unwrap().len(), 129);
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn all(data: &[u8]) {
     if let Ok(graph) = &graph {
         for (id, _) in graph.iter() {
             for child in graph.children(id) {
-                let _ = &graph[child];
+                let _ = graph.get(child);
             }
         }
     }

@@ -1,0 +1,370 @@
+//! Where a graph keeps its nodes: flat tables, so that a node costs sixteen bytes and no allocation.
+//!
+//! Containers are [`Run`]s in shared pools. Text and bytes are [`Blob`]s: places in the pickle where
+//! it is in memory, else in a copy.
+
+use std::mem;
+use std::num::NonZeroU32;
+
+use super::{Effect, Made, Node, NodeId, Object, Text};
+use crate::error::{ErrorKind, OutOfMemory};
+
+/// Consecutive entries of a pool.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Run {
+    start: u32,
+    len: u32,
+    /// How many entries of the pool are the run's, to grow into.
+    room: u32,
+}
+
+impl Run {
+    fn of<T>(self, pool: &[T]) -> &[T] {
+        let start = self.start as usize;
+        &pool[start..start + self.len as usize]
+    }
+}
+
+/// Appends to a run. One that cannot grow where it is moves to the pool's end, with as much room
+/// again, so that a list that others interrupt is moved seldom.
+fn extend<T: Copy>(
+    pool: &mut Vec<T>,
+    run: &mut Run,
+    items: impl ExactSizeIterator<Item = T>,
+) -> Result<(), ErrorKind> {
+    let (start, len) = (run.start as usize, run.len as usize);
+    let longer = len + items.len();
+    let fits = u32::try_from(longer).map_err(|_| ErrorKind::TooManyObjects)?;
+    if longer <= run.room as usize {
+        pool[start + len..].iter_mut().zip(items).for_each(|(place, item)| *place = item);
+        run.len = fits;
+        return Ok(());
+    }
+    let last = start + run.room as usize == pool.len();
+    let room = if last || len == 0 { longer } else { longer.max(2 * len) };
+    pool.try_reserve(room).map_err(OutOfMemory::from)?;
+    if last {
+        pool.truncate(start + len);
+    } else {
+        run.start = u32::try_from(pool.len()).map_err(|_| ErrorKind::TooManyObjects)?;
+        pool.extend_from_within(start..start + len);
+    }
+    pool.extend(items);
+    let start = run.start as usize;
+    if let Some(&filler) = pool.last() {
+        pool.resize(start + room, filler);
+    }
+    u32::try_from(pool.len()).map_err(|_| ErrorKind::TooManyObjects)?;
+    run.len = fits;
+    run.room = room as u32;
+    Ok(())
+}
+
+/// A place of text or bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Blob {
+    /// The upper half of the place; its top bit says that the place is in the copy.
+    high: u16,
+    low: u32,
+    len: u32,
+}
+
+const COPIED: u16 = 1 << 15;
+/// `low` is a number in the table of places that are longer than 32 bits can say.
+const LONG: u16 = u16::MAX;
+
+/// A node as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Slot {
+    None,
+    Bool(bool),
+    Int(i64),
+    BigInt(Blob),
+    Float(f64),
+    Str(Blob),
+    OldStr(Blob),
+    Bytes(Blob),
+    ByteArray(Blob),
+    Buffer(u32),
+    ReadonlyBuffer(NodeId),
+    Tuple(Run),
+    List(Run),
+    Set(Run),
+    FrozenSet(Run),
+    Dict(Run),
+    Object(u32),
+}
+
+const _: () = assert!(mem::size_of::<Slot>() == 16);
+
+/// [`Made`] as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RawMade {
+    Global { module: NodeId, name: NodeId },
+    Extension(i32),
+    Persistent(NodeId),
+    Call { callable: NodeId, args: NodeId },
+    New { cls: NodeId, args: NodeId, kwargs: Option<NodeId> },
+    Inst { cls: NodeId, args: Run },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RawObject {
+    made: RawMade,
+    effects: Run,
+}
+
+/// Nodes and what they refer to.
+#[derive(Clone, Debug)]
+pub(super) struct Arena<'a> {
+    slots: Vec<Slot>,
+    ids: Vec<NodeId>,
+    pairs: Vec<[NodeId; 2]>,
+    effects: Vec<Effect>,
+    objects: Vec<RawObject>,
+    /// The pickle, as far as it is in memory.
+    pickle: &'a [u8],
+    copied: Vec<u8>,
+    long: Vec<(bool, usize, usize)>,
+}
+
+/// How many bytes are read at once into memory that was not there before: a size may be a lie.
+const STEP: usize = 1 << 20;
+
+impl<'a> Arena<'a> {
+    pub(super) fn new(pickle: &'a [u8]) -> Arena<'a> {
+        Arena {
+            slots: Vec::new(),
+            ids: Vec::new(),
+            pairs: Vec::new(),
+            effects: Vec::new(),
+            objects: Vec::new(),
+            pickle,
+            copied: Vec::new(),
+            long: Vec::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    #[inline(always)]
+    pub(super) fn slot(&self, id: NodeId) -> Slot {
+        self.slots[id.index()]
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&mut self, slot: Slot) -> Result<NodeId, ErrorKind> {
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.try_reserve(1).map_err(OutOfMemory::from)?;
+        }
+        self.slots.push(slot);
+        let number = u32::try_from(self.slots.len()).ok().and_then(NonZeroU32::new);
+        number.map(NodeId).ok_or(ErrorKind::TooManyObjects)
+    }
+
+    pub(super) fn add_object(&mut self, made: RawMade) -> Result<NodeId, ErrorKind> {
+        let number = u32::try_from(self.objects.len()).map_err(|_| ErrorKind::TooManyObjects)?;
+        self.objects.try_reserve(1).map_err(OutOfMemory::from)?;
+        self.objects.push(RawObject { made, effects: Run::default() });
+        self.add(Slot::Object(number))
+    }
+
+    /// The place of bytes that are in the pickle, or are copied here.
+    #[inline]
+    pub(super) fn blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
+        let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
+        if place < self.pickle.len() && bytes.len() <= self.pickle.len() - place {
+            return Ok(self.place(false, place, bytes.len()));
+        }
+        self.copied.try_reserve(bytes.len()).map_err(OutOfMemory::from)?;
+        self.copied.extend_from_slice(bytes);
+        Ok(self.place(true, self.copied.len() - bytes.len(), bytes.len()))
+    }
+
+    #[inline]
+    fn place(&mut self, copied: bool, place: usize, len: usize) -> Blob {
+        let top = if copied { COPIED } else { 0 };
+        match (u16::try_from(place >> 32), u32::try_from(len)) {
+            (Ok(high @ 0..0x7fff), Ok(len)) => Blob { high: high | top, low: place as u32, len },
+            _ => {
+                self.long.push((copied, place, len));
+                Blob { high: LONG, low: self.long.len() as u32 - 1, len: 0 }
+            }
+        }
+    }
+
+    /// Copies `len` bytes that `fill` reads, a part at a time.
+    pub(super) fn read<E: From<ErrorKind>>(
+        &mut self,
+        len: usize,
+        mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Blob, E> {
+        let start = self.copied.len();
+        loop {
+            let left = len - (self.copied.len() - start);
+            let step = left.min(STEP);
+            let end = self.copied.len();
+            self.copied.try_reserve(step).map_err(|_| ErrorKind::OutOfMemory)?;
+            self.copied.resize(end + step, 0);
+            fill(&mut self.copied[end..])?;
+            if left == step {
+                return Ok(self.place(true, start, len));
+            }
+        }
+    }
+
+    /// Where a blob is: whether in the copy, and the range there.
+    fn range(&self, blob: Blob) -> (bool, usize, usize) {
+        if blob.high == LONG {
+            return self.long[blob.low as usize];
+        }
+        let place = usize::from(blob.high & !COPIED) << 32 | blob.low as usize;
+        (blob.high & COPIED != 0, place, blob.len as usize)
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self, blob: Blob) -> &[u8] {
+        let (copied, place, len) = self.range(blob);
+        let whole = if copied { self.copied.as_slice() } else { self.pickle };
+        &whole[place..place + len]
+    }
+
+    /// A node's text or bytes, if they are in the pickle.
+    pub(super) fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
+        let blob = match self.slot(id) {
+            Slot::Str(blob) | Slot::OldStr(blob) | Slot::BigInt(blob) => blob,
+            Slot::Bytes(blob) | Slot::ByteArray(blob) => blob,
+            _ => return None,
+        };
+        let (copied, place, len) = self.range(blob);
+        (!copied).then(|| &self.pickle[place..place + len])
+    }
+
+    pub(super) fn ids(&self, run: Run) -> &[NodeId] {
+        run.of(&self.ids)
+    }
+
+    pub(super) fn pairs(&self, run: Run) -> &[[NodeId; 2]] {
+        run.of(&self.pairs)
+    }
+
+    #[inline]
+    pub(super) fn run(&mut self, items: &[NodeId]) -> Result<Run, ErrorKind> {
+        let mut run = Run { start: self.ids.len() as u32, ..Run::default() };
+        extend(&mut self.ids, &mut run, items.iter().copied())?;
+        Ok(run)
+    }
+
+    /// Appends to a list or a set.
+    #[inline]
+    pub(super) fn extend(
+        &mut self,
+        id: NodeId,
+        items: impl ExactSizeIterator<Item = NodeId>,
+    ) -> Result<(), ErrorKind> {
+        match &mut self.slots[id.index()] {
+            Slot::List(run) | Slot::Set(run) | Slot::FrozenSet(run) => {
+                extend(&mut self.ids, run, items)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends to a dict.
+    #[inline]
+    pub(super) fn extend_dict(
+        &mut self,
+        id: NodeId,
+        entries: impl ExactSizeIterator<Item = [NodeId; 2]>,
+    ) -> Result<(), ErrorKind> {
+        match &mut self.slots[id.index()] {
+            Slot::Dict(run) => extend(&mut self.pairs, run, entries),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes a value of a dict.
+    pub(super) fn set_value(&mut self, id: NodeId, place: usize, value: NodeId) {
+        if let Slot::Dict(run) = self.slot(id) {
+            self.pairs[run.start as usize + place][1] = value;
+        }
+    }
+
+    /// Notes what is done to an object.
+    pub(super) fn affect(
+        &mut self,
+        object: u32,
+        effects: impl ExactSizeIterator<Item = Effect>,
+    ) -> Result<(), ErrorKind> {
+        extend(&mut self.effects, &mut self.objects[object as usize].effects, effects)
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> Node<'_> {
+        match self.slot(id) {
+            Slot::None => Node::None,
+            Slot::Bool(value) => Node::Bool(value),
+            Slot::Int(value) => Node::Int(value),
+            Slot::BigInt(blob) => Node::BigInt(self.bytes(blob)),
+            Slot::Float(value) => Node::Float(value),
+            Slot::Str(blob) => Node::Str(Text::new(self.bytes(blob))),
+            Slot::OldStr(blob) => Node::OldStr(self.bytes(blob)),
+            Slot::Bytes(blob) => Node::Bytes(self.bytes(blob)),
+            Slot::ByteArray(blob) => Node::ByteArray(self.bytes(blob)),
+            Slot::Buffer(number) => Node::Buffer(number),
+            Slot::ReadonlyBuffer(buffer) => Node::ReadonlyBuffer(buffer),
+            Slot::Tuple(run) => Node::Tuple(self.ids(run)),
+            Slot::List(run) => Node::List(self.ids(run)),
+            Slot::Set(run) => Node::Set(self.ids(run)),
+            Slot::FrozenSet(run) => Node::FrozenSet(self.ids(run)),
+            Slot::Dict(run) => Node::Dict(self.pairs(run)),
+            Slot::Object(number) => {
+                let RawObject { made, effects } = self.objects[number as usize];
+                let made = match made {
+                    RawMade::Global { module, name } => Made::Global { module, name },
+                    RawMade::Extension(code) => Made::Extension(code),
+                    RawMade::Persistent(pid) => Made::Persistent(pid),
+                    RawMade::Call { callable, args } => Made::Call { callable, args },
+                    RawMade::New { cls, args, kwargs } => Made::New { cls, args, kwargs },
+                    RawMade::Inst { cls, args } => Made::Inst { cls, args: self.ids(args) },
+                };
+                Node::Object(Object { made, effects: effects.of(&self.effects) })
+            }
+        }
+    }
+
+    /// How an object is made, if a node is one: without looking at what was done to it.
+    pub(super) fn made(&self, id: NodeId) -> Option<RawMade> {
+        match self.slot(id) {
+            Slot::Object(number) => Some(self.objects[number as usize].made),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs that grow by turns keep their items, and move less often than they grow.
+    #[test]
+    fn runs_grow_side_by_side() {
+        let mut pool = Vec::new();
+        let mut runs = [Run::default(); 3];
+        for number in 0..3000_u32 {
+            for (which, run) in runs.iter_mut().enumerate() {
+                let items = [number, number + 1].map(|item| item * 3 + which as u32);
+                extend(&mut pool, run, items.into_iter().take(1 + which % 2)).unwrap();
+            }
+        }
+        for (which, run) in runs.iter().enumerate() {
+            let which = which as u32;
+            let expected: Vec<u32> = (0..3000)
+                .flat_map(|n| (n..=n + which % 2).map(move |item| item * 3 + which))
+                .collect();
+            assert_eq!(run.of(&pool), expected);
+        }
+        assert!(pool.len() < 60_000, "{}", pool.len());
+    }
+}

@@ -1,0 +1,328 @@
+//! The native heap: a pickle's objects as a graph, with nothing run and nothing looked up.
+//!
+//! Builtin values become nodes; all else becomes an [`Object`] that says how it was made and what
+//! was done to it. Nodes refer to each other by [`NodeId`], so what was one object is one node, and
+//! cycles are no special case. No function here recurses: depth costs memory, not stack.
+//!
+//! Dicts and sets have Python's keys: `1`, `1.0` and `True` are one key, the first stays, the last
+//! value counts, and what Python cannot hash is refused.
+
+mod arena;
+mod builder;
+mod keys;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::num::NonZeroU32;
+
+use crate::error::Error;
+use crate::machine::Machine;
+use crate::reader::{Reader, SliceSource, Source};
+use arena::Arena;
+use builder::Builder;
+
+/// A node's number in its [`Graph`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(NonZeroU32);
+
+impl NodeId {
+    const FIRST: NodeId = NodeId(NonZeroU32::MIN);
+
+    /// Its place among all nodes, from 0 on: see [`Graph::iter`].
+    #[inline(always)]
+    pub fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+/// One value of a pickle.
+///
+/// A view: text and bytes are where the graph keeps them, children are numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Node<'g> {
+    /// `None`
+    None,
+    /// `True` or `False`
+    Bool(bool),
+    /// An integer that fits.
+    Int(i64),
+    /// One that does not: little-endian two's complement, no byte more than needed.
+    BigInt(&'g [u8]),
+    /// A float.
+    Float(f64),
+    /// Text.
+    Str(Text<'g>),
+    /// A string of Python 2, of which nobody knows whether it is text.
+    OldStr(&'g [u8]),
+    /// Bytes.
+    Bytes(&'g [u8]),
+    /// A bytearray.
+    ByteArray(&'g [u8]),
+    /// The so-manieth out-of-band buffer, from 0 on.
+    Buffer(u32),
+    /// A read-only view of a buffer.
+    ReadonlyBuffer(NodeId),
+    /// A tuple.
+    Tuple(&'g [NodeId]),
+    /// A list.
+    List(&'g [NodeId]),
+    /// A dict: keys with their values, in the order in which Python has them.
+    Dict(&'g [[NodeId; 2]]),
+    /// A set, in the order of the pickle.
+    Set(&'g [NodeId]),
+    /// A frozenset, in the order of the pickle.
+    FrozenSet(&'g [NodeId]),
+    /// All else.
+    Object(Object<'g>),
+}
+
+/// A value that only code could make: how, and what was done to it then.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Object<'g> {
+    /// How it is made.
+    pub made: Made<'g>,
+    /// What is done to it, in this order.
+    pub effects: &'g [Effect],
+}
+
+/// How an [`Object`] is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Made<'g> {
+    /// It is a global: GLOBAL, STACK_GLOBAL.
+    Global {
+        /// The module's name.
+        module: NodeId,
+        /// The qualified name within the module.
+        name: NodeId,
+    },
+    /// It is registered for this extension code, which is positive: EXT1, EXT2, EXT4.
+    Extension(i32),
+    /// It has this persistent id: PERSID, BINPERSID.
+    Persistent(NodeId),
+    /// `callable(*args)`: REDUCE.
+    Call {
+        /// What is called.
+        callable: NodeId,
+        /// A tuple, if the pickle is well made.
+        args: NodeId,
+    },
+    /// `cls.__new__(cls, *args, **kwargs)`: NEWOBJ, NEWOBJ_EX.
+    New {
+        /// The class.
+        cls: NodeId,
+        /// A tuple, if the pickle is well made.
+        args: NodeId,
+        /// A dict, if the pickle is well made.
+        kwargs: Option<NodeId>,
+    },
+    /// An instance of an old class: INST, OBJ.
+    Inst {
+        /// The class.
+        cls: NodeId,
+        /// The arguments.
+        args: &'g [NodeId],
+    },
+}
+
+/// What is done to an [`Object`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// It gets this state: BUILD.
+    Build(NodeId),
+    /// An item is appended: APPEND, APPENDS.
+    Append(NodeId),
+    /// A value is stored under a key: SETITEM, SETITEMS.
+    SetItem(NodeId, NodeId),
+    /// An item is added: ADDITEMS.
+    Add(NodeId),
+    /// It is handed to a state setter: this node is the call, its arguments are the object and the
+    /// state, its result is thrown away. The sixth part of what `__reduce__` may return.
+    SetState(NodeId),
+}
+
+/// Python text: UTF-8 in which lone surrogates may stand.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Text<'g>(&'g [u8]);
+
+impl<'g> Text<'g> {
+    /// Text that was checked.
+    pub(crate) fn new(text: &'g [u8]) -> Text<'g> {
+        Text(text)
+    }
+
+    /// The text, unless it has lone surrogates.
+    pub fn to_str(self) -> Option<&'g str> {
+        str::from_utf8(self.0).ok()
+    }
+
+    /// The text, U+FFFD for what is lone.
+    pub fn to_string_lossy(self) -> Cow<'g, str> {
+        String::from_utf8_lossy(self.0)
+    }
+
+    /// The bytes: Python's `utf-8` with `surrogatepass`.
+    pub fn as_bytes(self) -> &'g [u8] {
+        self.0
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+/// As Python's `repr` shows it.
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::text::repr_str(self.0))
+    }
+}
+
+/// The objects of a pickle.
+///
+/// ```
+/// use halfsour::graph::{self, Effect, Made, Node};
+///
+/// // Two references to one instance of `app.Point`, with x = 1.
+/// let graph = halfsour::load(b"\x80\x02capp\nPoint\n)\x81q\0}U\x01xK\x01sbh\0\x86.")?;
+/// let Node::Tuple(items) = graph.get(graph.root()) else { panic!() };
+/// assert_eq!(items[0], items[1]);
+/// let Node::Object(point) = graph.get(items[0]) else { panic!() };
+/// assert!(matches!(point.made, Made::New { kwargs: None, .. }));
+/// assert!(matches!(point.effects[..], [Effect::Build(_)]));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Graph<'a> {
+    arena: Arena<'a>,
+    root: NodeId,
+}
+
+impl<'a> Graph<'a> {
+    /// What was pickled.
+    pub fn root(&self) -> NodeId {
+        self.root
+    }
+
+    /// The node of a number that this graph gave.
+    ///
+    /// # Panics
+    /// Perhaps, if the number is of another graph.
+    pub fn get(&self, id: NodeId) -> Node<'_> {
+        self.arena.node(id)
+    }
+
+    /// The bytes of a node's text, bytes or large integer, for as long as the pickle lives: if they
+    /// are in it, and not in a copy because the pickle writes them with escapes, or was read from a
+    /// stream.
+    ///
+    /// ```
+    /// let data = b"\x8c\x04spam.".to_vec();
+    /// let text = {
+    ///     let graph = halfsour::load(&data)?;
+    ///     graph.borrowed(graph.root())
+    /// };
+    /// assert_eq!(text, Some(b"spam".as_slice()));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
+        self.arena.borrowed(id)
+    }
+
+    /// All nodes, also those that the root does not reach.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, Node<'_>)> {
+        let ids = (1..=self.arena.len() as u32).filter_map(NonZeroU32::new).map(NodeId);
+        ids.map(|id| (id, self.get(id)))
+    }
+
+    /// The nodes to which a node refers.
+    pub fn children(&self, id: NodeId) -> Vec<NodeId> {
+        match self.get(id) {
+            Node::ReadonlyBuffer(buffer) => vec![buffer],
+            Node::Tuple(items) | Node::FrozenSet(items) | Node::List(items) | Node::Set(items) => {
+                items.to_vec()
+            }
+            Node::Dict(entries) => entries.as_flattened().to_vec(),
+            Node::Object(object) => object.children(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Object<'_> {
+    fn children(&self) -> Vec<NodeId> {
+        let mut children = match self.made {
+            Made::Global { module, name } => vec![module, name],
+            Made::Extension(_) => Vec::new(),
+            Made::Persistent(pid) => vec![pid],
+            Made::Call { callable, args } => vec![callable, args],
+            Made::New { cls, args, kwargs } => [cls, args].into_iter().chain(kwargs).collect(),
+            Made::Inst { cls, args } => [cls].into_iter().chain(args.iter().copied()).collect(),
+        };
+        for effect in self.effects {
+            match *effect {
+                Effect::Build(node)
+                | Effect::Append(node)
+                | Effect::Add(node)
+                | Effect::SetState(node) => children.push(node),
+                Effect::SetItem(key, value) => children.extend([key, value]),
+            }
+        }
+        children
+    }
+}
+
+/// Reads a pickle into a graph. What follows the pickle is ignored, as `pickle.loads` does.
+///
+/// # Errors
+/// What is wrong with the pickle, and where. Frames are enforced, as the newest CPython does; names
+/// are not looked up, so that no pickle fails for a class that is not there.
+///
+/// ```
+/// use halfsour::graph::Node;
+/// let graph = halfsour::load(b"(lp0\ng0\na.")?;
+/// let list = graph.root();
+/// assert_eq!(graph.get(list), Node::List(&[list])); // it holds itself
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+pub fn load(data: &[u8]) -> Result<Graph<'_>, Error> {
+    load_next(&mut Reader::new(SliceSource::new(data)))
+}
+
+/// Reads the next of several pickles, each with its own memo.
+///
+/// # Errors
+/// As [`load`].
+///
+/// ```
+/// use halfsour::{Reader, SliceSource, graph};
+/// let mut reader = Reader::new(SliceSource::new(b"N.K\x07."));
+/// graph::load_next(&mut reader)?;
+/// assert_eq!(reader.source().rest(), b"K\x07.");
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+pub fn load_next<'a>(reader: &mut Reader<SliceSource<'a>>) -> Result<Graph<'a>, Error> {
+    let pickle = reader.source().rest();
+    build(reader, Arena::new(pickle))
+}
+
+fn build<'a, S: Source<Error = Error>>(
+    reader: &mut Reader<S>,
+    arena: Arena<'a>,
+) -> Result<Graph<'a>, Error> {
+    let mut builder = Builder::new(arena)?;
+    match Machine::new().run(reader, &mut builder) {
+        Ok(root) => Ok(Graph { arena: builder.into_arena(), root }),
+        Err(error) => Err(error.at(reader.start()).of(reader.opcode())),
+    }
+}
