@@ -20,6 +20,8 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
+    /// The innermost step first.
+    path: Vec<Step>,
     offset: Option<u64>,
     opcode: Option<Opcode>,
 }
@@ -114,6 +116,83 @@ pub enum ErrorKind {
     TooManyObjects,
     /// There is no memory for the stack or the memo.
     OutOfMemory,
+    /// A value of another kind than the Rust type that is to hold it.
+    Expected {
+        /// What the type takes: `a str`.
+        expected: String,
+        /// What the pickle has: `an int`.
+        found: String,
+    },
+    /// An attribute or an entry that must be there is not.
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// A value that holds itself, and a Rust type that cannot.
+    Cycle,
+    /// More than the [`Limits`](crate::Limits) allow.
+    Limit {
+        /// What there is too much of: `depth`.
+        what: &'static str,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// What a type's own code says.
+    Custom(String),
+}
+
+/// One step of the way from the root of the data to a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// An item of a tuple, a list or a set, from 0 on.
+    Index(usize),
+    /// A dict's value, by its key as Python's `repr` shows it.
+    Key(String),
+    /// A dict's key itself, as Python's `repr` shows it.
+    InKey(String),
+    /// An attribute of an instance.
+    Attr(String),
+}
+
+/// As in Python source: `[3]`, `["x"]`, `.tags`.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Index(index) => write!(f, "[{index}]"),
+            Step::Key(key) => write!(f, "[{key}]"),
+            Step::InKey(key) => write!(f, ".keys()[{key}]"),
+            Step::Attr(name) => write!(f, ".{name}"),
+        }
+    }
+}
+
+/// The way from the root of the data to a fault; see [`Error::path`].
+#[derive(Clone, Copy, Debug)]
+pub struct Path<'e>(&'e [Step]);
+
+impl Path<'_> {
+    /// The steps, the outermost first.
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Step> + ExactSizeIterator {
+        self.0.iter().rev()
+    }
+}
+
+/// `root[3].tags["x"]`
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("root")?;
+        // Of a path that is very long, the ends tell most.
+        let (shown, len) = (12, self.0.len());
+        for (number, step) in self.steps().enumerate() {
+            match number {
+                _ if number < shown || number + shown >= len => write!(f, "{step}")?,
+                _ if number == shown => f.write_str(" ... ")?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// There is no memory for what grows with the pickle.
@@ -240,6 +319,11 @@ impl fmt::Display for ErrorKind {
             Unhashable { kind } => write!(f, "unhashable type: '{kind}'"),
             TooManyObjects => f.write_str("too many objects"),
             OutOfMemory => f.write_str("out of memory"),
+            Expected { expected, found } => write!(f, "expected {expected}, found {found}"),
+            Missing { name } => write!(f, "{name} is missing"),
+            Cycle => f.write_str("a value holds itself, its type cannot"),
+            Limit { what, limit } => write!(f, "more than the limit of {limit} ({what})"),
+            Custom(text) => f.write_str(text),
         }
     }
 }
@@ -248,7 +332,7 @@ impl Error {
     /// An error of a `kind`, not yet placed.
     #[cold]
     pub fn new(kind: ErrorKind) -> Error {
-        Error(Box::new(Inner { kind, offset: None, opcode: None }))
+        Error(Box::new(Inner { kind, path: Vec::new(), offset: None, opcode: None }))
     }
 
     /// The same error, said to be at a byte `offset`, unless it knows a place already.
@@ -265,6 +349,37 @@ impl Error {
     pub fn of(mut self, opcode: Option<Opcode>) -> Error {
         self.0.opcode = self.0.opcode.or(opcode);
         self
+    }
+
+    /// The same error, said to be one step further inside: whoever reads or writes a container says so
+    /// of an item's error.
+    ///
+    /// ```
+    /// use halfsour::{Error, ErrorKind, error::Step};
+    /// let error = Error::new(ErrorKind::Cycle);
+    /// let error = error.within(Step::Attr("tags".into())).within(Step::Index(3));
+    /// assert_eq!(error.path().to_string(), "root[3].tags");
+    /// ```
+    #[cold]
+    #[must_use]
+    pub fn within(mut self, step: Step) -> Error {
+        self.0.path.push(step);
+        self
+    }
+
+    /// Where in the data the fault is; the root alone for faults of the format.
+    pub fn path(&self) -> Path<'_> {
+        Path(&self.0.path)
+    }
+
+    /// Whether the input ended too early: with more of it, there might be no error.
+    ///
+    /// ```
+    /// assert!(halfsour::load(b"]").unwrap_err().is_eof());
+    /// assert!(!halfsour::load(b"a.").unwrap_err().is_eof());
+    /// ```
+    pub fn is_eof(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Eof | ErrorKind::Truncated)
     }
 
     /// What is wrong.
@@ -291,10 +406,11 @@ impl From<ErrorKind> for Error {
     }
 }
 
-/// CPython's text, without the place.
+/// CPython's text, without the place in the bytes; with the place in the data, if there is one.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.kind.fmt(f)
+        self.0.kind.fmt(f)?;
+        if self.0.path.is_empty() { Ok(()) } else { write!(f, " at {}", self.path()) }
     }
 }
 
@@ -304,6 +420,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.0.kind)
             .field("offset", &self.0.offset)
             .field("opcode", &self.0.opcode)
+            .field("path", &self.0.path)
             .finish()
     }
 }

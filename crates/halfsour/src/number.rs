@@ -188,7 +188,7 @@ pub(crate) fn exact_integer(value: f64) -> Option<Box<[u8]>> {
     if exponent == 0x7ff || exponent < 1075 {
         return None;
     }
-    let (mantissa, shift) = (bits & (1 << 52) - 1 | 1 << 52, exponent - 1075);
+    let (mantissa, shift) = (bits & ((1 << 52) - 1) | 1 << 52, exponent - 1075);
     let mut bytes = vec![0; shift / 8];
     bytes.extend_from_slice(&(u128::from(mantissa) << (shift % 8)).to_le_bytes());
     if value < 0.0 {

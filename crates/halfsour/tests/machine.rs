@@ -392,7 +392,7 @@ impl Show<'_> {
                 return format!("str:{}", hex(text.as_bytes()));
             }
             Node::Bytes(bytes) => return format!("bytes:{}", hex(bytes)),
-            Node::Tuple(items) if items.is_empty() => return "tuple()".into(),
+            Node::Tuple([]) => return "tuple()".into(),
             Node::Object(object) => {
                 if let Made::Global { module, name } = object.made {
                     return self.all("global", [module, name]);
@@ -607,7 +607,7 @@ fn without_python() {
     assert_eq!(graph.get(items[0]), Node::Buffer(0));
     let Node::ReadonlyBuffer(view) = graph.get(items[1]) else { panic!() };
     assert_eq!(graph.get(view), Node::Buffer(1));
-    assert_eq!(graph.children(graph.root()), &items[..]);
+    assert_eq!(graph.children(graph.root()), items);
 }
 
 #[test]

@@ -114,12 +114,13 @@ impl Keys {
             table.clear();
         }
         let mut keys = [NodeId::FIRST; FEW];
-        for place in 0..before {
-            let key = nth(arena, container, place);
-            if few {
-                keys[place] = key;
-            } else if table.len() < before {
-                self.note(&mut table, arena, key, place)?;
+        if few {
+            keys.iter_mut().take(before).enumerate().for_each(|(place, key)| {
+                *key = nth(arena, container, place);
+            });
+        } else if table.len() < before {
+            for place in 0..before {
+                self.note(&mut table, arena, nth(arena, container, place), place)?;
             }
         }
         let (mut place, mut written) = (before, 0);

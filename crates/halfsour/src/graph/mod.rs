@@ -239,6 +239,12 @@ impl<'a> Graph<'a> {
         self.arena.borrowed(id)
     }
 
+    /// How many nodes there are, also those that the root does not reach.
+    #[allow(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.arena.len()
+    }
+
     /// All nodes, also those that the root does not reach.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, Node<'_>)> {
         let ids = (1..=self.arena.len() as u32).filter_map(NonZeroU32::new).map(NodeId);

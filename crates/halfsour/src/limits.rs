@@ -1,0 +1,134 @@
+//! What a pickle may cost.
+
+use crate::error::{Error, ErrorKind};
+
+/// Limits on what a pickle may cost: on by default, each for itself adjustable.
+///
+/// They bound time and memory where a few bytes of a pickle could ask for much of either. What a
+/// pickle's own bytes ask for is in proportion to them, and needs no limit.
+///
+/// ```
+/// let limits = halfsour::Limits::default().depth(20);
+/// assert_eq!(limits.depth, 20);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How deep typed values may nest: reading and writing them recurses. 128 by default, as in
+    /// serde_json. A [`Graph`](crate::Graph) has no such limit.
+    pub depth: u32,
+    /// How many opcodes a pickle may have. No limit by default, since each takes a byte.
+    pub opcodes: u64,
+    /// The highest memo index that a pickle may name. No limit by default, since one that is far off
+    /// takes no memory.
+    pub memo: u64,
+    /// How many bytes a pickle may have. No limit by default.
+    pub bytes: u64,
+    /// How many decimal digits an integer's text may have: reading them takes quadratic time. 4300 by
+    /// default, as in CPython.
+    pub digits: usize,
+    /// How many nodes may be visited when a graph becomes typed values, in which what was shared is
+    /// there again and again, as a multiple of the graph's nodes. 16 by default, but always at least
+    /// a million visits.
+    pub expansion: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            depth: 128,
+            opcodes: u64::MAX,
+            memo: u64::MAX,
+            bytes: u64::MAX,
+            digits: 4300,
+            expansion: 16,
+        }
+    }
+}
+
+impl Limits {
+    /// These limits with another [`depth`](Limits::depth).
+    #[must_use]
+    pub fn depth(mut self, depth: u32) -> Limits {
+        self.depth = depth;
+        self
+    }
+
+    /// These limits with another number of [`opcodes`](Limits::opcodes).
+    #[must_use]
+    pub fn opcodes(mut self, opcodes: u64) -> Limits {
+        self.opcodes = opcodes;
+        self
+    }
+
+    /// These limits with another highest [`memo`](Limits::memo) index.
+    #[must_use]
+    pub fn memo(mut self, memo: u64) -> Limits {
+        self.memo = memo;
+        self
+    }
+
+    /// These limits with another number of [`bytes`](Limits::bytes).
+    #[must_use]
+    pub fn bytes(mut self, bytes: u64) -> Limits {
+        self.bytes = bytes;
+        self
+    }
+
+    /// These limits with another number of [`digits`](Limits::digits).
+    #[must_use]
+    pub fn digits(mut self, digits: usize) -> Limits {
+        self.digits = digits;
+        self
+    }
+
+    /// These limits with another [`expansion`](Limits::expansion).
+    #[must_use]
+    pub fn expansion(mut self, expansion: u32) -> Limits {
+        self.expansion = expansion;
+        self
+    }
+}
+
+/// What is left while a graph becomes typed values.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limits: Limits,
+    depth: u32,
+    visits: u64,
+}
+
+impl Budget {
+    /// For a graph of so many nodes.
+    pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {
+        let visits = (nodes as u64).saturating_mul(limits.expansion.into()).max(1_000_000);
+        Budget { limits, depth: 0, visits }
+    }
+
+    /// To be called for each value.
+    #[inline]
+    pub(crate) fn visit(&mut self) -> Result<(), Error> {
+        if self.visits == 0 {
+            let limit = self.limits.expansion.into();
+            return Err(ErrorKind::Limit { what: "expansion", limit }.into());
+        }
+        self.visits -= 1;
+        Ok(())
+    }
+
+    /// To be called before what is inside of a value; then [`leave`](Budget::leave).
+    #[inline]
+    pub(crate) fn enter(&mut self) -> Result<(), Error> {
+        if self.depth == self.limits.depth {
+            let limit = self.limits.depth.into();
+            return Err(ErrorKind::Limit { what: "depth", limit }.into());
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+}
