@@ -9,25 +9,26 @@ use super::keys::Keys;
 use super::{Effect, NodeId};
 use crate::error::{Error, ErrorKind};
 use crate::heap::Heap;
+use crate::machine::Machine;
 use crate::memo::Memo;
 use crate::number::{Integer, parse_int};
-use crate::reader::Source;
+use crate::reader::{Reader, Source};
 use crate::text::{
     c_str, check_utf8, escape_decode, from_latin1, raw_unicode_escape, repr_line, repr_str,
 };
 
 pub(super) struct Builder<'a> {
-    arena: Arena<'a>,
-    keys: Keys,
-    memo: Memo<NodeId>,
+    pub(super) arena: Arena<'a>,
+    pub(super) keys: Keys,
+    pub(super) memo: Memo<NodeId>,
     buffers: u32,
     /// Lines of GLOBAL and INST, so that a module that is named twice is one node, as it would be
     /// in Python and in protocol 4.
     names: HashMap<Box<[u8]>, NodeId>,
     // Values of which Python has but one.
-    none: NodeId,
-    bools: [NodeId; 2],
-    empty_tuple: NodeId,
+    pub(super) none: NodeId,
+    pub(super) bools: [NodeId; 2],
+    pub(super) empty_tuple: NodeId,
 }
 
 type Added = Result<NodeId, Error>;
@@ -102,6 +103,15 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
 
     fn with_memo<R>(&mut self, f: impl FnOnce(&mut Memo<NodeId>) -> R) -> R {
         f(&mut self.memo)
+    }
+
+    #[inline]
+    fn run_ahead(
+        &mut self,
+        machine: &mut Machine<NodeId>,
+        reader: &mut Reader<S>,
+    ) -> Result<bool, Error> {
+        self.ahead(machine, reader).map(|()| false)
     }
 
     fn none(&mut self) -> Added {
@@ -383,8 +393,7 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Machine;
-    use crate::reader::{Reader, SliceSource};
+    use crate::reader::SliceSource;
 
     /// A hostile pickle may act before it breaks: what it left can be looked at.
     #[test]

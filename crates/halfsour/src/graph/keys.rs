@@ -71,7 +71,7 @@ impl Keys {
         let empty = length(arena, dict) == 0;
         if empty
             && self.last.len() == entries.len()
-            && self.last.iter().zip(entries).all(|(last, [key, _])| last == key)
+            && self.last.iter().zip(entries).all(|(last, [key, _])| same_text(arena, *last, *key))
         {
             return arena.extend_dict(dict, entries.iter().copied());
         }
@@ -180,6 +180,16 @@ impl Keys {
             }
         }
     }
+}
+
+/// Whether two keys are the same text, or the same node.
+#[inline]
+fn same_text(arena: &Arena<'_>, one: NodeId, other: NodeId) -> bool {
+    one == other
+        || match (arena.slot(one), arena.slot(other)) {
+            (Slot::Str(one), Slot::Str(other)) => arena.bytes(one) == arena.bytes(other),
+            _ => false,
+        }
 }
 
 fn length(arena: &Arena<'_>, container: NodeId) -> usize {

@@ -7,6 +7,7 @@
 //! Dicts and sets have Python's keys: `1`, `1.0` and `True` are one key, the first stays, the last
 //! value counts, and what Python cannot hash is refused.
 
+mod ahead;
 mod arena;
 mod builder;
 mod keys;
