@@ -388,7 +388,7 @@ impl<'a> Input<'a> {
     }
 
     fn int(text: &[u8]) -> Result<Arg, String> {
-        parse_int(text).map(Arg::Int).map_err(|error| error.text(text, repr_bytes))
+        parse_int(text, MAX_DIGITS).map(Arg::Int).map_err(|error| error.text(text, repr_bytes))
     }
 
     fn unicode(&mut self, n: impl Into<u64>, kind: &str) -> Result<Arg, String> {

@@ -116,6 +116,8 @@ pub enum ErrorKind {
     TooManyObjects,
     /// There is no memory for the stack or the memo.
     OutOfMemory,
+    /// The stream cannot be read or written; with what the system says about it.
+    Io(String),
     /// A value of another kind than the Rust type that is to hold it.
     Expected {
         /// What the type takes: `a str`.
@@ -323,7 +325,7 @@ impl fmt::Display for ErrorKind {
             Missing { name } => write!(f, "{name} is missing"),
             Cycle => f.write_str("a value holds itself, its type cannot"),
             Limit { what, limit } => write!(f, "more than the limit of {limit} ({what})"),
-            Custom(text) => f.write_str(text),
+            Io(text) | Custom(text) => f.write_str(text),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::vec::Drain;
 use crate::error::{Error, ErrorKind};
 use crate::machine::Machine;
 use crate::memo::Memo;
-use crate::number::{Integer, parse_int};
+use crate::number::{Integer, MAX_DIGITS, parse_int};
 use crate::reader::{Reader, Source};
 use crate::text::{c_str, repr_line};
 
@@ -183,7 +183,7 @@ pub trait Heap<S: Source> {
 
 /// A decimal number as `PyLong_FromString` and `PyLong_AsSsize_t` read it.
 pub(crate) fn plain_index(line: &[u8]) -> Result<i64, ErrorKind> {
-    match parse_int(c_str(line)) {
+    match parse_int(c_str(line), MAX_DIGITS) {
         Ok(Integer::Small(index)) => Ok(index),
         Ok(Integer::Big(_)) => Err(ErrorKind::IndexOverflow),
         Err(error) => Err(ErrorKind::BadLiteral(error.text(line, repr_line))),

@@ -19,8 +19,8 @@ pub struct Limits {
     pub depth: u32,
     /// How many opcodes a pickle may have. No limit by default, since each takes a byte.
     pub opcodes: u64,
-    /// The highest memo index that a pickle may name. No limit by default, since one that is far off
-    /// takes no memory.
+    /// How many values the memo may hold. No limit by default, since each takes a byte, and an index
+    /// that is far off takes no more memory than others.
     pub memo: u64,
     /// How many bytes a pickle may have. No limit by default.
     pub bytes: u64,
@@ -61,7 +61,7 @@ impl Limits {
         self
     }
 
-    /// These limits with another highest [`memo`](Limits::memo) index.
+    /// These limits with another size of the [`memo`](Limits::memo).
     #[must_use]
     pub fn memo(mut self, memo: u64) -> Limits {
         self.memo = memo;
@@ -92,12 +92,14 @@ impl Limits {
 
 /// What is left while a graph becomes typed values.
 #[derive(Debug)]
+#[allow(dead_code, reason = "typed reading is still to come")]
 pub(crate) struct Budget {
     limits: Limits,
     depth: u32,
     visits: u64,
 }
 
+#[allow(dead_code, reason = "typed reading is still to come")]
 impl Budget {
     /// For a graph of so many nodes.
     pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {

@@ -160,6 +160,11 @@ impl<V> Memo<V> {
         self.len
     }
 
+    /// How many values there are at most: the size of what holds them.
+    pub(crate) fn held(&self) -> usize {
+        self.table.len() + self.sparse.len()
+    }
+
     /// Whether nothing was ever put.
     pub fn is_untouched(&self) -> bool {
         self.table.capacity() == 0 && self.sparse.is_empty()

@@ -8,8 +8,13 @@ pub(crate) const MAX_DIGITS: usize = 4300;
 pub(crate) enum BadInt {
     /// It is no decimal number.
     Literal,
-    /// It has so many digits, more than [`MAX_DIGITS`].
-    Digits(usize),
+    /// It has so many digits, too many.
+    Digits {
+        /// As many as these.
+        found: usize,
+        /// Where so many are allowed.
+        most: usize,
+    },
 }
 
 impl BadInt {
@@ -21,9 +26,9 @@ impl BadInt {
                 let shown: String = repr(&text[..text.len().min(200)]).chars().take(200).collect();
                 format!("invalid literal for int() with base 10: {shown}")
             }
-            BadInt::Digits(digits) => format!(
-                "Exceeds the limit ({MAX_DIGITS} digits) for integer string conversion: value has \
-                 {digits} digits; use sys.set_int_max_str_digits() to increase the limit"
+            BadInt::Digits { found, most } => format!(
+                "Exceeds the limit ({most} digits) for integer string conversion: value has \
+                 {found} digits; use sys.set_int_max_str_digits() to increase the limit"
             ),
         }
     }
@@ -75,8 +80,8 @@ fn without_underscores(text: &[u8]) -> Option<Vec<u8>> {
     Some(plain)
 }
 
-/// `int(text)`
-pub(crate) fn parse_int(text: &[u8]) -> Result<Integer, BadInt> {
+/// `int(text)`, of at most `most` digits.
+pub(crate) fn parse_int(text: &[u8], most: usize) -> Result<Integer, BadInt> {
     let (negative, digits) = match trim(text) {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
@@ -86,8 +91,8 @@ pub(crate) fn parse_int(text: &[u8]) -> Result<Integer, BadInt> {
         return Err(BadInt::Literal);
     }
     let digits = without_underscores(digits).ok_or(BadInt::Literal)?;
-    if digits.len() > MAX_DIGITS {
-        return Err(BadInt::Digits(digits.len()));
+    if digits.len() > most {
+        return Err(BadInt::Digits { found: digits.len(), most });
     }
     // Base 2^32, the lowest first.
     let mut limbs: Vec<u32> = Vec::with_capacity(digits.len() / 9 + 1);
@@ -250,13 +255,16 @@ mod tests {
             ("000123456789012345678901234567890", "123456789012345678901234567890"),
             ("-1000000000000000000000000000", "-1000000000000000000000000000"),
         ] {
-            assert_eq!(parse_int(text.as_bytes()).unwrap().repr().unwrap(), repr);
+            assert_eq!(parse_int(text.as_bytes(), MAX_DIGITS).unwrap().repr().unwrap(), repr);
         }
         for text in ["", "-", "1__0", "_1", "1_", "- 1", "0x1", "1L", "1\0"] {
-            assert_eq!(parse_int(text.as_bytes()), Err(BadInt::Literal), "{text:?}");
+            assert_eq!(parse_int(text.as_bytes(), MAX_DIGITS), Err(BadInt::Literal), "{text:?}");
         }
-        assert_eq!(parse_int(&[b'7'; 4301]), Err(BadInt::Digits(4301)));
-        assert!(parse_int(&[b'7'; 4300]).unwrap().repr().is_some());
+        assert_eq!(
+            parse_int(&[b'7'; 4301], MAX_DIGITS),
+            Err(BadInt::Digits { found: 4301, most: 4300 })
+        );
+        assert!(parse_int(&[b'7'; 4300], MAX_DIGITS).unwrap().repr().is_some());
         assert_eq!(Integer::from_le_bytes(&[0xff; 12]), Integer::Small(-1));
         assert_eq!(Integer::from_le_bytes(&[0x80, 0]), Integer::Small(128));
         assert_eq!(Integer::from_le_bytes(&[]), Integer::Small(0));
@@ -271,7 +279,9 @@ mod tests {
             (1e23, "99999999999999991611392"),
             (-1e22, "-10000000000000000000000"),
         ] {
-            let Ok(Integer::Big(bytes)) = parse_int(digits.as_bytes()) else { panic!() };
+            let Ok(Integer::Big(bytes)) = parse_int(digits.as_bytes(), MAX_DIGITS) else {
+                panic!()
+            };
             assert_eq!(exact_integer(value), Some(bytes), "{digits}");
         }
         assert_eq!(exact_integer(f64::INFINITY), None);

@@ -14,26 +14,38 @@ use crate::reader::{Reader, Source};
 use crate::text::check_utf8;
 
 impl Builder<'_> {
-    /// Executes opcodes until one comes that is not for this loop.
+    /// Executes opcodes until one comes that is not for this loop, and says how many those were.
     pub(super) fn ahead<S: Source<Error = Error>>(
         &mut self,
         machine: &mut Machine<NodeId>,
         reader: &mut Reader<S>,
-    ) -> Result<(), Error> {
-        let mut done = 0;
-        let result = self.execute(machine, reader.ahead(), &mut done);
+    ) -> Result<u64, Error> {
+        let (mut done, mut opcodes) = (0, 0);
+        let left = self.end.saturating_sub(reader.source().offset());
+        let bytes = reader.ahead();
+        let bytes = usize::try_from(left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes);
+        let result = self.execute(machine, bytes, &mut done, &mut opcodes);
         let opcode = reader.ahead().get(done).copied().and_then(Opcode::from_byte);
         reader.consume(done);
-        result.map_err(|kind| Error::new(kind).at(reader.source().offset()).of(opcode))
+        result
+            .map(|()| opcodes)
+            .map_err(|kind| Error::new(kind).at(reader.source().offset()).of(opcode))
     }
 
-    /// Executes what `bytes` begin with, and says how many of them that was.
+    /// Puts a node into the memo, if that is as simple as in most memos, and within the limit.
+    #[inline(always)]
+    fn append(&mut self, index: Option<usize>, id: &NodeId) -> bool {
+        (self.memo.len() as u64) < self.limits.memo && self.memo.append(index, id)
+    }
+
+    /// Executes what `bytes` begin with: so many of them, so many opcodes.
     #[inline(always)]
     fn execute(
         &mut self,
         machine: &mut Machine<NodeId>,
         bytes: &[u8],
         done: &mut usize,
+        opcodes: &mut u64,
     ) -> Result<(), ErrorKind> {
         use Opcode as O;
         let (stack, marks) = machine.parts();
@@ -63,6 +75,7 @@ impl Builder<'_> {
         }
         loop {
             *done = bytes.len() - rest.len();
+            check!(*opcodes < self.opcodes);
             expect!(Some((&byte, tail)) = rest.split_first());
             expect!(Some(opcode) = Opcode::from_byte(byte));
             rest = match opcode {
@@ -119,8 +132,11 @@ impl Builder<'_> {
                     push!(id);
                     match tail {
                         [byte, after @ ..]
-                            if *byte == O::Memoize as u8 && self.memo.append(None, &id) =>
+                            if *byte == O::Memoize as u8
+                                && *opcodes + 1 < self.opcodes
+                                && self.append(None, &id) =>
                         {
+                            *opcodes += 1;
                             after
                         }
                         _ => tail,
@@ -147,19 +163,19 @@ impl Builder<'_> {
                 }
                 O::Memoize => {
                     expect!(Some(top) = stack.get(fence..).and_then(<[_]>::last));
-                    check!(self.memo.append(None, top));
+                    check!(self.append(None, top));
                     tail
                 }
                 O::BinPut => {
                     expect!(Some((&index, tail)) = tail.split_first());
                     expect!(Some(top) = stack.get(fence..).and_then(<[_]>::last));
-                    check!(self.memo.append(Some(index.into()), top));
+                    check!(self.append(Some(index.into()), top));
                     tail
                 }
                 O::LongBinPut => {
                     expect!(Some((index, tail)) = tail.split_first_chunk());
                     expect!(Some(top) = stack.get(fence..).and_then(<[_]>::last));
-                    check!(self.memo.append(Some(u32::from_le_bytes(*index) as usize), top));
+                    check!(self.append(Some(u32::from_le_bytes(*index) as usize), top));
                     tail
                 }
                 O::Mark => {
@@ -258,6 +274,7 @@ impl Builder<'_> {
                 }
                 _ => return Ok(()),
             };
+            *opcodes += 1;
         }
     }
 }

@@ -9,6 +9,7 @@ use super::keys::Keys;
 use super::{Effect, NodeId};
 use crate::error::{Error, ErrorKind};
 use crate::heap::Heap;
+use crate::limits::Limits;
 use crate::machine::Machine;
 use crate::memo::Memo;
 use crate::number::{Integer, parse_int};
@@ -29,6 +30,11 @@ pub(super) struct Builder<'a> {
     pub(super) none: NodeId,
     pub(super) bools: [NodeId; 2],
     pub(super) empty_tuple: NodeId,
+    pub(super) limits: Limits,
+    /// How many opcodes are left.
+    pub(super) opcodes: u64,
+    /// At which offset the pickle is too long.
+    pub(super) end: u64,
 }
 
 type Added = Result<NodeId, Error>;
@@ -39,7 +45,12 @@ fn wrong(needs: &'static str) -> Done {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(mut arena: Arena<'a>) -> Result<Builder<'a>, Error> {
+    /// A builder for a pickle that begins at this offset.
+    pub(super) fn new(
+        mut arena: Arena<'a>,
+        limits: Limits,
+        start: u64,
+    ) -> Result<Builder<'a>, Error> {
         let none = arena.add(Slot::None)?;
         let bools = [arena.add(Slot::Bool(false))?, arena.add(Slot::Bool(true))?];
         let run = arena.run(&[])?;
@@ -54,6 +65,9 @@ impl<'a> Builder<'a> {
             none,
             bools,
             empty_tuple,
+            limits,
+            opcodes: limits.opcodes,
+            end: start.saturating_add(limits.bytes),
         })
     }
 
@@ -111,7 +125,22 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
         machine: &mut Machine<NodeId>,
         reader: &mut Reader<S>,
     ) -> Result<bool, Error> {
-        self.ahead(machine, reader).map(|()| false)
+        let over = |what, limit, reader: &mut Reader<S>| {
+            let error = Error::new(ErrorKind::Limit { what, limit });
+            Err(error.at(reader.source().offset()))
+        };
+        if self.memo.held() as u64 > self.limits.memo {
+            return over("memo", self.limits.memo, reader);
+        }
+        let done = self.ahead(machine, reader)?;
+        self.opcodes = match self.opcodes.checked_sub(done) {
+            Some(left @ 1..) => left - 1,
+            _ => return over("opcodes", self.limits.opcodes, reader),
+        };
+        if reader.source().offset() >= self.end {
+            return over("bytes", self.limits.bytes, reader);
+        }
+        Ok(false)
     }
 
     fn none(&mut self) -> Added {
@@ -131,7 +160,8 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
             b"00" => Ok(self.bools[0]),
             b"01" => Ok(self.bools[1]),
             _ => {
-                let value = parse_int(c_str(line)).map_err(|_| ErrorKind::BadInt)?;
+                let value =
+                    parse_int(c_str(line), self.limits.digits).map_err(|_| ErrorKind::BadInt)?;
                 self.add_integer(value)
             }
         }
@@ -139,7 +169,7 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
 
     fn long_line(&mut self, line: &[u8]) -> Added {
         let text = c_str(line.strip_suffix(b"L").unwrap_or(line));
-        let value = parse_int(text).map_err(|error| {
+        let value = parse_int(text, self.limits.digits).map_err(|error| {
             ErrorKind::BadLiteral(error.text(text, |shown| match line {
                 [.., b'L'] => repr_str(&from_latin1(shown)),
                 _ => repr_line(shown),
@@ -400,7 +430,7 @@ mod tests {
     fn failed_load_keeps_its_stack() {
         let data = b"K\x07cos\nsystem\n\0";
         let mut machine = Machine::new();
-        let mut builder = Builder::new(Arena::new(data)).unwrap();
+        let mut builder = Builder::new(Arena::new(data), Limits::default(), 0).unwrap();
         let mut reader = Reader::new(SliceSource::new(data));
         machine.run(&mut reader, &mut builder).unwrap_err();
         let [seven, system] = machine.stack() else { panic!("{:?}", machine.stack()) };

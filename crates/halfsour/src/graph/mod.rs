@@ -14,11 +14,14 @@ mod keys;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::BufRead;
 use std::num::NonZeroU32;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
 use crate::machine::Machine;
 use crate::reader::{Reader, SliceSource, Source};
+use crate::stream::StreamSource;
 use arena::Arena;
 use builder::Builder;
 
@@ -319,17 +322,75 @@ pub fn load(data: &[u8]) -> Result<Graph<'_>, Error> {
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 pub fn load_next<'a>(reader: &mut Reader<SliceSource<'a>>) -> Result<Graph<'a>, Error> {
+    load_within(reader, Limits::default())
+}
+
+/// As [`load_next`], with limits.
+///
+/// # Errors
+/// As [`load`], and [`ErrorKind::Limit`].
+///
+/// ```
+/// use halfsour::{Limits, Reader, SliceSource, graph};
+/// let mut reader = Reader::new(SliceSource::new(b"(NNNNNt."));
+/// let error = graph::load_within(&mut reader, Limits::default().opcodes(5)).unwrap_err();
+/// assert_eq!(error.to_string(), "more than the limit of 5 (opcodes)");
+/// ```
+pub fn load_within<'a>(
+    reader: &mut Reader<SliceSource<'a>>,
+    limits: Limits,
+) -> Result<Graph<'a>, Error> {
     let pickle = reader.source().rest();
-    build(reader, Arena::new(pickle))
+    build(reader, Arena::new(pickle), limits)
+}
+
+/// Reads a pickle from a stream, and no further than its STOP.
+///
+/// # Errors
+/// As [`load`], and [`ErrorKind::Io`].
+///
+/// ```
+/// let mut file: &[u8] = b"K\x07.and so on";
+/// let graph = halfsour::load_from(&mut file)?;
+/// assert_eq!(graph.get(graph.root()), halfsour::graph::Node::Int(7));
+/// assert_eq!(file, b"and so on");
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+pub fn load_from(input: impl BufRead) -> Result<Graph<'static>, Error> {
+    load_stream(&mut Reader::new(StreamSource::new(input)), Limits::default())
+}
+
+/// As [`load_within`], from a stream, or any other source. Text and bytes are copied.
+///
+/// # Errors
+/// As [`load_within`], and [`ErrorKind::Io`].
+///
+/// ```
+/// use halfsour::{Limits, Reader, StreamSource, graph};
+/// let mut reader = Reader::new(StreamSource::new(b"N.K\x07.".as_slice()));
+/// graph::load_stream(&mut reader, Limits::default())?;
+/// let second = graph::load_stream(&mut reader, Limits::default())?;
+/// assert_eq!(second.get(second.root()), graph::Node::Int(7));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+pub fn load_stream<S: Source<Error = Error>>(
+    reader: &mut Reader<S>,
+    limits: Limits,
+) -> Result<Graph<'static>, Error> {
+    build(reader, Arena::new(&[]), limits)
 }
 
 fn build<'a, S: Source<Error = Error>>(
     reader: &mut Reader<S>,
     arena: Arena<'a>,
+    limits: Limits,
 ) -> Result<Graph<'a>, Error> {
-    let mut builder = Builder::new(arena)?;
+    let start = reader.source().offset();
+    let mut builder = Builder::new(arena, limits, start)?;
     match Machine::new().run(reader, &mut builder) {
         Ok(root) => Ok(Graph { arena: builder.into_arena(), root }),
+        // The limit was reached before an opcode, not by it.
+        Err(error) if matches!(error.kind(), ErrorKind::Limit { .. }) => Err(error),
         Err(error) => Err(error.at(reader.start()).of(reader.opcode())),
     }
 }
