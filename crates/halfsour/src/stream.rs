@@ -97,6 +97,9 @@ impl<R: BufRead> StreamSource<R> {
         mut take: impl FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let start = self.offset();
+        if n as u64 > (isize::MAX as u64).saturating_sub(start) {
+            return Err(Error::new(ErrorKind::ReadOverflow).at(start));
+        }
         while n > 0 {
             self.peek()?;
             let piece = &self.window[self.used..];
@@ -135,9 +138,6 @@ impl<R: BufRead> Source for StreamSource<R> {
         if n <= self.window.len() - self.used {
             self.used += n;
             return Ok(&self.window[self.used - n..self.used]);
-        }
-        if n > isize::MAX as usize {
-            return Err(Error::new(ErrorKind::ReadOverflow).at(self.offset()));
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
