@@ -159,6 +159,8 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
         match line {
             b"00" => Ok(self.bools[0]),
             b"01" => Ok(self.bools[1]),
+            // To C, a line that begins with NUL is an empty number, which is no error but zero.
+            [0, ..] => self.add(Slot::Int(0)),
             _ => {
                 let value =
                     parse_int(c_str(line), self.limits.digits).map_err(|_| ErrorKind::BadInt)?;

@@ -1,6 +1,8 @@
 //! What several tests share: a Python interpreter to compare with.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod symbols;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
