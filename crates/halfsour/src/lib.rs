@@ -35,6 +35,7 @@ pub mod opcode;
 pub mod reader;
 pub mod sink;
 mod text;
+pub mod typed;
 mod unicode;
 
 pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
@@ -47,3 +48,4 @@ pub use memo::Memo;
 pub use opcode::Opcode;
 pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
+pub use typed::{FromPickle, FromPickleOwned, Item, Unpickler, from_reader, from_slice};

@@ -116,6 +116,16 @@ impl Budget {
         Ok(())
     }
 
+    /// To be called for so many values at once.
+    #[inline]
+    pub(crate) fn visit_all(&mut self, values: usize) -> Result<(), Error> {
+        match self.visits.checked_sub(values as u64) {
+            Some(left) => self.visits = left,
+            None => self.visits = 0,
+        }
+        if self.visits == 0 { self.visit() } else { Ok(()) }
+    }
+
     /// To be called before what is inside of a value; then [`leave`](Budget::leave).
     #[inline]
     pub(crate) fn enter(&mut self) -> Result<(), Error> {
