@@ -92,12 +92,18 @@ impl Limits {
 
 /// What is left while a graph becomes typed values.
 #[derive(Debug)]
+#[allow(
+    dead_code,
+    reason = "`enter` and `leave` are for serde; typed reading counts depth in its cursor"
+)]
 pub(crate) struct Budget {
     limits: Limits,
+    #[allow(dead_code, reason = "as below")]
     depth: u32,
     visits: u64,
 }
 
+#[allow(dead_code, reason = "depth is for serde: a typed reading's cursor counts its own")]
 impl Budget {
     /// For a graph of so many nodes.
     pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {

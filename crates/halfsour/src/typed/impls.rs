@@ -49,14 +49,7 @@ impl<'a> FromPickle<'a> for u8 {
     }
 
     fn vec_from_pickle(item: Item<'_, 'a>) -> Result<Vec<u8>, Error> {
-        match item.bytes() {
-            Ok(bytes) => Ok(bytes.into_owned()),
-            Err(error) => match item.items() {
-                Ok(items) => collect(items),
-                Err(_) if item.is_buffer() => Err(error),
-                Err(_) => Err(item.expected("bytes")),
-            },
-        }
+        if item.is_sequence() { collect(item.items()?) } else { item.bytes().map(Cow::into_owned) }
     }
 }
 

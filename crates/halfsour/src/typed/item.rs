@@ -35,10 +35,10 @@ use crate::text::{repr_bytes, repr_str};
 /// }
 ///
 /// assert_eq!(halfsour::from_slice::<Percent>(b"K\x07.")?, Percent(7));
-/// assert_eq!(halfsour::from_slice::<Percent>(b"\x8c\x0242%.")?, Percent(42));
+/// assert_eq!(halfsour::from_slice::<Percent>(b"\x8c\x0342%.")?, Percent(42));
 /// let error = halfsour::from_slice::<Percent>(b"\x8c\x01x.").unwrap_err();
 /// assert_eq!(error.to_string(), "expected a percentage, found a str");
-/// # Error::new; # Ok::<(), Error>(())
+/// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct Item<'g, 'a> {
@@ -78,6 +78,12 @@ impl ClassName<'_> {
     fn is_dotted(&self, dotted: &str) -> bool {
         let rest = dotted.strip_prefix(self.module).and_then(|rest| rest.strip_prefix('.'));
         rest == Some(self.name)
+    }
+
+    /// Whether it is a name of a class.
+    #[inline]
+    fn is_of<T: Class>(self) -> bool {
+        self.is(T::MODULE, T::NAME) || T::ALIASES.iter().any(|alias| self.is_dotted(alias))
     }
 }
 
@@ -424,9 +430,13 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
-    /// Whether it is in an out-of-band buffer.
-    pub(super) fn is_buffer(self) -> bool {
-        matches!(self.node(), Node::Buffer(_) | Node::ReadonlyBuffer(_))
+    /// Whether only its items can be read, and not bytes.
+    pub(super) fn is_sequence(self) -> bool {
+        match self.node() {
+            Node::Tuple(_) | Node::List(_) | Node::Set(_) | Node::FrozenSet(_) => true,
+            Node::Object(object) => self.called_bytes(object).is_none(),
+            _ => false,
+        }
     }
 
     // Containers.
@@ -585,9 +595,17 @@ impl<'g, 'a> Item<'g, 'a> {
     #[inline]
     pub fn is<T: Class>(self) -> bool {
         let class = self.construction().and_then(|made| self.decoder.global(made.cls));
-        class.is_some_and(|class| {
-            class.is(T::MODULE, T::NAME) || T::ALIASES.iter().any(|alias| class.is_dotted(alias))
-        })
+        class.is_some_and(ClassName::is_of::<T>)
+    }
+
+    /// The name of a global, a class or a function that is itself the value.
+    pub(super) fn global_name(self) -> Option<ClassName<'g>> {
+        self.decoder.global(self.id)
+    }
+
+    /// Whether it is a class itself, and this one.
+    pub(super) fn is_global_of<T: Class>(self) -> bool {
+        self.global_name().is_some_and(ClassName::is_of::<T>)
     }
 
     /// Whether it is a global, and this one: a class, a function.

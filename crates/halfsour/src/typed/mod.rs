@@ -9,6 +9,9 @@
 mod bytes;
 mod class;
 mod decoder;
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod derive;
 mod impls;
 mod item;
 mod made;
