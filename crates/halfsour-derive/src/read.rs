@@ -15,7 +15,7 @@ pub(crate) fn implement(target: &Target) -> TokenStream {
         Shape::Transparent(member) => quote! {
             ::core::result::Result::Ok(Self { #member: ::halfsour::FromPickle::from_pickle(item)? })
         },
-        Shape::Members(class, members) => enum_members(class, members),
+        Shape::Members(_, members) => enum_members(members),
         Shape::Classes(variants) => {
             let (names, types): (Vec<_>, Vec<_>) = variants.iter().cloned().unzip();
             quote! {
@@ -213,9 +213,7 @@ fn dict(target: &Target, fields: &[Attr]) -> TokenStream {
     }
 }
 
-fn enum_members(class: &Class, members: &[EnumMember]) -> TokenStream {
-    let (module, class_name) = (&class.module, &class.name);
-    let _ = (module, class_name);
+fn enum_members(members: &[EnumMember]) -> TokenStream {
     let arms = members.iter().map(|EnumMember { variant, name, value }| {
         let rust_name = variant.to_string();
         let is = match value {
