@@ -22,6 +22,19 @@ pub trait Class {
     const ALIASES: &'static [&'static str] = &[];
 }
 
+macro_rules! pointers {
+    ($($pointer:ty)*) => {$(
+        /// The class of the content.
+        impl<T: Class> Class for $pointer {
+            const MODULE: &'static str = T::MODULE;
+            const NAME: &'static str = T::NAME;
+            const ALIASES: &'static [&'static str] = T::ALIASES;
+        }
+    )*};
+}
+
+pointers! { Box<T> std::rc::Rc<T> std::sync::Arc<T> }
+
 /// The hooks of a class that is written by hand; named after those of Python.
 ///
 /// With [`class!`](crate::class!) the type can be read and written like any other. Instances are
