@@ -36,11 +36,14 @@ pub mod reader;
 pub mod sink;
 mod stream;
 mod text;
+pub mod typed;
 mod unicode;
 
 pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
 pub use graph::{Graph, NodeId, load, load_from};
+#[cfg(feature = "derive")]
+pub use halfsour_derive::{FromPickle, Pickle};
 pub use heap::Heap;
 pub use limits::Limits;
 pub use machine::{HIGHEST_PROTOCOL, Machine};
@@ -49,3 +52,4 @@ pub use opcode::Opcode;
 pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
 pub use stream::StreamSource;
+pub use typed::{FromPickle, FromPickleOwned, Item, Unpickler, from_reader, from_slice};

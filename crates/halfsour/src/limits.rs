@@ -92,14 +92,18 @@ impl Limits {
 
 /// What is left while a graph becomes typed values.
 #[derive(Debug)]
-#[allow(dead_code, reason = "typed reading is still to come")]
+#[allow(
+    dead_code,
+    reason = "`enter` and `leave` are for serde; typed reading counts depth in its cursor"
+)]
 pub(crate) struct Budget {
     limits: Limits,
+    #[allow(dead_code, reason = "as below")]
     depth: u32,
     visits: u64,
 }
 
-#[allow(dead_code, reason = "typed reading is still to come")]
+#[allow(dead_code, reason = "depth is for serde: a typed reading's cursor counts its own")]
 impl Budget {
     /// For a graph of so many nodes.
     pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {
@@ -116,6 +120,16 @@ impl Budget {
         }
         self.visits -= 1;
         Ok(())
+    }
+
+    /// To be called for so many values at once.
+    #[inline]
+    pub(crate) fn visit_all(&mut self, values: usize) -> Result<(), Error> {
+        match self.visits.checked_sub(values as u64) {
+            Some(left) => self.visits = left,
+            None => self.visits = 0,
+        }
+        if self.visits == 0 { self.visit() } else { Ok(()) }
     }
 
     /// To be called before what is inside of a value; then [`leave`](Budget::leave).

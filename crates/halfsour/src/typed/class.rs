@@ -1,0 +1,254 @@
+//! Types that are classes of Python: their names, the hooks that build them, and a registry.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use hashbrown::HashMap;
+
+use super::item::with_article;
+use super::{Entries, FromPickle, FromPickleOwned, Item, Items, State};
+use crate::error::{Error, ErrorKind};
+
+/// A type that is a class of Python.
+///
+/// `#[derive(Pickle)]` implements it, from `#[pickle(module = "...", name = "...", alias = "...")]`.
+pub trait Class {
+    /// The module in which Python finds the class.
+    const MODULE: &'static str;
+    /// The qualified name of the class in its module.
+    const NAME: &'static str;
+    /// Names that it had, with their modules: `old.models.Order`. They are read, not written.
+    const ALIASES: &'static [&'static str] = &[];
+}
+
+macro_rules! pointers {
+    ($($pointer:ty)*) => {$(
+        /// The class of the content.
+        impl<T: Class> Class for $pointer {
+            const MODULE: &'static str = T::MODULE;
+            const NAME: &'static str = T::NAME;
+            const ALIASES: &'static [&'static str] = T::ALIASES;
+        }
+    )*};
+}
+
+pointers! { Box<T> std::rc::Rc<T> std::sync::Arc<T> }
+
+/// The hooks of a class that is written by hand; named after those of Python.
+///
+/// With [`class!`](crate::class!) the type can be read and written like any other. Instances are
+/// made as the pickle says: first [`new`](Hooks::new), then what was put into it, then its state.
+///
+/// ```
+/// use halfsour::typed::{Class, Entries, Hooks, Item, Items, State};
+/// use halfsour::Error;
+///
+/// /// `class Stack(list)`, with a name.
+/// #[derive(Debug, PartialEq)]
+/// struct Stack { name: String, items: Vec<i64> }
+///
+/// impl Class for Stack {
+///     const MODULE: &'static str = "app";
+///     const NAME: &'static str = "Stack";
+/// }
+///
+/// impl Hooks for Stack {
+///     fn new(_: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Stack, Error> {
+///         Ok(Stack { name: String::new(), items: Vec::new() })
+///     }
+///     fn append(&mut self, item: Item<'_, '_>) -> Result<(), Error> {
+///         self.items.push(item.int()?);
+///         Ok(())
+///     }
+///     fn setstate(&mut self, state: State<'_, '_>) -> Result<(), Error> {
+///         if let Some(name) = state.attr("name")? {
+///             self.name = name.str()?.into_owned();
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// halfsour::class!(Stack);
+///
+/// let data = b"\x80\x02capp\nStack\n)\x81(K\x01K\x02e}X\x04\0\0\0nameX\x01\0\0\0ssb.";
+/// let stack: Stack = halfsour::from_slice(data)?;
+/// assert_eq!(stack, Stack { name: "s".into(), items: vec![1, 2] });
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Hooks: Class + Sized {
+    /// `__new__`: makes an instance of what `__getnewargs_ex__` returned.
+    ///
+    /// # Errors
+    /// If the arguments are wrong.
+    fn new(args: Items<'_, '_>, kwargs: Entries<'_, '_>) -> Result<Self, Error>;
+
+    /// `__setstate__`: called if the instance has a state that is not None.
+    ///
+    /// # Errors
+    /// If the state is wrong; without this method, in any case.
+    fn setstate(&mut self, state: State<'_, '_>) -> Result<(), Error> {
+        let _ = state;
+        Err(takes_no::<Self>("state"))
+    }
+
+    /// `append`, or `add`: called for each item of what is a list or a set too.
+    ///
+    /// # Errors
+    /// If the item is wrong; without this method, in any case.
+    fn append(&mut self, item: Item<'_, '_>) -> Result<(), Error> {
+        let _ = item;
+        Err(takes_no::<Self>("items"))
+    }
+
+    /// `extend`: called with all items at once.
+    ///
+    /// # Errors
+    /// As [`append`](Hooks::append).
+    fn extend<'g, 'a: 'g>(
+        &mut self,
+        items: impl Iterator<Item = Item<'g, 'a>>,
+    ) -> Result<(), Error> {
+        items.into_iter().try_for_each(|item| self.append(item))
+    }
+
+    /// `__setitem__`: called for each entry of what is a dict too.
+    ///
+    /// # Errors
+    /// If the entry is wrong; without this method, in any case.
+    fn set_item(&mut self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<(), Error> {
+        let _ = (key, value);
+        Err(takes_no::<Self>("entries"))
+    }
+}
+
+#[cold]
+fn takes_no<T: Class>(what: &str) -> Error {
+    ErrorKind::Custom(format!("{}.{} takes no {what}", T::MODULE, T::NAME)).into()
+}
+
+/// The error that an item is no instance of a class.
+#[cold]
+pub(super) fn expected_class<T: Class>(item: Item<'_, '_>) -> Error {
+    item.expected(with_article(&format!("{}.{}", T::MODULE, T::NAME)))
+}
+
+/// Reads an instance with its hooks: what [`class!`](crate::class!) has `from_pickle` do.
+///
+/// # Errors
+/// If the item is no instance of the class, or what the hooks say.
+pub fn read_class<T: Hooks>(item: Item<'_, '_>) -> Result<T, Error> {
+    if !item.is::<T>() {
+        return Err(expected_class::<T>(item));
+    }
+    let mut instance = T::new(item.args()?, item.kwargs()?)?;
+    let mut items = item.list_items()?.peekable();
+    if items.peek().is_some() {
+        instance.extend(items)?;
+    }
+    for (key, value) in item.dict_items()? {
+        instance.set_item(key, value)?;
+    }
+    let state = item.state()?;
+    if state.value().is_some_and(|state| !state.is_none()) {
+        instance.setstate(state)?;
+    }
+    Ok(instance)
+}
+
+/// Lets a type that has [`Hooks`] be read and written: implements [`FromPickle`] for it.
+///
+/// An example is at [`Hooks`].
+#[macro_export]
+macro_rules! class {
+    ($type:ty) => {
+        impl<'a> $crate::FromPickle<'a> for $type {
+            fn from_pickle(
+                item: $crate::typed::Item<'_, 'a>,
+            ) -> ::core::result::Result<Self, $crate::Error> {
+                $crate::typed::read_class(item)
+            }
+        }
+    };
+}
+
+type Read = fn(Item<'_, '_>) -> Result<Box<dyn Any>, Error>;
+
+/// Classes by their names, for data of which one does not know which class an object is.
+///
+/// ```
+/// use halfsour::{load, typed::{Class, Registry, Unpickler}};
+/// # use halfsour::{Error, FromPickle, typed::Item};
+/// # struct Order(u8);
+/// # impl Class for Order { const MODULE: &'static str = "shop.models"; const NAME: &'static str = "Order"; }
+/// # impl FromPickle<'_> for Order {
+/// #     fn from_pickle(item: Item<'_, '_>) -> Result<Order, Error> { Ok(Order(item.args()?.next().unwrap().int()?)) }
+/// # }
+/// let mut registry = Registry::new();
+/// registry.register::<Order>();
+///
+/// let graph = load(b"cshop.models\nOrder\nK\x07\x85\x81.")?;
+/// let object = Unpickler::new().read(&graph, |item| item.object(&registry))?;
+/// assert_eq!(object.downcast::<Order>().unwrap().0, 7);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Registry {
+    classes: HashMap<(&'static str, &'static str), Read>,
+    aliases: HashMap<&'static str, Read>,
+}
+
+impl Registry {
+    /// One without classes.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Adds a class, by its name and its aliases. One of the same name is replaced.
+    pub fn register<T: Class + FromPickleOwned + 'static>(&mut self) -> &mut Registry {
+        let read: Read = |item| Ok(Box::new(T::from_pickle(item)?));
+        self.classes.insert((T::MODULE, T::NAME), read);
+        self.aliases.extend(T::ALIASES.iter().map(|alias| (*alias, read)));
+        self
+    }
+
+    pub(super) fn read(&self, item: Item<'_, '_>) -> Result<Box<dyn Any>, Error> {
+        let read = item.class().and_then(|class| {
+            let read = self.classes.get(&(class.module, class.name));
+            read.or_else(|| self.aliases.get(class.to_string().as_str()))
+        });
+        read.ok_or_else(|| item.expected("an instance of a registered class"))?(item)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.classes.keys()).finish()
+    }
+}
+
+/// A value that is not in the pickle, but found by its persistent id, with
+/// [`Unpickler::persistent_load`](super::Unpickler::persistent_load).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Persistent<T>(pub T);
+
+impl<T> Deref for Persistent<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Persistent<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<'a, T: 'static> FromPickle<'a> for Persistent<T> {
+    fn from_pickle(item: Item<'_, 'a>) -> Result<Persistent<T>, Error> {
+        let value = item.persistent()?;
+        value.map(Persistent).ok_or_else(|| item.expected("a persistent id"))
+    }
+}

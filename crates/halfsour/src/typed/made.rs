@@ -1,0 +1,158 @@
+//! How objects are made, as the newest protocol would say it: sees through what older ones write.
+//!
+//! Nothing is run: the few callables of the standard library that pickling itself uses are known by
+//! name.
+
+use super::decoder::Decoder;
+use super::item::ClassName;
+use crate::graph::{Effect, Made, Node, NodeId, Object};
+
+/// `cls.__new__(cls, *args, **kwargs)`, or `cls(*args)`.
+#[derive(Clone, Copy)]
+pub(super) struct Construction<'g> {
+    pub(super) cls: NodeId,
+    pub(super) args: &'g [NodeId],
+    pub(super) kwargs: &'g [[NodeId; 2]],
+    /// What is in it from the start: for protocols 0 and 1, a subclass of a list is made of a list.
+    pub(super) contents: Option<NodeId>,
+}
+
+/// Where what Python 2 knew under another name is now.
+fn renamed<'g>(module: &'g str, name: &'g str) -> (&'g str, &'g str) {
+    match (module, name) {
+        ("__builtin__", "unicode") => ("builtins", "str"),
+        ("__builtin__", "long") => ("builtins", "int"),
+        ("__builtin__", "xrange") => ("builtins", "range"),
+        ("__builtin__" | "exceptions", name) => ("builtins", name),
+        ("copy_reg", name) => ("copyreg", name),
+        ("UserDict" | "UserList" | "UserString", name) => ("collections", name),
+        _ => (module, name),
+    }
+}
+
+impl<'g> Decoder<'g, '_> {
+    /// Text of which nothing but its characters counts.
+    fn name(&self, id: NodeId) -> Option<&'g str> {
+        match self.graph.get(id) {
+            Node::Str(text) => text.to_str(),
+            Node::OldStr(text) => str::from_utf8(text).ok(),
+            _ => None,
+        }
+    }
+
+    /// The name of a global, as it is today, and as the settings have it.
+    #[inline]
+    pub(super) fn global(&self, id: NodeId) -> Option<ClassName<'_>> {
+        let Node::Object(object) = self.graph.get(id) else { return None };
+        let (module, name) = match object.made {
+            Made::Global { module, name } => renamed(self.name(module)?, self.name(name)?),
+            Made::Extension(code) => {
+                let (module, name) = self.unpickler.extensions.get(&code)?;
+                (module.as_str(), name.as_str())
+            }
+            _ => return None,
+        };
+        let class = ClassName { module, name };
+        if self.unpickler.aliases.is_empty() {
+            return Some(class);
+        }
+        let alias = self.unpickler.aliases.get(&class.to_string());
+        Some(alias.map_or(class, |(module, name)| ClassName { module, name }))
+    }
+
+    fn tuple(&self, id: NodeId) -> Option<&'g [NodeId]> {
+        match self.graph.get(id) {
+            Node::Tuple(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    fn dict(&self, id: NodeId) -> Option<&'g [[NodeId; 2]]> {
+        match self.graph.get(id) {
+            Node::Dict(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// A call of a global: its name and its arguments.
+    pub(super) fn call(&self, object: Object<'g>) -> Option<(ClassName<'_>, &'g [NodeId])> {
+        match object.made {
+            Made::Call { callable, args } => Some((self.global(callable)?, self.tuple(args)?)),
+            _ => None,
+        }
+    }
+
+    /// How an instance is made; or what a call is of, of which nobody can tell whether it is a class.
+    #[inline]
+    pub(super) fn construction(&self, object: Object<'g>) -> Option<Construction<'g>> {
+        let (callable, args) = match object.made {
+            Made::New { cls, args, kwargs } => {
+                let kwargs = kwargs.map_or(Some(&[][..]), |kwargs| self.dict(kwargs))?;
+                return Some(Construction { cls, args: self.tuple(args)?, kwargs, contents: None });
+            }
+            Made::Inst { cls, args } => {
+                return Some(Construction { cls, args, kwargs: &[], contents: None });
+            }
+            Made::Call { callable, args } => (callable, self.tuple(args)?),
+            _ => return None,
+        };
+        let Some(global) = self.global(callable) else { return self.partial(callable, args) };
+        match (global.module, global.name, args) {
+            ("copyreg", "_reconstructor", &[cls, base, state]) => {
+                self.reconstructor(cls, base, state, args)
+            }
+            ("copyreg", "__newobj__", &[cls, ref args @ ..]) => {
+                Some(Construction { cls, args, kwargs: &[], contents: None })
+            }
+            ("copyreg", "__newobj_ex__", &[cls, args, kwargs]) => Some(Construction {
+                cls,
+                args: self.tuple(args)?,
+                kwargs: self.dict(kwargs)?,
+                contents: None,
+            }),
+            _ => Some(Construction { cls: callable, args, kwargs: &[], contents: None }),
+        }
+    }
+
+    /// Protocols 0 and 1: `base.__new__(cls, state)`.
+    fn reconstructor(
+        &self,
+        cls: NodeId,
+        base: NodeId,
+        state: NodeId,
+        args: &'g [NodeId],
+    ) -> Option<Construction<'g>> {
+        let base = self.global(base)?;
+        let made = |args, contents| Some(Construction { cls, args, kwargs: &[], contents });
+        match (base.module, base.name) {
+            ("builtins", "object") => made(&[], None),
+            ("builtins", "list" | "dict" | "set") => made(&[], Some(state)),
+            // As a namedtuple has it in later protocols.
+            ("builtins", "tuple") => made(self.tuple(state)?, None),
+            _ => made(&args[2..], None),
+        }
+    }
+
+    /// Protocols 2 and 3: `functools.partial(cls.__new__, cls, *args, **kwargs)()`.
+    fn partial(&self, callable: NodeId, args: &'g [NodeId]) -> Option<Construction<'g>> {
+        let Node::Object(partial) = self.graph.get(callable) else { return None };
+        let (name, [new]) = self.call(partial)? else { return None };
+        let [Effect::Build(state)] = *partial.effects else { return None };
+        let &[_, given, kwargs, _] = self.tuple(state)? else { return None };
+        let (&cls, given) = self.tuple(given)?.split_first()?;
+        let is_new = name.is("functools", "partial") && args.is_empty() && self.is_new(*new);
+        is_new.then_some(Construction {
+            cls,
+            args: given,
+            kwargs: self.dict(kwargs)?,
+            contents: None,
+        })
+    }
+
+    /// `getattr(cls, '__new__')`
+    fn is_new(&self, id: NodeId) -> bool {
+        let Node::Object(object) = self.graph.get(id) else { return false };
+        matches!(self.call(object), Some((name, &[_, attribute]))
+            if name.is("builtins", "getattr") && self.name(attribute) == Some("__new__"))
+    }
+}
