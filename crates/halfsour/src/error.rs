@@ -116,8 +116,6 @@ pub enum ErrorKind {
     TooManyObjects,
     /// There is no memory for the stack or the memo.
     OutOfMemory,
-    /// The stream cannot be read or written; with what the system says about it.
-    Io(String),
     /// A value of another kind than the Rust type that is to hold it.
     Expected {
         /// What the type takes: `a str`.
@@ -139,6 +137,15 @@ pub enum ErrorKind {
         /// How much is allowed.
         limit: u64,
     },
+    /// The file cannot be read or written.
+    Io {
+        /// What kind of fault it is.
+        kind: std::io::ErrorKind,
+        /// What the system says.
+        text: String,
+    },
+    /// What is written is too large for the protocol.
+    TooLarge(crate::emitter::TooLarge),
     /// What a type's own code says.
     Custom(String),
 }
@@ -325,7 +332,9 @@ impl fmt::Display for ErrorKind {
             Missing { name } => write!(f, "{name} is missing"),
             Cycle => f.write_str("a value holds itself, its type cannot"),
             Limit { what, limit } => write!(f, "more than the limit of {limit} ({what})"),
-            Io(text) | Custom(text) => f.write_str(text),
+            Io { text, .. } => f.write_str(text),
+            TooLarge(what) => what.fmt(f),
+            Custom(text) => f.write_str(text),
         }
     }
 }
@@ -335,6 +344,12 @@ impl Error {
     #[cold]
     pub fn new(kind: ErrorKind) -> Error {
         Error(Box::new(Inner { kind, path: Vec::new(), offset: None, opcode: None }))
+    }
+
+    /// An error of the file.
+    #[cold]
+    pub(crate) fn from_io(error: std::io::Error) -> Error {
+        ErrorKind::Io { kind: error.kind(), text: error.to_string() }.into()
     }
 
     /// The same error, said to be at a byte `offset`, unless it knows a place already.
@@ -413,6 +428,13 @@ impl From<ErrorKind> for Error {
     #[cold]
     fn from(kind: ErrorKind) -> Error {
         Error::new(kind)
+    }
+}
+
+impl From<crate::emitter::TooLarge> for Error {
+    #[cold]
+    fn from(what: crate::emitter::TooLarge) -> Error {
+        Error::new(ErrorKind::TooLarge(what))
     }
 }
 

@@ -22,6 +22,8 @@
 //!   [`Heap`]. These three are for those who bring their own objects.
 #![forbid(unsafe_code)]
 
+#[allow(dead_code, reason = "the way to Python 3 comes with graphs")]
+mod compat;
 pub mod dis;
 pub mod emitter;
 pub mod error;
@@ -38,6 +40,7 @@ mod stream;
 mod text;
 pub mod typed;
 mod unicode;
+pub mod writer;
 
 pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
@@ -53,3 +56,4 @@ pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
 pub use stream::StreamSource;
 pub use typed::{FromPickle, FromPickleOwned, Item, Unpickler, from_reader, from_slice};
+pub use writer::{Global, Pickler, ToPickle, Writer, to_vec, to_writer};

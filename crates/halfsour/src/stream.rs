@@ -80,7 +80,7 @@ impl<R: BufRead> StreamSource<R> {
             match self.input.fill_buf() {
                 Ok(at_hand) => break at_hand,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(ErrorKind::Io(error.to_string()).into()),
+                Err(error) => return Err(Error::from_io(error)),
             }
         };
         let at_hand = &at_hand[..at_hand.len().min(STEP)];
