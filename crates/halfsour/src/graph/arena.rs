@@ -174,8 +174,8 @@ impl<'a> Arena<'a> {
     /// The place of bytes that are in the pickle, or are copied here.
     #[inline]
     pub(super) fn blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
-        let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
-        if place < self.pickle.len() && bytes.len() <= self.pickle.len() - place {
+        if let Some(bytes) = self.in_pickle(bytes) {
+            let place = bytes.as_ptr().addr() - self.pickle.as_ptr().addr();
             return Ok(self.place(false, place, bytes.len()));
         }
         self.copied.try_reserve(bytes.len()).map_err(OutOfMemory::from)?;
@@ -231,6 +231,18 @@ impl<'a> Arena<'a> {
         &whole[place..place + len]
     }
 
+    /// Bytes that may be in the pickle, for as long as that lives.
+    #[inline]
+    pub(super) fn in_pickle(&self, bytes: &[u8]) -> Option<&'a [u8]> {
+        let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
+        self.pickle.get(place..place.checked_add(bytes.len())?)
+    }
+
+    /// How many nodes there are, and references to them.
+    pub(super) fn weight(&self) -> usize {
+        self.slots.len() + self.ids.len() + 2 * (self.pairs.len() + self.effects.len())
+    }
+
     /// A node's text or bytes, if they are in the pickle.
     pub(super) fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
         let blob = match self.slot(id) {
@@ -242,10 +254,12 @@ impl<'a> Arena<'a> {
         (!copied).then(|| &self.pickle[place..place + len])
     }
 
+    #[inline]
     pub(super) fn ids(&self, run: Run) -> &[NodeId] {
         run.of(&self.ids)
     }
 
+    #[inline]
     pub(super) fn pairs(&self, run: Run) -> &[[NodeId; 2]] {
         run.of(&self.pairs)
     }
@@ -301,6 +315,7 @@ impl<'a> Arena<'a> {
         extend(&mut self.effects, &mut self.objects[object as usize].effects, effects)
     }
 
+    #[inline]
     pub(super) fn node(&self, id: NodeId) -> Node<'_> {
         match self.slot(id) {
             Slot::None => Node::None,
@@ -319,19 +334,22 @@ impl<'a> Arena<'a> {
             Slot::Set(run) => Node::Set(self.ids(run)),
             Slot::FrozenSet(run) => Node::FrozenSet(self.ids(run)),
             Slot::Dict(run) => Node::Dict(self.pairs(run)),
-            Slot::Object(number) => {
-                let RawObject { made, effects } = self.objects[number as usize];
-                let made = match made {
-                    RawMade::Global { module, name } => Made::Global { module, name },
-                    RawMade::Extension(code) => Made::Extension(code),
-                    RawMade::Persistent(pid) => Made::Persistent(pid),
-                    RawMade::Call { callable, args } => Made::Call { callable, args },
-                    RawMade::New { cls, args, kwargs } => Made::New { cls, args, kwargs },
-                    RawMade::Inst { cls, args } => Made::Inst { cls, args: self.ids(args) },
-                };
-                Node::Object(Object { made, effects: effects.of(&self.effects) })
-            }
+            Slot::Object(number) => Node::Object(self.object(number)),
         }
+    }
+
+    /// Apart from [`node`](Arena::node), so that looking at numbers and text is little code.
+    fn object(&self, number: u32) -> Object<'_> {
+        let RawObject { made, effects } = self.objects[number as usize];
+        let made = match made {
+            RawMade::Global { module, name } => Made::Global { module, name },
+            RawMade::Extension(code) => Made::Extension(code),
+            RawMade::Persistent(pid) => Made::Persistent(pid),
+            RawMade::Call { callable, args } => Made::Call { callable, args },
+            RawMade::New { cls, args, kwargs } => Made::New { cls, args, kwargs },
+            RawMade::Inst { cls, args } => Made::Inst { cls, args: self.ids(args) },
+        };
+        Object { made, effects: effects.of(&self.effects) }
     }
 
     /// How an object is made, if a node is one: without looking at what was done to it.

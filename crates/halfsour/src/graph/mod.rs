@@ -222,6 +222,7 @@ impl<'a> Graph<'a> {
     ///
     /// # Panics
     /// Perhaps, if the number is of another graph.
+    #[inline]
     pub fn get(&self, id: NodeId) -> Node<'_> {
         self.arena.node(id)
     }
