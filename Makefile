@@ -3,14 +3,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test setup pytest slow lint cpython leaks bench bench-plot bench-gate clean
+.PHONY: demo test setup pytest slow lint cpython leaks bench bench-plot bench-gate bench-rust fuzz clean
 
 demo: setup
 	$(VENV)/bin/python examples/demo.py
 
 # All quick tests. The extension has no Rust tests: it needs a running interpreter, so pytest tests it.
 test: setup
-	cargo test --workspace --exclude halfsour-python
+	cargo test --workspace --exclude halfsour-python --all-features
 	$(MAKE) pytest
 
 setup:
@@ -28,8 +28,11 @@ lint: export PYO3_PYTHON = $(abspath $(VENV))/bin/python
 lint: export RUSTDOCFLAGS = -D warnings
 lint: setup
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	cargo doc --workspace --exclude halfsour-python --no-deps --quiet
+	cargo fmt --check --manifest-path bench/rust/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+	cargo check --package halfsour --no-default-features --quiet
+	cargo doc --workspace --exclude halfsour-python --all-features --no-deps --quiet
 	RUSTDOCFLAGS="$$RUSTDOCFLAGS -A rustdoc::private-intra-doc-links" \
 	    cargo doc --package halfsour-python --document-private-items --no-deps --quiet
 	$(VENV)/bin/ruff check
@@ -64,6 +67,16 @@ bench-plot:
 bench-gate:
 	@tools/setup "$(bench_python)" "$(bench_venv)"
 	$(bench_venv)/bin/python -m bench.gate $(if $(UPDATE),--update)
+
+# The halfsour crate against CPython, serde-pickle, pickled, serde_json and rmp-serde; on an idle machine, ten minutes.
+bench-rust:
+	@tools/setup "$(bench_python)" "$(bench_venv)"
+	$(bench_venv)/bin/python -m bench.rust --json build/bench/rust.json $(BENCH)
+
+# Fuzzes the crate, each target for so many seconds; TARGETS names some of them.
+SECONDS ?= 60
+fuzz:
+	tools/fuzz $(SECONDS) $(TARGETS)
 
 clean:
 	rm -rf .venv .venvs build target python/halfsour/_pickle.*.so
