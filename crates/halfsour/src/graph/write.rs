@@ -5,6 +5,8 @@
 //! another, every object is that may come again, as CPython does it. The stack is a vector: depth costs
 //! memory, not stack.
 
+use hashbrown::HashSet;
+
 use super::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::compat;
 use crate::emitter::TooLarge;
@@ -64,7 +66,7 @@ enum Source {
 /// What is still to do.
 enum Task {
     Save(NodeId),
-    /// The arguments of a call: a new tuple each time, even if the object holds itself.
+    /// The arguments of a call.
     SaveArgs(NodeId),
     Op(Opcode),
     None,
@@ -97,6 +99,8 @@ struct Walk<'g, 'o, 'w> {
     memoized: Vec<bool>,
     /// To which nodes there is more than one reference.
     shared: Vec<bool>,
+    /// Which objects wait for their arguments.
+    open: HashSet<NodeId>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
     budget: Budget,
@@ -117,6 +121,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             memo: vec![0; graph.len()],
             memoized: vec![false; graph.len()],
             shared: vec![false; graph.len()],
+            open: HashSet::new(),
             buffers: 0,
             budget: Budget::new(out.limits(), graph.len()),
             key: out.take_key(),
@@ -316,7 +321,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             Node::ReadonlyBuffer(buffer) => {
                 self.then([Task::Save(buffer), Task::Make(id, Opcode::ReadonlyBuffer)]);
             }
-            Node::Object(object) => self.object(id, object.made)?,
+            Node::Object(object) => {
+                if !self.open.insert(id) {
+                    self.renew_arguments(id);
+                }
+                self.object(id, object.made)?;
+            }
             // All others were saved.
             _ => {}
         }
@@ -394,7 +404,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         let protocol = self.out.protocol();
         let marked = items.len() > 3 || protocol < 2;
         let index = at(&self.memo, id);
-        if index > 0 && !is_args {
+        // Whoever reduces an object makes the arguments' tuple anew each time, or else it is shared.
+        let is_new = is_args && !at(&self.shared, id);
+        if index > 0 && !is_new {
             // It is part of itself, and was written while its items were: drop them, fetch it.
             if marked && protocol > 0 {
                 self.out.out.op(Opcode::PopMark);
@@ -460,7 +472,31 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         self.made(id)
     }
 
+    /// An object is found among its own arguments, as the state of an instance in them. A list there
+    /// that was made before the instance was being filled when it was found, and is again. One that was
+    /// made after it is of another time: whoever reduced the object made the list anew each time, and so
+    /// must we.
+    fn renew_arguments(&mut self, id: NodeId) {
+        let is_begin = |task: &Task| matches!(task, Task::Make(of, _) if *of == id);
+        let begin = self.tasks.iter().rposition(is_begin);
+        let inner = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default();
+        let instance = inner.iter().find_map(|task| match task {
+            Task::Effects(instance, _) => Some(*instance),
+            _ => None,
+        });
+        let Some(instance) = instance else { return };
+        for task in inner.iter().take_while(|task| !matches!(task, Task::Effects(..))) {
+            if let Task::Batch(Source::Items(list), ..) = task
+                && *list > instance
+                && let Some(place) = self.memo.get_mut(list.index())
+            {
+                *place = 0;
+            }
+        }
+    }
+
     fn made(&mut self, id: NodeId) -> Done {
+        self.open.remove(&id);
         let index = at(&self.memo, id);
         if index > 0 {
             // It is part of its own arguments, and was made while they were.
