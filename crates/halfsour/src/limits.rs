@@ -90,6 +90,9 @@ impl Limits {
     }
 }
 
+/// So many bytes of text cost as much as a node.
+const COPIED: u64 = 64;
+
 /// What is left while a graph becomes typed values.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -101,19 +104,45 @@ pub(crate) struct Budget {
 impl Budget {
     /// For a graph of so many nodes.
     pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {
-        let visits = (nodes as u64).saturating_mul(limits.expansion.into()).max(1_000_000);
+        Budget::with_text(limits, (nodes, 0))
+    }
+
+    /// For a graph of so many nodes, and so many bytes of text, of which [`copy`](Budget::copy) is to
+    /// be told.
+    pub(crate) fn with_text(limits: Limits, (nodes, bytes): (usize, usize)) -> Budget {
+        let size = nodes as u64 + bytes as u64 / COPIED;
+        let visits = size.saturating_mul(limits.expansion.into()).max(1_000_000);
         Budget { limits, depth: 0, visits }
     }
 
     /// To be called for each value.
     #[inline]
     pub(crate) fn visit(&mut self) -> Result<(), Error> {
-        if self.visits == 0 {
-            let limit = self.limits.expansion.into();
-            return Err(ErrorKind::Limit { what: "expansion", limit }.into());
+        self.visit_many(1)
+    }
+
+    /// To be called for so many values.
+    #[inline]
+    pub(crate) fn visit_many(&mut self, count: usize) -> Result<(), Error> {
+        match self.visits.checked_sub(count as u64) {
+            Some(left) => {
+                self.visits = left;
+                Ok(())
+            }
+            None => {
+                let limit = self.limits.expansion.into();
+                Err(ErrorKind::Limit { what: "expansion", limit }.into())
+            }
         }
-        self.visits -= 1;
-        Ok(())
+    }
+
+    /// To be called for text or bytes that may be copied: what is short costs no more than its visit.
+    #[inline]
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match bytes.len() as u64 / COPIED {
+            0 => Ok(()),
+            visits => self.visit_many(visits as usize),
+        }
     }
 
     /// To be called before what is inside of a value; then [`leave`](Budget::leave).

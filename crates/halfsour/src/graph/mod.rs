@@ -10,6 +10,8 @@
 mod arena;
 mod builder;
 mod keys;
+#[cfg(feature = "serde")]
+mod show;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -154,6 +156,7 @@ impl<'g> Text<'g> {
     }
 
     /// The text, unless it has lone surrogates.
+    #[inline]
     pub fn to_str(self) -> Option<&'g str> {
         str::from_utf8(self.0).ok()
     }
@@ -218,6 +221,7 @@ impl<'a> Graph<'a> {
     ///
     /// # Panics
     /// Perhaps, if the number is of another graph.
+    #[inline]
     pub fn get(&self, id: NodeId) -> Node<'_> {
         self.arena.node(id)
     }
@@ -235,6 +239,7 @@ impl<'a> Graph<'a> {
     /// assert_eq!(text, Some(b"spam".as_slice()));
     /// # Ok::<(), halfsour::Error>(())
     /// ```
+    #[inline]
     pub fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
         self.arena.borrowed(id)
     }
@@ -243,6 +248,11 @@ impl<'a> Graph<'a> {
     #[allow(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.arena.len()
+    }
+
+    /// What the graph takes, for [`Budget`](crate::limits::Budget): nodes, and bytes of text.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.arena.len(), self.arena.size())
     }
 
     /// All nodes, also those that the root does not reach.
