@@ -22,6 +22,8 @@
 //!   [`Heap`]. These three are for those who bring their own objects.
 #![forbid(unsafe_code)]
 
+#[allow(dead_code, reason = "the way to Python 3 comes with graphs")]
+mod compat;
 pub mod dis;
 pub mod emitter;
 pub mod error;
@@ -38,6 +40,7 @@ pub mod serde;
 pub mod sink;
 mod text;
 mod unicode;
+pub mod writer;
 
 pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
@@ -49,3 +52,4 @@ pub use memo::Memo;
 pub use opcode::Opcode;
 pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
+pub use writer::{Global, Pickler, ToPickle, Writer, to_vec, to_writer};
