@@ -64,6 +64,13 @@ impl<'a> Graph<'a> {
                 (Some(("copyreg" | "copy_reg", _)), Node::Tuple([cls, ..])) => {
                     format!("an instance of {}", self.name_of(*cls))
                 }
+                // What older protocols have for builtin values.
+                (Some(("builtins" | "__builtin__", "bytes")), _)
+                | (Some(("_codecs", "encode")), _) => "bytes".into(),
+                (
+                    Some(("builtins" | "__builtin__", kind @ ("set" | "frozenset" | "bytearray"))),
+                    _,
+                ) => format!("a {kind}"),
                 _ => format!("what {} returns", self.name_of(callable)),
             },
             Made::New { cls, .. } | Made::Inst { cls, .. } => {

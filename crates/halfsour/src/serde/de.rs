@@ -414,6 +414,10 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         if parts.has_entries() || parts.kind == Kind::Entries {
             return self.object_map(object, Keys::Items, visitor);
         }
+        if parts.kind == Kind::Returned && object::arguments(graph, object) != Some(&[]) {
+            // Its state is not all that there is to it.
+            return self.arguments(object, visitor);
+        }
         match (parts.base.map(|base| graph.get(base)), parts.state, parts.args) {
             (Some(Node::List(_) | Node::Set(_) | Node::FrozenSet(_)), ..) => {
                 self.object_seq(object, None, visitor)

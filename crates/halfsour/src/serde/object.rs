@@ -69,6 +69,32 @@ fn call<'g>(graph: &'g Graph<'_>, object: Object<'g>) -> Option<(&'g str, &'g st
     Some((module, name, tuple(graph, args)?))
 }
 
+/// `functools.partial(cls.__new__, cls, *args, **kwargs)()`: protocols 2 and 3 have that for keyword
+/// arguments. Gives the arguments.
+fn partial<'g>(
+    graph: &'g Graph<'_>,
+    object: Object<'g>,
+) -> Option<(&'g [NodeId], &'g [[NodeId; 2]])> {
+    let (callable, []) = (match object.made {
+        Made::Call { callable, args } => (callable, tuple(graph, args)?),
+        _ => return None,
+    }) else {
+        return None;
+    };
+    let Node::Object(partial) = graph.get(callable) else { return None };
+    let ("functools", "partial", [new]) = call(graph, partial)? else { return None };
+    let Node::Object(new) = graph.get(*new) else { return None };
+    let ("builtins", "getattr", &[_, attribute]) = call(graph, new)? else { return None };
+    let &[Effect::Build(state)] = partial.effects else { return None };
+    let &[_, args, kwargs, _] = tuple(graph, state)? else { return None };
+    match graph.get(kwargs) {
+        Node::Dict(kwargs) if graph.utf8(attribute) == Some("__new__") => {
+            Some((tuple(graph, args)?.get(1..)?, kwargs))
+        }
+        _ => None,
+    }
+}
+
 impl<'g> Parts<'g> {
     /// `None` if it is nothing that has parts: a global, an extension, a persistent id.
     pub(super) fn of(graph: &'g Graph<'_>, object: Object<'g>) -> Option<Parts<'g>> {
@@ -88,7 +114,10 @@ impl<'g> Parts<'g> {
             Made::Inst { args, .. } => parts.args = args,
             Made::Call { .. } => {
                 let Some((module, name, args)) = call(graph, object) else {
-                    parts.kind = Kind::Returned;
+                    match partial(graph, object) {
+                        Some((args, kwargs)) => (parts.args, parts.kwargs) = (args, kwargs),
+                        None => parts.kind = Kind::Returned,
+                    }
                     return Some(parts);
                 };
                 match (module, name, args) {
@@ -153,7 +182,9 @@ impl<'g> Parts<'g> {
             && self.base.is_none()
             && self.args.is_empty()
             && self.kwargs.is_empty()
-            && self.effects.is_empty()
+            && matches!(self.state, State::None)
+            && !self.has_items()
+            && !self.has_entries()
     }
 
     /// The one builtin value that an instance of its subclass is: text, a number, bytes, a tuple.
@@ -187,9 +218,11 @@ fn state<'g>(graph: &'g Graph<'_>, effects: &'g [Effect]) -> State<'g> {
         _ => None,
     };
     match graph.get(id) {
-        Node::None => State::None,
+        // Before 3.11, an instance without attributes got an empty dict.
+        Node::None | Node::Dict([]) => State::None,
         Node::Dict(entries) => State::Attrs(entries, &[]),
         Node::Tuple(&[dict, slots]) => match (attrs(dict), attrs(slots)) {
+            (Some([]), Some([])) => State::None,
             (Some(dict), Some(slots)) => State::Attrs(dict, slots),
             _ => State::Value(id),
         },
