@@ -35,6 +35,8 @@ pub mod memo;
 mod number;
 pub mod opcode;
 pub mod reader;
+#[cfg(feature = "serde")]
+pub mod serde;
 pub mod sink;
 mod stream;
 mod text;

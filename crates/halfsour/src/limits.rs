@@ -28,8 +28,8 @@ pub struct Limits {
     /// default, as in CPython.
     pub digits: usize,
     /// How many nodes may be visited when a graph becomes typed values, in which what was shared is
-    /// there again and again, as a multiple of the graph's nodes. 16 by default, but always at least
-    /// a million visits.
+    /// there again and again, as a multiple of the graph's nodes and of the references to them. 16 by
+    /// default, but always at least a million visits.
     pub expansion: u32,
 }
 
@@ -90,6 +90,9 @@ impl Limits {
     }
 }
 
+/// So many bytes of text cost as much as a node.
+const COPIED: u64 = 64;
+
 /// What is left while a graph becomes typed values.
 #[derive(Debug)]
 #[allow(
@@ -105,21 +108,47 @@ pub(crate) struct Budget {
 
 #[allow(dead_code, reason = "depth is for serde: a typed reading's cursor counts its own")]
 impl Budget {
-    /// For a graph of so many nodes.
+    /// For a graph of so many nodes and references.
     pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {
-        let visits = (nodes as u64).saturating_mul(limits.expansion.into()).max(1_000_000);
+        Budget::with_text(limits, (nodes, 0))
+    }
+
+    /// For a graph of so many nodes and references, and so many bytes of text, of which [`copy`](Budget::copy) is to
+    /// be told.
+    pub(crate) fn with_text(limits: Limits, (nodes, bytes): (usize, usize)) -> Budget {
+        let size = nodes as u64 + bytes as u64 / COPIED;
+        let visits = size.saturating_mul(limits.expansion.into()).max(1_000_000);
         Budget { limits, depth: 0, visits }
     }
 
     /// To be called for each value.
     #[inline]
     pub(crate) fn visit(&mut self) -> Result<(), Error> {
-        if self.visits == 0 {
-            let limit = self.limits.expansion.into();
-            return Err(ErrorKind::Limit { what: "expansion", limit }.into());
+        self.visit_many(1)
+    }
+
+    /// To be called for so many values.
+    #[inline]
+    pub(crate) fn visit_many(&mut self, count: usize) -> Result<(), Error> {
+        match self.visits.checked_sub(count as u64) {
+            Some(left) => {
+                self.visits = left;
+                Ok(())
+            }
+            None => {
+                let limit = self.limits.expansion.into();
+                Err(ErrorKind::Limit { what: "expansion", limit }.into())
+            }
         }
-        self.visits -= 1;
-        Ok(())
+    }
+
+    /// To be called for text or bytes that may be copied: what is short costs no more than its visit.
+    #[inline]
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match bytes.len() as u64 / COPIED {
+            0 => Ok(()),
+            visits => self.visit_many(visits as usize),
+        }
     }
 
     /// To be called for so many values at once.

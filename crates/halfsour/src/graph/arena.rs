@@ -19,6 +19,7 @@ pub(super) struct Run {
 }
 
 impl Run {
+    #[inline]
     fn of<T>(self, pool: &[T]) -> &[T] {
         let start = self.start as usize;
         &pool[start..start + self.len as usize]
@@ -149,6 +150,11 @@ impl<'a> Arena<'a> {
         self.slots.len()
     }
 
+    /// How many bytes text and bytes can be in: the pickle's and the copied ones.
+    pub(super) fn size(&self) -> usize {
+        self.pickle.len() + self.copied.len()
+    }
+
     #[inline(always)]
     pub(super) fn slot(&self, id: NodeId) -> Slot {
         self.slots[id.index()]
@@ -216,6 +222,7 @@ impl<'a> Arena<'a> {
     }
 
     /// Where a blob is: whether in the copy, and the range there.
+    #[inline]
     fn range(&self, blob: Blob) -> (bool, usize, usize) {
         if blob.high == LONG {
             return self.long[blob.low as usize];
@@ -244,6 +251,7 @@ impl<'a> Arena<'a> {
     }
 
     /// A node's text or bytes, if they are in the pickle.
+    #[inline]
     pub(super) fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
         let blob = match self.slot(id) {
             Slot::Str(blob) | Slot::OldStr(blob) | Slot::BigInt(blob) => blob,

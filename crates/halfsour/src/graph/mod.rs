@@ -11,6 +11,8 @@ mod ahead;
 mod arena;
 mod builder;
 mod keys;
+#[cfg(feature = "serde")]
+mod show;
 mod write;
 
 use std::borrow::Cow;
@@ -160,6 +162,7 @@ impl<'g> Text<'g> {
     }
 
     /// The text, unless it has lone surrogates.
+    #[inline]
     pub fn to_str(self) -> Option<&'g str> {
         str::from_utf8(self.0).ok()
     }
@@ -257,6 +260,7 @@ impl<'a> Graph<'a> {
     /// assert_eq!(text, Some(b"spam".as_slice()));
     /// # Ok::<(), halfsour::Error>(())
     /// ```
+    #[inline]
     pub fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
         self.arena.borrowed(id)
     }
@@ -265,6 +269,18 @@ impl<'a> Graph<'a> {
     #[allow(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.arena.len()
+    }
+
+    /// What the graph takes, for [`Budget`](crate::limits::Budget): nodes with the references to
+    /// them, and bytes of text.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.arena.weight(), self.arena.size())
+    }
+
+    /// Bytes of a node, for as long as the pickle lives, if they are in it.
+    #[inline]
+    pub(crate) fn in_pickle(&self, bytes: &[u8]) -> Option<&'a [u8]> {
+        self.arena.in_pickle(bytes)
     }
 
     /// All nodes, also those that the root does not reach.

@@ -15,7 +15,7 @@ pub struct TupleItems<'o, 'w> {
     done: usize,
 }
 
-impl<'w> TupleItems<'_, 'w> {
+impl<'o, 'w> TupleItems<'o, 'w> {
     /// The next item.
     ///
     /// # Errors
@@ -40,6 +40,11 @@ impl<'w> TupleItems<'_, 'w> {
     }
 
     pub(crate) fn end(self) -> Done {
+        self.finish().map(|_| ())
+    }
+
+    /// The same; gives the writer back.
+    pub(crate) fn finish(self) -> Result<&'o mut Writer<'w>, Error> {
         let TupleItems { out, key, len, done } = self;
         out.leave();
         if done != len {
@@ -48,7 +53,7 @@ impl<'w> TupleItems<'_, 'w> {
         }
         if len == 0 {
             out.out.empty_tuple();
-            return Ok(());
+            return Ok(out);
         }
         out.out.op(match (len, out.protocol()) {
             (1, 2..) => Opcode::Tuple1,
@@ -56,7 +61,8 @@ impl<'w> TupleItems<'_, 'w> {
             (3, 2..) => Opcode::Tuple3,
             _ => Opcode::Tuple,
         });
-        out.memoize(Begun { key }).map(|_| ())
+        out.memoize(Begun { key })?;
+        Ok(out)
     }
 }
 
@@ -115,7 +121,7 @@ pub struct Entries<'o, 'w> {
     len: Option<usize>,
 }
 
-impl<'w> Entries<'_, 'w> {
+impl<'o, 'w> Entries<'o, 'w> {
     /// The next key and its value.
     ///
     /// # Errors
@@ -173,15 +179,22 @@ impl<'w> Entries<'_, 'w> {
     }
 
     /// The writer, for a key or a value.
-    #[allow(dead_code, reason = "for serde")]
+    #[cfg(feature = "serde")]
+    #[inline]
     pub(crate) fn writer(&mut self) -> &mut Writer<'w> {
         self.out
     }
 
-    pub(crate) fn end(mut self) -> Done {
+    pub(crate) fn end(self) -> Done {
+        self.finish();
+        Ok(())
+    }
+
+    /// The same; gives the writer back.
+    pub(crate) fn finish(mut self) -> &'o mut Writer<'w> {
         self.batch.end(&mut self.out.out);
         self.out.leave();
-        Ok(())
+        self.out
     }
 }
 
@@ -345,6 +358,22 @@ impl<'w> Writer<'w> {
         self.memoize(begun)?;
         self.enter()?;
         Ok(Entries { batch: Batch::new(Kind::Dict, self.loose), out: self, len })
+    }
+
+    /// A dict of one entry, whose value comes next; then [`end_variant`](Writer::end_variant).
+    #[cfg(feature = "serde")]
+    pub(crate) fn begin_variant(&mut self, name: &'static str) -> Result<(), Error> {
+        let begun = self.begin()?;
+        self.out.empty_dict();
+        self.memoize(begun)?;
+        self.enter()?;
+        self.name(name)
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn end_variant(&mut self) {
+        self.out.op(Opcode::SetItem);
+        self.leave();
     }
 
     /// A set.

@@ -269,6 +269,12 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Takes what was just written as the state of the object before it, or throws it away.
+    #[cfg(feature = "serde")]
+    pub(crate) fn build_unless(&mut self, unwanted: bool) {
+        self.out.op(if unwanted { Opcode::Pop } else { Opcode::Build });
+    }
+
     /// A dict of which the keys are names: the attributes of an instance.
     ///
     /// # Errors
