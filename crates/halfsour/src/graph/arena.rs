@@ -134,8 +134,11 @@ const STEP: usize = 1 << 20;
 
 impl<'a> Arena<'a> {
     pub(super) fn new(pickle: &'a [u8]) -> Arena<'a> {
+        // Most values take more than four bytes. What is too much is not touched, and costs nothing.
+        let mut slots = Vec::new();
+        let _ = slots.try_reserve(pickle.len() / 4);
         Arena {
-            slots: Vec::new(),
+            slots,
             ids: Vec::new(),
             pairs: Vec::new(),
             effects: Vec::new(),
@@ -323,7 +326,7 @@ impl<'a> Arena<'a> {
         extend(&mut self.effects, &mut self.objects[object as usize].effects, effects)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn node(&self, id: NodeId) -> Node<'_> {
         match self.slot(id) {
             Slot::None => Node::None,

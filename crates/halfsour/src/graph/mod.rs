@@ -242,7 +242,7 @@ impl<'a> Graph<'a> {
     ///
     /// # Panics
     /// Perhaps, if the number is of another graph.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, id: NodeId) -> Node<'_> {
         self.arena.node(id)
     }
