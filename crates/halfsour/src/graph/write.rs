@@ -11,7 +11,7 @@ use super::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::compat;
 use crate::emitter::TooLarge;
 use crate::error::{Error, ErrorKind};
-use crate::limits::Budget;
+use crate::limits::Limits;
 use crate::number::Integer;
 use crate::opcode::Opcode;
 use crate::text::repr_bytes;
@@ -103,7 +103,9 @@ struct Walk<'g, 'o, 'w> {
     open: HashSet<NodeId>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
-    budget: Budget,
+    /// How many more containers may be written: those that hold themselves are written several times.
+    left: u64,
+    limits: Limits,
     key: Option<usize>,
 }
 
@@ -115,6 +117,7 @@ fn at<T: Copy + Default>(table: &[T], id: NodeId) -> T {
 
 impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     fn new(graph: &'g Graph<'g>, out: &'o mut Writer<'w>) -> Walk<'g, 'o, 'w> {
+        let limits = out.limits();
         let mut walk = Walk {
             graph,
             tasks: vec![Task::Save(graph.root())],
@@ -123,7 +126,8 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             shared: vec![false; graph.len()],
             open: HashSet::new(),
             buffers: 0,
-            budget: Budget::new(out.limits(), graph.len()),
+            left: (graph.len() as u64).saturating_mul(limits.expansion.into()).max(1_000_000),
+            limits,
             key: out.take_key(),
             out,
         };
@@ -278,7 +282,10 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         if self.save_now(id)? {
             return Ok(());
         }
-        self.budget.visit()?;
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or(ErrorKind::Limit { what: "expansion", limit: self.limits.expansion.into() })?;
         let protocol = self.out.protocol();
         let loose = self.out.is_loose();
         match self.graph.get(id) {
