@@ -261,3 +261,37 @@ fn graphs_in_values() {
     halfsour::to_writer(&mut file, &graph).unwrap();
     assert!(file == large);
 }
+
+/// Builtin values, read from one protocol, are written in another as CPython does.
+#[test]
+fn other_protocols_as_cpython_writes_them() {
+    let script = format!(
+        "{PACK}{}",
+        "
+import pickle, decimal, datetime, collections
+pair = ([1], 'x')
+things = [
+    [None, True, 0, -1, 2**31, -2**63, 2**100, 1.5, 1e300, 'x', 'spam', 'caf\\xe9 \\u20ac', '\\udc80', 'a\\nb\\\\'],
+    [b'spam', b'\\xff\\0', b'spam', b''], [bytearray(b'ba'), bytearray(b''), bytearray(b'ba')],
+    {'a': {1, 2, 3}, 'b': frozenset('xy'), 'c': set(), 'd': frozenset()}, [{5}, {5}],
+    (pair, [pair, (pair,)]), tuple(range(5)), {}, [], (), list(range(2500)), {str(i): i for i in range(2000)},
+    set(range(1001)), [int, len, range, collections.UserDict, ValueError, decimal.Decimal],
+    'x' * 70000, [b'y' * 70000, 'z' * 40000, 'w' * 40000],
+]
+for thing in things:
+    for protocol in range(6):
+        emit(pickle.dumps(thing, protocol))
+"
+    );
+    let trims = common::version() >= (15, 0);
+    let pickles = unpack(&python(&script, b""));
+    for pickles in pickles.chunks_exact(6) {
+        let graph = load(&pickles[5]);
+        for (protocol, expected) in pickles.iter().enumerate() {
+            let written = write(&graph, protocol as u8, trims);
+            let shown = |data: &[u8]| data[..data.len().min(2000)].escape_ascii().to_string();
+            assert_eq!(shown(&written), shown(expected), "{protocol}");
+            assert!(written == *expected);
+        }
+    }
+}
