@@ -22,7 +22,6 @@
 //!   [`Heap`]. These three are for those who bring their own objects.
 #![forbid(unsafe_code)]
 
-#[allow(dead_code, reason = "the way to Python 3 comes with graphs")]
 mod compat;
 pub mod dis;
 pub mod emitter;
@@ -58,4 +57,5 @@ pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
 pub use stream::StreamSource;
 pub use typed::{FromPickle, FromPickleOwned, Item, Unpickler, from_reader, from_slice};
-pub use writer::{Global, Pickler, ToPickle, Writer, to_vec, to_writer};
+pub use writer::{DispatchTable, Dispatched, Global, Pickler, Reduced, ToPickle, Writer};
+pub use writer::{to_vec, to_writer};
