@@ -2,6 +2,7 @@
 
 mod attrs;
 mod read;
+mod write;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, Result, parse_macro_input};
@@ -19,11 +20,20 @@ fn expand(
 /// Both directions.
 #[proc_macro_derive(Pickle, attributes(pickle))]
 pub fn pickle(input: TokenStream) -> TokenStream {
-    expand(parse_macro_input!(input), read::implement)
+    expand(parse_macro_input!(input), |target| {
+        let (read, write) = (read::implement(target), write::implement(target));
+        quote::quote!(#read #write)
+    })
 }
 
 /// Reading alone: implements `FromPickle`, and `Class`. All is said at `Pickle`.
 #[proc_macro_derive(FromPickle, attributes(pickle))]
 pub fn from_pickle(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input), read::implement)
+}
+
+/// Writing alone: implements `ToPickle`. All is said at `Pickle`.
+#[proc_macro_derive(ToPickle, attributes(pickle))]
+pub fn to_pickle(input: TokenStream) -> TokenStream {
+    expand(parse_macro_input!(input), write::implement)
 }

@@ -137,6 +137,15 @@ pub enum ErrorKind {
         /// How much is allowed.
         limit: u64,
     },
+    /// The file cannot be read or written.
+    Io {
+        /// What kind of fault it is.
+        kind: std::io::ErrorKind,
+        /// What the system says.
+        text: String,
+    },
+    /// What is written is too large for the protocol.
+    TooLarge(crate::emitter::TooLarge),
     /// What a type's own code says.
     Custom(String),
 }
@@ -323,6 +332,8 @@ impl fmt::Display for ErrorKind {
             Missing { name } => write!(f, "{name} is missing"),
             Cycle => f.write_str("a value holds itself, its type cannot"),
             Limit { what, limit } => write!(f, "more than the limit of {limit} ({what})"),
+            Io { text, .. } => f.write_str(text),
+            TooLarge(what) => what.fmt(f),
             Custom(text) => f.write_str(text),
         }
     }
@@ -333,6 +344,12 @@ impl Error {
     #[cold]
     pub fn new(kind: ErrorKind) -> Error {
         Error(Box::new(Inner { kind, path: Vec::new(), offset: None, opcode: None }))
+    }
+
+    /// An error of the file.
+    #[cold]
+    pub(crate) fn from_io(error: std::io::Error) -> Error {
+        ErrorKind::Io { kind: error.kind(), text: error.to_string() }.into()
     }
 
     /// The same error, said to be at a byte `offset`, unless it knows a place already.
@@ -411,6 +428,13 @@ impl From<ErrorKind> for Error {
     #[cold]
     fn from(kind: ErrorKind) -> Error {
         Error::new(kind)
+    }
+}
+
+impl From<crate::emitter::TooLarge> for Error {
+    #[cold]
+    fn from(what: crate::emitter::TooLarge) -> Error {
+        Error::new(ErrorKind::TooLarge(what))
     }
 }
 

@@ -22,6 +22,7 @@
 //!   [`Heap`]. These three are for those who bring their own objects.
 #![forbid(unsafe_code)]
 
+mod compat;
 pub mod dis;
 pub mod emitter;
 pub mod error;
@@ -37,12 +38,13 @@ pub mod sink;
 mod text;
 pub mod typed;
 mod unicode;
+pub mod writer;
 
 pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
 pub use graph::{Graph, NodeId, load};
 #[cfg(feature = "derive")]
-pub use halfsour_derive::{FromPickle, Pickle};
+pub use halfsour_derive::{FromPickle, Pickle, ToPickle};
 pub use heap::Heap;
 pub use limits::Limits;
 pub use machine::{HIGHEST_PROTOCOL, Machine};
@@ -51,3 +53,4 @@ pub use opcode::Opcode;
 pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
 pub use typed::{FromPickle, FromPickleOwned, Item, Unpickler, from_reader, from_slice};
+pub use writer::{Global, Pickler, ToPickle, Writer, to_vec, to_writer};

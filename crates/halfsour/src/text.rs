@@ -52,7 +52,7 @@ fn quoted(codes: &[u32], shown: impl Fn(u32) -> bool) -> String {
 }
 
 /// The code points of checked text, surrogates among them.
-fn code_points(text: &[u8]) -> Vec<u32> {
+pub(crate) fn code_points(text: &[u8]) -> Vec<u32> {
     let mut codes = Vec::with_capacity(text.len());
     for &byte in text {
         match byte {

@@ -589,7 +589,7 @@ impl Hooks for Bag {
     }
 }
 
-halfsour::class!(Bag);
+halfsour::class!(Bag: read);
 
 /// A class that has but its name.
 #[derive(Debug, PartialEq)]
@@ -606,7 +606,7 @@ impl Hooks for Bare {
     }
 }
 
-halfsour::class!(Bare);
+halfsour::class!(Bare: read);
 
 #[test]
 fn hooks() {

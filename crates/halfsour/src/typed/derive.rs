@@ -5,8 +5,9 @@ use super::item::with_article;
 use super::{Class, Item};
 use crate::error::{Error, ErrorKind, Step};
 use crate::graph::Node;
+use crate::writer::{ToPickle, Writer};
 
-pub use super::bytes::FromBytes;
+pub use super::bytes::{FromBytes, ToBytes};
 
 /// Whether the item is an instance of the class.
 #[inline]
@@ -114,4 +115,34 @@ pub fn no_member<T: Class>(member: Member<'_, '_>) -> Error {
     };
     let expected = format!("a member of {}.{}", T::MODULE, T::NAME);
     ErrorKind::Expected { expected, found }.into()
+}
+
+/// What is written as bytes.
+pub struct AsBytes<'v, T: ?Sized>(pub &'v T);
+
+impl<T: ToBytes + ?Sized> ToPickle for AsBytes<'_, T> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        match self.0.to_bytes() {
+            Some(bytes) => out.bytes(bytes),
+            None => out.none(),
+        }
+    }
+}
+
+/// What is written by a function.
+pub struct With<F>(pub F);
+
+impl<F: Fn(&mut Writer<'_>) -> Result<(), Error>> ToPickle for With<F> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        self.0(out)
+    }
+}
+
+/// A string constant of a program.
+pub struct Name(pub &'static str);
+
+impl ToPickle for Name {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.name(self.0)
+    }
 }

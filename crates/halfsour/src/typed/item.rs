@@ -594,8 +594,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// Whether it is an instance of a class.
     #[inline]
     pub fn is<T: Class>(self) -> bool {
-        let class = self.construction().and_then(|made| self.decoder.global(made.cls));
-        class.is_some_and(ClassName::is_of::<T>)
+        self.construction().is_some_and(|made| self.is_class::<T>(made.cls))
     }
 
     /// The name of a global, a class or a function that is itself the value.
@@ -605,7 +604,14 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// Whether it is a class itself, and this one.
     pub(super) fn is_global_of<T: Class>(self) -> bool {
-        self.global_name().is_some_and(ClassName::is_of::<T>)
+        self.is_class::<T>(self.id)
+    }
+
+    #[inline]
+    fn is_class<T: Class>(self, cls: NodeId) -> bool {
+        // Most names are what they were.
+        self.decoder.raw_global(cls).is_some_and(|raw| raw.is(T::MODULE, T::NAME))
+            || self.decoder.global(cls).is_some_and(ClassName::is_of::<T>)
     }
 
     /// Whether it is a global, and this one: a class, a function.

@@ -5,6 +5,7 @@
 
 use super::decoder::Decoder;
 use super::item::ClassName;
+use crate::compat::to_python3;
 use crate::graph::{Effect, Made, Node, NodeId, Object};
 
 /// `cls.__new__(cls, *args, **kwargs)`, or `cls(*args)`.
@@ -17,19 +18,6 @@ pub(super) struct Construction<'g> {
     pub(super) contents: Option<NodeId>,
 }
 
-/// Where what Python 2 knew under another name is now.
-fn renamed<'g>(module: &'g str, name: &'g str) -> (&'g str, &'g str) {
-    match (module, name) {
-        ("__builtin__", "unicode") => ("builtins", "str"),
-        ("__builtin__", "long") => ("builtins", "int"),
-        ("__builtin__", "xrange") => ("builtins", "range"),
-        ("__builtin__" | "exceptions", name) => ("builtins", name),
-        ("copy_reg", name) => ("copyreg", name),
-        ("UserDict" | "UserList" | "UserString", name) => ("collections", name),
-        _ => (module, name),
-    }
-}
-
 impl<'g> Decoder<'g, '_> {
     /// Text of which nothing but its characters counts.
     fn name(&self, id: NodeId) -> Option<&'g str> {
@@ -40,18 +28,26 @@ impl<'g> Decoder<'g, '_> {
         }
     }
 
-    /// The name of a global, as it is today, and as the settings have it.
+    /// The name of a global, as the pickle has it.
     #[inline]
-    pub(super) fn global(&self, id: NodeId) -> Option<ClassName<'_>> {
+    pub(super) fn raw_global(&self, id: NodeId) -> Option<ClassName<'_>> {
         let Node::Object(object) = self.graph.get(id) else { return None };
-        let (module, name) = match object.made {
-            Made::Global { module, name } => renamed(self.name(module)?, self.name(name)?),
+        match object.made {
+            Made::Global { module, name } => {
+                Some(ClassName { module: self.name(module)?, name: self.name(name)? })
+            }
             Made::Extension(code) => {
                 let (module, name) = self.unpickler.extensions.get(&code)?;
-                (module.as_str(), name.as_str())
+                Some(ClassName { module, name })
             }
-            _ => return None,
-        };
+            _ => None,
+        }
+    }
+
+    /// The name of a global, as Python 3 and the settings have it.
+    pub(super) fn global(&self, id: NodeId) -> Option<ClassName<'_>> {
+        let raw = self.raw_global(id)?;
+        let (module, name) = to_python3(raw.module, raw.name);
         let class = ClassName { module, name };
         if self.unpickler.aliases.is_empty() {
             return Some(class);

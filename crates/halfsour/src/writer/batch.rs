@@ -1,0 +1,92 @@
+//! The batches in which CPython writes the items of a list, a dict or a set.
+
+use crate::emitter::Emitter;
+use crate::opcode::Opcode;
+
+/// CPython writes so many items between a mark and the opcode that takes them.
+const SIZE: usize = 1000;
+
+/// What the items are added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    List,
+    Dict,
+    Set,
+}
+
+impl Kind {
+    /// The opcode that adds one item, and the one that adds all that are above a mark.
+    fn opcodes(self) -> [Opcode; 2] {
+        match self {
+            Kind::List => [Opcode::Append, Opcode::Appends],
+            Kind::Dict => [Opcode::SetItem, Opcode::SetItems],
+            Kind::Set => [Opcode::AddItems, Opcode::AddItems],
+        }
+    }
+}
+
+/// Items that are being written, the container below them.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    kind: Kind,
+    /// Whether the last batch may be of one item, or empty: up to CPython 3.14 the batches of builtin
+    /// containers may, those of other objects may not.
+    loose: bool,
+    done: usize,
+    /// Whether a mark is set.
+    open: bool,
+}
+
+impl Batch {
+    pub(crate) fn new(kind: Kind, loose: bool) -> Batch {
+        Batch { kind, loose, done: 0, open: false }
+    }
+
+    /// How many items there were.
+    pub(crate) fn done(&self) -> usize {
+        self.done
+    }
+
+    /// To be called before an item, which is known to be the last, or is not.
+    #[inline]
+    pub(crate) fn item(&mut self, out: &mut Emitter, last: bool) {
+        // Protocol 0 adds item by item.
+        if self.open || !out.is_binary() && self.kind != Kind::Set {
+            return;
+        }
+        let alone = last && self.kind != Kind::Set && (self.done == 0 || !self.loose);
+        if !alone {
+            out.op(Opcode::Mark);
+            self.open = true;
+        }
+    }
+
+    /// To be called after an item.
+    #[inline]
+    pub(crate) fn item_done(&mut self, out: &mut Emitter) {
+        self.done += 1;
+        let [one, many] = self.kind.opcodes();
+        if !self.open {
+            out.op(one);
+        } else if self.done.is_multiple_of(SIZE) {
+            out.op(many);
+            self.open = false;
+        }
+    }
+
+    /// To be called after all items.
+    pub(crate) fn end(&mut self, out: &mut Emitter) {
+        let [_, many] = self.kind.opcodes();
+        if self.open {
+            out.op(many);
+            self.open = false;
+        } else if self.loose
+            && self.kind != Kind::List
+            && (out.is_binary() || self.kind == Kind::Set)
+            && self.done > 0
+            && self.done.is_multiple_of(SIZE)
+        {
+            out.ops([Opcode::Mark, many]);
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! Tuples, lists, dicts and sets, given at once or item by item.
+
+use super::batch::{Batch, Kind};
+use super::{Begun, Done, ToPickle, Writer};
+use crate::error::{Error, ErrorKind, Step};
+use crate::opcode::Opcode;
+use crate::text::repr_str;
+
+/// A tuple that is being written: see [`Writer::tuple_with`].
+#[derive(Debug)]
+pub struct TupleItems<'o, 'w> {
+    out: &'o mut Writer<'w>,
+    key: Option<usize>,
+    len: usize,
+    done: usize,
+}
+
+impl<'w> TupleItems<'_, 'w> {
+    /// The next item.
+    ///
+    /// # Errors
+    /// What writing it says, with its place.
+    #[inline]
+    pub fn item<T: ToPickle + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.item_with(|out| out.save(value))
+    }
+
+    /// The next item, which a function writes.
+    ///
+    /// # Errors
+    /// As [`item`](TupleItems::item).
+    #[inline]
+    pub fn item_with(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'w>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        write(self.out).map_err(|error| error.within(Step::Index(self.done)))?;
+        self.done += 1;
+        Ok(())
+    }
+
+    pub(crate) fn end(self) -> Done {
+        let TupleItems { out, key, len, done } = self;
+        out.leave();
+        if done != len {
+            let text = format!("a tuple of {len} items got {done}");
+            return Err(ErrorKind::Custom(text).into());
+        }
+        if len == 0 {
+            out.out.empty_tuple();
+            return Ok(());
+        }
+        out.out.op(match (len, out.protocol()) {
+            (1, 2..) => Opcode::Tuple1,
+            (2, 2..) => Opcode::Tuple2,
+            (3, 2..) => Opcode::Tuple3,
+            _ => Opcode::Tuple,
+        });
+        out.memoize(Begun { key }).map(|_| ())
+    }
+}
+
+/// A list or a set that is being written: see [`Writer::list_with`].
+#[derive(Debug)]
+pub struct Items<'o, 'w> {
+    out: &'o mut Writer<'w>,
+    batch: Batch,
+    len: Option<usize>,
+}
+
+impl<'w> Items<'_, 'w> {
+    /// The next item.
+    ///
+    /// # Errors
+    /// What writing it says, with its place.
+    #[inline]
+    pub fn item<T: ToPickle + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        self.item_with(|out| out.save(value))
+    }
+
+    /// The next item, which a function writes.
+    ///
+    /// # Errors
+    /// As [`item`](Items::item).
+    #[inline]
+    pub fn item_with(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'w>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let done = self.batch.done();
+        self.put(self.len == Some(done + 1), write)
+    }
+
+    #[inline]
+    fn put(&mut self, last: bool, write: impl FnOnce(&mut Writer<'w>) -> Done) -> Done {
+        let done = self.batch.done();
+        self.batch.item(&mut self.out.out, last);
+        write(self.out).map_err(|error| error.within(Step::Index(done)))?;
+        self.batch.item_done(&mut self.out.out);
+        Ok(())
+    }
+
+    pub(crate) fn end(mut self) -> Done {
+        self.batch.end(&mut self.out.out);
+        self.out.leave();
+        Ok(())
+    }
+}
+
+/// A dict that is being written: see [`Writer::dict_with`].
+#[derive(Debug)]
+pub struct Entries<'o, 'w> {
+    out: &'o mut Writer<'w>,
+    batch: Batch,
+    len: Option<usize>,
+}
+
+impl<'w> Entries<'_, 'w> {
+    /// The next key and its value.
+    ///
+    /// # Errors
+    /// What writing them says, with the key.
+    #[inline]
+    pub fn entry<K: ToPickle + ?Sized, V: ToPickle + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), Error> {
+        let last = self.len == Some(self.batch.done() + 1);
+        self.put(last, key, value)
+    }
+
+    #[inline]
+    fn put<K: ToPickle + ?Sized, V: ToPickle + ?Sized>(
+        &mut self,
+        last: bool,
+        key: &K,
+        value: &V,
+    ) -> Done {
+        self.batch.item(&mut self.out.out, last);
+        self.out.save(key).map_err(|error| error.within(Step::InKey(shown(key))))?;
+        self.out.save(value).map_err(|error| error.within(Step::Key(shown(key))))?;
+        self.batch.item_done(&mut self.out.out);
+        Ok(())
+    }
+
+    /// The next key, which is a name in the program (see [`Writer::name`]), and its value.
+    ///
+    /// # Errors
+    /// As [`entry`](Entries::entry).
+    #[inline]
+    pub fn field<V: ToPickle + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &V,
+    ) -> Result<(), Error> {
+        self.begin_key();
+        self.out.name(name)?;
+        self.out.save(value).map_err(|error| error.within(Step::Attr(name.into())))?;
+        self.end_value();
+        Ok(())
+    }
+
+    /// To be called before a key.
+    pub(crate) fn begin_key(&mut self) {
+        let last = self.len == Some(self.batch.done() + 1);
+        self.batch.item(&mut self.out.out, last);
+    }
+
+    /// To be called after a value.
+    pub(crate) fn end_value(&mut self) {
+        self.batch.item_done(&mut self.out.out);
+    }
+
+    /// The writer, for a key or a value.
+    #[allow(dead_code, reason = "for serde")]
+    pub(crate) fn writer(&mut self) -> &mut Writer<'w> {
+        self.out
+    }
+
+    pub(crate) fn end(mut self) -> Done {
+        self.batch.end(&mut self.out.out);
+        self.out.leave();
+        Ok(())
+    }
+}
+
+/// A key as errors show it.
+#[cold]
+fn shown<K: ToPickle + ?Sized>(key: &K) -> String {
+    use crate::graph::Node;
+    let data = super::to_vec(key).unwrap_or_default();
+    let graph = crate::graph::load(&data);
+    match graph.as_ref().map(|graph| graph.get(graph.root())) {
+        Ok(Node::Str(text)) => repr_str(text.as_bytes()),
+        Ok(Node::Int(value)) => value.to_string(),
+        _ => "...".into(),
+    }
+}
+
+impl<'w> Writer<'w> {
+    /// A tuple.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Pair;
+    /// impl ToPickle for Pair {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.tuple(&[&1, &"spam"])
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Pair)?, halfsour::to_vec(&(1, "spam"))?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What writing the items says, with their place.
+    pub fn tuple(&mut self, items: &[&dyn ToPickle]) -> Result<(), Error> {
+        self.tuple_with(items.len(), |tuple| items.iter().try_for_each(|item| tuple.item(*item)))
+    }
+
+    /// A tuple of so many items, which a function writes.
+    ///
+    /// # Errors
+    /// What writing the items says, with their place; where there are more or fewer of them.
+    #[inline]
+    pub fn tuple_with(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut TupleItems<'_, 'w>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut items = self.begin_tuple(len)?;
+        fill(&mut items)?;
+        items.end()
+    }
+
+    /// The same, for those that cannot give a function.
+    pub(crate) fn begin_tuple(&mut self, len: usize) -> Result<TupleItems<'_, 'w>, Error> {
+        let Begun { key } = self.begin()?;
+        self.enter()?;
+        if len > 3 || len > 0 && self.protocol() < 2 {
+            self.out.op(Opcode::Mark);
+        }
+        Ok(TupleItems { out: self, key, len, done: 0 })
+    }
+
+    /// A list.
+    ///
+    /// # Errors
+    /// What writing the items says, with their place.
+    #[inline]
+    pub fn list<I>(&mut self, items: I) -> Result<(), Error>
+    where
+        I: IntoIterator,
+        I::Item: ToPickle,
+    {
+        let mut list = self.begin_list(None)?;
+        fill(&mut list, items)?;
+        list.end()
+    }
+
+    /// A list whose items a function writes. Where their number is known, a list of one item takes
+    /// a byte less.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Lines(&'static str);
+    /// impl ToPickle for Lines {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.list_with(None, |list| self.0.lines().try_for_each(|line| list.item(line)))
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Lines("one\ntwo"))?, halfsour::to_vec(&["one", "two"])?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What writing the items says, with their place.
+    #[inline]
+    pub fn list_with(
+        &mut self,
+        len: Option<usize>,
+        fill: impl FnOnce(&mut Items<'_, 'w>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut items = self.begin_list(len)?;
+        fill(&mut items)?;
+        items.end()
+    }
+
+    /// The same, for those that cannot give a function.
+    pub(crate) fn begin_list(&mut self, len: Option<usize>) -> Result<Items<'_, 'w>, Error> {
+        let begun = self.begin()?;
+        self.out.empty_list();
+        self.memoize(begun)?;
+        self.items(Kind::List, self.loose, len)
+    }
+
+    /// Items for the object that was just written.
+    fn items(
+        &mut self,
+        kind: Kind,
+        loose: bool,
+        len: Option<usize>,
+    ) -> Result<Items<'_, 'w>, Error> {
+        self.enter()?;
+        Ok(Items { batch: Batch::new(kind, loose), out: self, len })
+    }
+
+    /// A dict.
+    ///
+    /// # Errors
+    /// What writing the keys and values says, with the key.
+    #[inline]
+    pub fn dict<I, K, V>(&mut self, entries: I) -> Result<(), Error>
+    where
+        I: IntoIterator<Item = (K, V)>,
+        K: ToPickle,
+        V: ToPickle,
+    {
+        let mut dict = self.begin_dict(None)?;
+        fill_dict(&mut dict, entries)?;
+        dict.end()
+    }
+
+    /// A dict whose entries a function writes. Where their number is known, a dict of one entry
+    /// takes a byte less.
+    ///
+    /// # Errors
+    /// What writing the keys and values says, with the key.
+    #[inline]
+    pub fn dict_with(
+        &mut self,
+        len: Option<usize>,
+        fill: impl FnOnce(&mut Entries<'_, 'w>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut entries = self.begin_dict(len)?;
+        fill(&mut entries)?;
+        entries.end()
+    }
+
+    /// The same, for those that cannot give a function.
+    pub(crate) fn begin_dict(&mut self, len: Option<usize>) -> Result<Entries<'_, 'w>, Error> {
+        let begun = self.begin()?;
+        self.out.empty_dict();
+        self.memoize(begun)?;
+        self.enter()?;
+        Ok(Entries { batch: Batch::new(Kind::Dict, self.loose), out: self, len })
+    }
+
+    /// A set.
+    ///
+    /// # Errors
+    /// What writing the items says, with their place.
+    pub fn set<I>(&mut self, items: I) -> Result<(), Error>
+    where
+        I: IntoIterator,
+        I::Item: ToPickle,
+    {
+        let begun = self.begin()?;
+        if self.protocol() < 4 {
+            return self.set_of_list("set", items, begun);
+        }
+        self.out.op(Opcode::EmptySet);
+        self.memoize(begun)?;
+        let mut set = self.items(Kind::Set, self.loose, None)?;
+        fill(&mut set, items)?;
+        set.end()
+    }
+
+    /// A frozenset.
+    ///
+    /// # Errors
+    /// What writing the items says, with their place.
+    pub fn frozenset<I>(&mut self, items: I) -> Result<(), Error>
+    where
+        I: IntoIterator,
+        I::Item: ToPickle,
+    {
+        let begun = self.begin()?;
+        if self.protocol() < 4 {
+            return self.set_of_list("frozenset", items, begun);
+        }
+        self.out.op(Opcode::Mark);
+        self.inside(|out| {
+            items.into_iter().enumerate().try_for_each(|(index, item)| {
+                out.save(&item).map_err(|error| error.within(Step::Index(index)))
+            })
+        })?;
+        self.out.op(Opcode::FrozenSet);
+        self.memoize(begun).map(|_| ())
+    }
+
+    /// `set([...])`, which older protocols have instead of a set's own opcodes.
+    fn set_of_list<I>(&mut self, class: &'static str, items: I, begun: Begun) -> Done
+    where
+        I: IntoIterator,
+        I::Item: ToPickle,
+    {
+        self.global("builtins", class)?;
+        let mut args = self.begin_tuple(1)?;
+        let mut list = args.out.begin_list(None)?;
+        fill(&mut list, items)?;
+        list.end()?;
+        args.done = 1;
+        args.end()?;
+        self.out.op(Opcode::Reduce);
+        self.memoize(begun).map(|_| ())
+    }
+
+    /// Appends to the object that was just written, by its `extend` or `append`.
+    ///
+    /// # Errors
+    /// What writing the items says, with their place.
+    pub fn append_items<I>(&mut self, items: I) -> Result<(), Error>
+    where
+        I: IntoIterator,
+        I::Item: ToPickle,
+    {
+        let mut list = self.items(Kind::List, false, None)?;
+        fill(&mut list, items)?;
+        list.end()
+    }
+
+    /// Stores values under keys in the object that was just written, by its `__setitem__`.
+    ///
+    /// # Errors
+    /// What writing the keys and values says, with the key.
+    pub fn set_items<I, K, V>(&mut self, entries: I) -> Result<(), Error>
+    where
+        I: IntoIterator<Item = (K, V)>,
+        K: ToPickle,
+        V: ToPickle,
+    {
+        self.enter()?;
+        let batch = Batch::new(Kind::Dict, false);
+        let mut dict = Entries { batch, out: self, len: None };
+        fill_dict(&mut dict, entries)?;
+        dict.end()
+    }
+}
+
+/// Looks one item ahead: the last one may be alone.
+#[inline]
+fn fill<I>(list: &mut Items<'_, '_>, items: I) -> Done
+where
+    I: IntoIterator,
+    I::Item: ToPickle,
+{
+    let mut items = items.into_iter();
+    let Some(mut item) = items.next() else { return Ok(()) };
+    loop {
+        let next = items.next();
+        list.put(next.is_none(), |out| out.save(&item))?;
+        match next {
+            Some(next) => item = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+#[inline]
+fn fill_dict<K: ToPickle, V: ToPickle>(
+    dict: &mut Entries<'_, '_>,
+    entries: impl IntoIterator<Item = (K, V)>,
+) -> Done {
+    let mut entries = entries.into_iter();
+    let Some((mut key, mut value)) = entries.next() else { return Ok(()) };
+    loop {
+        let next = entries.next();
+        dict.put(next.is_none(), &key, &value)?;
+        match next {
+            Some(next) => (key, value) = next,
+            None => return Ok(()),
+        }
+    }
+}

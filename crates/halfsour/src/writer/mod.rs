@@ -1,0 +1,519 @@
+//! Rust values to pickles that Python's `pickle.loads` reads.
+//!
+//! A type says by [`ToPickle`] what it is in Python; the [`Writer`] it is handed knows the format:
+//! protocols, memo, batches, frames, and what older protocols have instead of what newer ones added.
+//! What a writer is not: it does not look at types, and does not ask Python whether a class exists.
+//!
+//! ```
+//! use halfsour::{Error, ToPickle, Writer};
+//!
+//! struct Point {
+//!     x: i64,
+//!     y: i64,
+//! }
+//!
+//! /// What Python writes for an instance of `app.Point`.
+//! impl ToPickle for Point {
+//!     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+//!         out.instance("app", "Point", &[("x", &self.x), ("y", &self.y)])
+//!     }
+//! }
+//!
+//! let data = halfsour::to_vec(&[Point { x: 1, y: 2 }, Point { x: 3, y: 4 }])?;
+//! # let graph = halfsour::load(&data)?;
+//! # let halfsour::graph::Node::List(points) = graph.get(graph.root()) else { panic!() };
+//! # assert_eq!(points.len(), 2);
+//! # Ok::<(), Error>(())
+//! ```
+
+pub(crate) mod batch;
+mod containers;
+mod impls;
+mod memo;
+mod objects;
+mod pickler;
+
+use std::fmt;
+use std::io::Write;
+
+use crate::emitter::{Emitter, FRAME_TARGET, Payload};
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::number::{Integer, repr_float};
+use crate::opcode::Opcode;
+use crate::text::{code_points, from_latin1};
+pub use containers::{Entries, Items, TupleItems};
+use memo::{Memo, Place};
+pub use objects::Global;
+pub use pickler::{Pickler, to_vec, to_writer};
+
+/// A type that can be pickled.
+pub trait ToPickle {
+    /// Writes the value: one object, by one of `out`'s methods.
+    ///
+    /// # Errors
+    /// What the writer says, or what is the matter with the value.
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error>;
+}
+
+/// A pickle that is being written; handed to [`ToPickle::to_pickle`].
+///
+/// Each method that writes a value writes one object; those that change an object
+/// ([`build`](Writer::build), [`append_items`](Writer::append_items),
+/// [`set_items`](Writer::set_items)) come right behind the one that made it.
+pub struct Writer<'w> {
+    out: Emitter,
+    file: Option<&'w mut dyn Write>,
+    memo: Memo,
+    limits: Limits,
+    depth: u32,
+    /// Whether batches are as loose as up to CPython 3.14.
+    loose: bool,
+    /// Whether the file takes what is there between any two objects: protocols without frames.
+    cuts: bool,
+    /// The key under which the next object is shared.
+    key: Option<usize>,
+    /// What must not be dropped, since its address is a key.
+    kept: Vec<Box<dyn std::any::Any>>,
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("protocol", &self.protocol()).finish_non_exhaustive()
+    }
+}
+
+/// What may be shared, and was begun.
+#[must_use]
+struct Begun {
+    key: Option<usize>,
+}
+
+type Done = Result<(), Error>;
+
+impl<'w> Writer<'w> {
+    fn new(protocol: u8, limits: Limits, loose: bool, file: Option<&'w mut dyn Write>) -> Self {
+        let mut out = Emitter::new(protocol);
+        out.begin();
+        let cuts = file.is_some() && protocol < 4;
+        Writer {
+            out,
+            file,
+            memo: Memo::default(),
+            limits,
+            depth: 0,
+            loose,
+            cuts,
+            key: None,
+            kept: Vec::new(),
+        }
+    }
+
+    /// STOP; gives what no file took.
+    fn finish(mut self) -> Result<Vec<u8>, Error> {
+        self.out.finish();
+        self.flush()?;
+        Ok(self.out.take())
+    }
+
+    /// The protocol that is written, 0 to 5.
+    pub fn protocol(&self) -> u8 {
+        self.out.protocol()
+    }
+
+    /// Hands the file what is not in an open frame.
+    fn flush(&mut self) -> Done {
+        if self.out.is_out_of_memory() {
+            return Err(ErrorKind::OutOfMemory.into());
+        }
+        if let Some(file) = &mut self.file {
+            file.write_all(&self.out.take()).map_err(Error::from_io)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn next_frame(&mut self) -> Done {
+        self.out.boundary();
+        self.flush()
+    }
+
+    /// To be called before each object.
+    #[inline(always)]
+    fn begin(&mut self) -> Result<Begun, Error> {
+        if self.out.is_full() || self.cuts && self.out.len() >= FRAME_TARGET {
+            self.next_frame()?;
+        }
+        Ok(Begun { key: self.key.take() })
+    }
+
+    /// Puts the object that was just written into the memo.
+    #[inline(always)]
+    fn memoize(&mut self, begun: Begun) -> Result<i64, Error> {
+        let index = self.memo.next();
+        self.out.memoize(index)?;
+        if let Some(key) = begun.key {
+            self.memo.note_shared(key, Place::At(index));
+        }
+        Ok(index)
+    }
+
+    /// To be called before what is inside of an object; then [`leave`](Writer::leave).
+    #[inline]
+    fn enter(&mut self) -> Done {
+        if self.depth == self.limits.depth {
+            let limit = self.limits.depth.into();
+            return Err(ErrorKind::Limit { what: "depth", limit }.into());
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// Writes what is inside of an object.
+    #[inline]
+    fn inside<R>(&mut self, write: impl FnOnce(&mut Self) -> Result<R, Error>) -> Result<R, Error> {
+        self.enter()?;
+        let result = write(self)?;
+        self.leave();
+        Ok(result)
+    }
+
+    /// Any value.
+    ///
+    /// # Errors
+    /// What the value's own code says.
+    #[inline]
+    pub fn save<T: ToPickle + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        value.to_pickle(self)
+    }
+
+    /// `None`
+    ///
+    /// # Errors
+    /// Where the file cannot be written, as in all methods.
+    #[inline]
+    pub fn none(&mut self) -> Result<(), Error> {
+        let _ = self.begin()?;
+        self.out.none();
+        Ok(())
+    }
+
+    /// `True` or `False`
+    ///
+    /// # Errors
+    /// As [`none`](Writer::none).
+    #[inline]
+    pub fn bool(&mut self, value: bool) -> Result<(), Error> {
+        let _ = self.begin()?;
+        self.out.bool(value);
+        Ok(())
+    }
+
+    /// An int.
+    ///
+    /// # Errors
+    /// As [`none`](Writer::none).
+    #[inline]
+    pub fn int(&mut self, value: i64) -> Result<(), Error> {
+        match i32::try_from(value) {
+            Ok(small) => {
+                let _ = self.begin()?;
+                self.out.int(small);
+                Ok(())
+            }
+            Err(_) => self.bigint(&value.to_le_bytes()),
+        }
+    }
+
+    /// An int.
+    ///
+    /// # Errors
+    /// As [`none`](Writer::none).
+    #[inline]
+    pub fn uint(&mut self, value: u64) -> Result<(), Error> {
+        match i64::try_from(value) {
+            Ok(value) => self.int(value),
+            Err(_) => self.bigint(&u128::from(value).to_le_bytes()),
+        }
+    }
+
+    /// An int of any size: little-endian two's complement, empty for zero.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct TwoToThe64;
+    /// impl ToPickle for TwoToThe64 {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.bigint(&[0, 0, 0, 0, 0, 0, 0, 0, 1])
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&TwoToThe64)?, halfsour::to_vec(&(1_u128 << 64))?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Protocols 0 and 1 write digits, 4300 at most, since that takes quadratic time.
+    pub fn bigint(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let _ = self.begin()?;
+        emit_integer(&mut self.out, &Integer::from_le_bytes(bytes))
+    }
+
+    /// A float.
+    ///
+    /// # Errors
+    /// As [`none`](Writer::none).
+    #[inline]
+    pub fn float(&mut self, value: f64) -> Result<(), Error> {
+        let _ = self.begin()?;
+        emit_float(&mut self.out, value);
+        Ok(())
+    }
+
+    /// A payload of its own object.
+    fn payload(&mut self, kind: Payload, data: &[u8]) -> Done {
+        if data.len() < FRAME_TARGET || self.file.is_none() {
+            return Ok(self.out.payload(kind, data)?);
+        }
+        // Large ones go from where they are to the file.
+        self.out.payload_apart(kind, data.len())?;
+        self.flush()?;
+        match &mut self.file {
+            Some(file) => file.write_all(data).map_err(Error::from_io),
+            None => Ok(()),
+        }
+    }
+
+    fn text(&mut self, text: &[u8], begun: Begun) -> Result<i64, Error> {
+        if self.out.is_binary() {
+            self.payload(Payload::Text, text)?;
+        } else {
+            emit_line(&mut self.out, text);
+        }
+        self.memoize(begun)
+    }
+
+    /// A `str`.
+    ///
+    /// # Errors
+    /// Below protocol 4 there is no text of more than 4 GiB.
+    #[inline]
+    pub fn str(&mut self, text: &str) -> Result<(), Error> {
+        // Of what is that short, Python has but one.
+        if text.len() < 3 && text.chars().nth(1).is_none() && text <= "\u{ff}" {
+            return self.interned(text).map(|_| ());
+        }
+        let begun = self.begin()?;
+        self.text(text.as_bytes(), begun).map(|_| ())
+    }
+
+    /// A `str` that is a name in the program, as attributes, classes and modules have: written once,
+    /// then referred to.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Spam;
+    /// impl ToPickle for Spam {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.name("spam")
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&(Spam, Spam))?;
+    /// assert_eq!(data, b"\x80\x05\x95\x0c\0\0\0\0\0\0\0\x8c\x04spam\x94h\0\x86\x94.");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`str`](Writer::str).
+    #[inline]
+    pub fn name(&mut self, name: &'static str) -> Result<(), Error> {
+        if let Some(index) = self.memo.name(name) {
+            let _ = self.begin()?;
+            return Ok(self.out.get(index)?);
+        }
+        let index = self.interned(name)?;
+        self.memo.note_name(name, index);
+        Ok(())
+    }
+
+    /// A `str` of which Python has but one.
+    fn interned(&mut self, text: &str) -> Result<i64, Error> {
+        let begun = self.begin()?;
+        if let Some(index) = self.memo.interned(text) {
+            self.out.get(index)?;
+            return Ok(index);
+        }
+        let index = self.text(text.as_bytes(), begun)?;
+        self.memo.note_interned(text, index);
+        Ok(index)
+    }
+
+    /// A `bytes`.
+    ///
+    /// # Errors
+    /// Below protocol 4 there are no bytes of more than 4 GiB.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let begun = self.begin()?;
+        if bytes.len() > 1 {
+            return self.some_bytes(bytes, begun).map(|_| ());
+        }
+        // Of what is that short, Python has but one.
+        if let Some(index) = self.memo.small_bytes(bytes) {
+            return Ok(self.out.get(index)?);
+        }
+        let index = self.some_bytes(bytes, begun)?;
+        self.memo.note_small_bytes(bytes, index);
+        Ok(())
+    }
+
+    fn some_bytes(&mut self, bytes: &[u8], begun: Begun) -> Result<i64, Error> {
+        if self.protocol() >= 3 {
+            self.payload(Payload::Bytes, bytes)?;
+            return self.memoize(begun);
+        }
+        if bytes.is_empty() {
+            self.global("builtins", "bytes")?;
+            self.out.empty_tuple();
+        } else {
+            self.global("_codecs", "encode")?;
+            self.tuple_with(2, |args| {
+                args.item_with(|out| {
+                    let begun = out.begin()?;
+                    out.text(&from_latin1(bytes), begun).map(|_| ())
+                })?;
+                args.item_with(|out| out.name("latin1"))
+            })?;
+        }
+        self.out.op(Opcode::Reduce);
+        self.memoize(begun)
+    }
+
+    /// A `bytearray`.
+    ///
+    /// # Errors
+    /// As [`bytes`](Writer::bytes).
+    pub fn bytearray(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let begun = self.begin()?;
+        if self.protocol() >= 5 {
+            self.payload(Payload::ByteArray, bytes)?;
+        } else {
+            self.global("builtins", "bytearray")?;
+            if bytes.is_empty() {
+                self.out.empty_tuple();
+            } else {
+                self.tuple_with(1, |args| args.item_with(|out| out.bytes(bytes)))?;
+            }
+            self.out.op(Opcode::Reduce);
+        }
+        self.memoize(begun).map(|_| ())
+    }
+
+    /// A value that several places share: written the first time, then referred to, so that Python
+    /// has one object too. The values in it may share it in turn: what Python can make before its
+    /// contents, a list or an instance, may hold itself.
+    ///
+    /// `address` tells the value from others; `kept` is dropped when the pickle is done, and must
+    /// keep the address from being used again, as a clone of an [`Rc`](std::rc::Rc) does.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// use std::rc::Rc;
+    ///
+    /// struct Team(Rc<Vec<String>>);
+    ///
+    /// impl ToPickle for Team {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         let address = Rc::as_ptr(&self.0).addr();
+    ///         out.shared(address, Rc::clone(&self.0), |out| out.list(self.0.iter()))
+    ///     }
+    /// }
+    ///
+    /// let team = Team(Rc::new(vec!["Ada".into(), "Bob".into()]));
+    /// let data = halfsour::to_vec(&(&team, &team))?;
+    /// let graph = halfsour::load(&data)?;
+    /// let halfsour::graph::Node::Tuple([one, other]) = graph.get(graph.root()) else { panic!() };
+    /// assert_eq!(one, other);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cycle`] where a value holds itself, and Python would have to make its contents
+    /// before it: a tuple, or the arguments of a class.
+    pub fn shared<K: 'static>(
+        &mut self,
+        address: usize,
+        kept: K,
+        write: impl FnOnce(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match self.memo.shared(address) {
+            Some(Place::At(index)) => {
+                let _ = self.begin()?;
+                Ok(self.out.get(index)?)
+            }
+            Some(Place::Open) => Err(ErrorKind::Cycle.into()),
+            None => {
+                self.memo.note_shared(address, Place::Open);
+                self.kept.push(Box::new(kept));
+                self.key = Some(address);
+                self.inside(write)?;
+                self.key = None;
+                self.memo.close_shared(address);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// An int of any size.
+pub(crate) fn emit_integer(out: &mut Emitter, value: &Integer) -> Result<(), Error> {
+    let bytes = match value {
+        Integer::Small(small) => match i32::try_from(*small) {
+            Ok(small) => {
+                out.int(small);
+                return Ok(());
+            }
+            Err(_) => shortest(&small.to_le_bytes()).to_vec(),
+        },
+        Integer::Big(bytes) => bytes.to_vec(),
+    };
+    if out.long_is_binary() {
+        return Ok(out.long(&bytes)?);
+    }
+    let limit = crate::number::MAX_DIGITS as u64;
+    let digits = value.repr().ok_or(ErrorKind::Limit { what: "digits", limit })?;
+    out.long_digits(digits.as_bytes());
+    Ok(())
+}
+
+/// Two's complement without what its sign says already.
+fn shortest(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., below, last] = bytes
+        && (*last == 0 && *below < 0x80 || *last == 0xff && *below >= 0x80)
+    {
+        bytes = bytes.get(..=rest.len()).unwrap_or_default();
+    }
+    bytes
+}
+
+/// A float.
+#[inline]
+pub(crate) fn emit_float(out: &mut Emitter, value: f64) {
+    if out.is_binary() {
+        out.float(value);
+    } else {
+        out.float_digits(repr_float(value).as_bytes());
+    }
+}
+
+/// Text, in protocol 0.
+pub(crate) fn emit_line(out: &mut Emitter, text: &[u8]) {
+    if text.is_ascii() {
+        out.ascii_line(text);
+    } else {
+        out.unicode_line(code_points(text).into_iter());
+    }
+}

@@ -1,0 +1,316 @@
+//! Classes, functions, instances: what has a name, and what is made by calling it.
+
+use super::{Begun, Done, ToPickle, Writer};
+use crate::compat;
+use crate::error::{Error, ErrorKind};
+use crate::opcode::Opcode;
+
+/// A class or a function, known by its module and its qualified name.
+///
+/// ```
+/// use halfsour::Global;
+/// let data = halfsour::to_vec(&Global::new("collections", "OrderedDict"))?;
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Global<'n> {
+    module: &'n str,
+    name: &'n str,
+}
+
+impl<'n> Global<'n> {
+    /// As Python 3 knows it.
+    pub const fn new(module: &'n str, name: &'n str) -> Global<'n> {
+        Global { module, name }
+    }
+}
+
+impl ToPickle for Global<'_> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.global(self.module, self.name)
+    }
+}
+
+/// A class's `__new__`, as an attribute.
+struct New<'c, C: ?Sized>(&'c C);
+
+impl<C: ToPickle + ?Sized> ToPickle for New<'_, C> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        let begun = out.begin()?;
+        out.global("builtins", "getattr")?;
+        out.tuple_with(2, |args| {
+            args.item(self.0)?;
+            args.item_with(|out| out.name("__new__"))
+        })?;
+        out.out.op(Opcode::Reduce);
+        out.memoize(begun).map(|_| ())
+    }
+}
+
+impl Writer<'_> {
+    /// A class, a function, or whatever else is known by the name of a module and a qualified name
+    /// in it, as Python 3 has them. Protocols 0 to 2 get the names of Python 2, where they differ.
+    ///
+    /// # Errors
+    /// Protocols 0 to 2 take no names that are not ASCII.
+    pub fn global(&mut self, module: &str, name: &str) -> Result<(), Error> {
+        let begun = self.begin()?;
+        if let Some(index) = self.memo.global(module, name) {
+            return Ok(self.out.get(index)?);
+        }
+        if self.protocol() >= 4 {
+            self.interned(module)?;
+            self.interned(name)?;
+            self.out.op(Opcode::StackGlobal);
+        } else if let Some((parent, last)) = name.rsplit_once('.') {
+            self.global("builtins", "getattr")?;
+            self.tuple_with(2, |args| {
+                args.item(&Global::new(module, parent))?;
+                args.item_with(|out| out.interned(last).map(|_| ()))
+            })?;
+            self.out.op(Opcode::Reduce);
+        } else {
+            let (module, name) = match self.protocol() {
+                3 => (module, name),
+                _ => compat::to_python2(module, name),
+            };
+            emit_global(&mut self.out, module.as_bytes(), name.as_bytes())?;
+        }
+        let index = self.memoize(begun)?;
+        self.memo.note_global(module, name, index);
+        Ok(())
+    }
+
+    /// What is registered for an extension code, which is positive.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ExtCode`], if it is not.
+    pub fn extension(&mut self, code: i32) -> Result<(), Error> {
+        if code <= 0 {
+            return Err(ErrorKind::ExtCode.into());
+        }
+        let _ = self.begin()?;
+        self.out.extension(code);
+        Ok(())
+    }
+
+    /// What has a persistent id: something that is kept elsewhere.
+    ///
+    /// # Errors
+    /// Protocol 0 takes no ids but ASCII strings and ints.
+    pub fn persistent<T: ToPickle + ?Sized>(&mut self, id: &T) -> Result<(), Error> {
+        let _ = self.begin()?;
+        if self.out.is_binary() {
+            self.inside(|out| out.save(id))?;
+            self.out.op(Opcode::BinPersid);
+            return Ok(());
+        }
+        let data = super::to_vec(id)?;
+        let graph = crate::graph::load(&data)?;
+        use crate::graph::Node;
+        match graph.get(graph.root()) {
+            Node::Str(text) if is_persid(text.as_bytes()) => {
+                self.out.line(Opcode::Persid, text.as_bytes());
+            }
+            Node::Int(value) => self.out.line(Opcode::Persid, value.to_string().as_bytes()),
+            _ => return Err(ErrorKind::PersidNotAscii.into()),
+        }
+        Ok(())
+    }
+
+    /// `callable(*args)`: what `__reduce__` says of an object.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, ToPickle, Writer};
+    ///
+    /// struct Fraction(i64, i64);
+    ///
+    /// impl ToPickle for Fraction {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.call(&Global::new("fractions", "Fraction"), &[&self.0, &self.1])
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Fraction(2, 3))?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What writing the arguments says.
+    pub fn call<C: ToPickle + ?Sized>(
+        &mut self,
+        callable: &C,
+        args: &[&dyn ToPickle],
+    ) -> Result<(), Error> {
+        let begun = self.begin()?;
+        self.inside(|out| {
+            out.save(callable)?;
+            out.tuple(args)
+        })?;
+        self.out.op(Opcode::Reduce);
+        self.memoize(begun).map(|_| ())
+    }
+
+    /// `cls.__new__(cls, *args)`: how Python makes most instances, before they get their state.
+    ///
+    /// Protocols 0 and 1 get `copyreg._reconstructor(cls, object, None)` where there are no
+    /// arguments, as Python does for classes that derive from no builtin one; else
+    /// `copyreg.__newobj__(cls, *args)`.
+    ///
+    /// # Errors
+    /// What writing the arguments says.
+    pub fn newobj<C: ToPickle + ?Sized>(
+        &mut self,
+        cls: &C,
+        args: &[&dyn ToPickle],
+    ) -> Result<(), Error> {
+        let begun = self.begin()?;
+        if self.protocol() >= 2 {
+            self.inside(|out| {
+                out.save(cls)?;
+                out.tuple(args)
+            })?;
+            self.out.op(Opcode::NewObj);
+            return self.memoize(begun).map(|_| ());
+        }
+        if args.is_empty() {
+            self.inside(|out| {
+                out.global("copyreg", "_reconstructor")?;
+                out.tuple_with(3, |items| {
+                    items.item(cls)?;
+                    items.item(&Global::new("builtins", "object"))?;
+                    items.item_with(|out| out.none())
+                })
+            })?;
+            self.out.op(Opcode::Reduce);
+            return self.memoize(begun).map(|_| ());
+        }
+        self.newobj_by_call(cls, args, begun)
+    }
+
+    /// `copyreg.__newobj__(cls, *args)`
+    fn newobj_by_call<C: ToPickle + ?Sized>(
+        &mut self,
+        cls: &C,
+        args: &[&dyn ToPickle],
+        begun: Begun,
+    ) -> Done {
+        self.inside(|out| {
+            out.global("copyreg", "__newobj__")?;
+            out.tuple_with(args.len() + 1, |items| {
+                items.item(cls)?;
+                args.iter().try_for_each(|arg| items.item(*arg))
+            })
+        })?;
+        self.out.op(Opcode::Reduce);
+        self.memoize(begun).map(|_| ())
+    }
+
+    /// `cls.__new__(cls, *args, **kwargs)`: what `__getnewargs_ex__` asks for.
+    ///
+    /// Protocols 0 to 3 get `functools.partial(cls.__new__, cls, *args, **kwargs)()`.
+    ///
+    /// # Errors
+    /// What writing the arguments says.
+    pub fn newobj_ex<C: ToPickle + ?Sized>(
+        &mut self,
+        cls: &C,
+        args: &[&dyn ToPickle],
+        kwargs: &[(&'static str, &dyn ToPickle)],
+    ) -> Result<(), Error> {
+        let begun = self.begin()?;
+        if self.protocol() >= 4 {
+            self.inside(|out| {
+                out.save(cls)?;
+                out.tuple(args)?;
+                out.fields(kwargs)
+            })?;
+            self.out.op(Opcode::NewObjEx);
+            return self.memoize(begun).map(|_| ());
+        }
+        self.inside(|out| {
+            out.global("functools", "partial")?;
+            // The function is written here, and referred to in the partial's state.
+            out.tuple_with(1, |function| function.item(&New(cls)))?;
+            let function = out.memo.len() - 2;
+            out.out.op(Opcode::Reduce);
+            let begun = out.begin()?;
+            out.memoize(begun)?;
+            out.tuple_with(4, |state| {
+                state.item_with(|out| Ok(out.out.get(function)?))?;
+                state.item_with(|out| {
+                    out.tuple_with(args.len() + 1, |items| {
+                        items.item(cls)?;
+                        args.iter().try_for_each(|arg| items.item(*arg))
+                    })
+                })?;
+                state.item_with(|out| out.fields(kwargs))?;
+                state.item_with(|out| out.none())
+            })?;
+            out.out.op(Opcode::Build);
+            out.out.empty_tuple();
+            Ok(())
+        })?;
+        self.out.op(Opcode::Reduce);
+        self.memoize(begun).map(|_| ())
+    }
+
+    /// Gives the object that was just written its state, which a function writes: what
+    /// `__setstate__` gets, or a dict of attributes, or a pair of that and a dict of slots.
+    ///
+    /// # Errors
+    /// What writing the state says.
+    pub fn build(
+        &mut self,
+        state: impl FnOnce(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.inside(state)?;
+        self.out.op(Opcode::Build);
+        Ok(())
+    }
+
+    /// A dict of which the keys are names: the attributes of an instance.
+    ///
+    /// # Errors
+    /// What writing the values says, with their names.
+    pub fn fields(&mut self, fields: &[(&'static str, &dyn ToPickle)]) -> Result<(), Error> {
+        self.dict_with(Some(fields.len()), |dict| {
+            fields.iter().try_for_each(|(name, value)| dict.field(name, *value))
+        })
+    }
+
+    /// An instance of a class without `__new__` arguments, with these attributes; without any, it
+    /// gets no state.
+    ///
+    /// # Errors
+    /// What writing the values says, with their names.
+    pub fn instance(
+        &mut self,
+        module: &str,
+        name: &str,
+        fields: &[(&'static str, &dyn ToPickle)],
+    ) -> Result<(), Error> {
+        self.newobj(&Global::new(module, name), &[])?;
+        if fields.is_empty() { Ok(()) } else { self.build(|out| out.fields(fields)) }
+    }
+}
+
+/// Whether a text can be a persistent id of protocol 0.
+pub(crate) fn is_persid(text: &[u8]) -> bool {
+    text.is_ascii() && !text.contains(&b'\n')
+}
+
+/// GLOBAL, of names that were renamed already.
+pub(crate) fn emit_global(out: &mut crate::Emitter, module: &[u8], name: &[u8]) -> Done {
+    let fits = |text: &[u8]| !text.contains(&b'\n') && (out.protocol() == 3 || text.is_ascii());
+    if !fits(module) || !fits(name) {
+        let text = format!(
+            "can't pickle the name {}.{} using pickle protocol {}",
+            String::from_utf8_lossy(module),
+            String::from_utf8_lossy(name),
+            out.protocol()
+        );
+        return Err(ErrorKind::Custom(text).into());
+    }
+    out.global(module, name);
+    Ok(())
+}
