@@ -376,7 +376,7 @@ fn construction() {
     );
     round("models.Point(1.0, 2.5)", 0..=5, &Point(1.0, 2.5));
     round("models.Point(1.0, 2.5)", 0..=5, &NamedPoint { x: 1.0, y: 2.5 });
-    round("make_inner(3)", 4..=5, &Inner { value: 3 });
+    round("make_inner(3)", 0..=5, &Inner { value: 3 });
     round("make('Empty')", 0..=5, &Empty);
     round("[1, 2]", 0..=5, &vec![Id(1), Id(2)]);
     read(

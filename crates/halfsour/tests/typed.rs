@@ -454,7 +454,7 @@ fn instances() {
             Ok(())
         });
     }
-    for data in shop("[shop.Outer.Inner(), shop.Outer]", 4..=5) {
+    for data in shop("[shop.Outer.Inner(), shop.Outer]", 0..=5) {
         with_item(&data, |item| {
             assert_eq!(item.get(0)?.class().unwrap().name, "Outer.Inner");
             assert!(item.get(1)?.is_global("shop", "Outer"));

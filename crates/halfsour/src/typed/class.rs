@@ -356,8 +356,8 @@ impl Registry {
 
     pub(super) fn read(&self, item: Item<'_, '_>) -> Result<Box<dyn Any>, Error> {
         let read = item.class().and_then(|class| {
-            let read = self.classes.get(&(class.module, class.name));
-            read.or_else(|| self.aliases.get(class.to_string().as_str()))
+            let read = self.classes.get(&(class.module, &*class.name)).copied();
+            read.or_else(|| self.aliases.get(class.to_string().as_str()).copied())
         });
         read.ok_or_else(|| item.expected("an instance of a registered class"))?(item)
     }

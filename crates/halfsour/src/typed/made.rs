@@ -3,6 +3,8 @@
 //! Nothing is run: the few callables of the standard library that pickling itself uses are known by
 //! name.
 
+use std::borrow::Cow;
+
 use super::decoder::Decoder;
 use super::item::ClassName;
 use crate::compat::to_python3;
@@ -28,32 +30,71 @@ impl<'g> Decoder<'g, '_> {
         }
     }
 
-    /// The name of a global, as the pickle has it.
+    /// The name of what is a global by its opcode.
     #[inline]
-    pub(super) fn raw_global(&self, id: NodeId) -> Option<ClassName<'_>> {
+    fn plain_global(&self, id: NodeId) -> Option<ClassName<'_>> {
         let Node::Object(object) = self.graph.get(id) else { return None };
         match object.made {
             Made::Global { module, name } => {
-                Some(ClassName { module: self.name(module)?, name: self.name(name)? })
+                Some(ClassName { module: self.name(module)?, name: self.name(name)?.into() })
             }
             Made::Extension(code) => {
                 let (module, name) = self.unpickler.extensions.get(&code)?;
-                Some(ClassName { module, name })
+                Some(ClassName { module, name: name.into() })
             }
             _ => None,
         }
     }
 
+    /// `getattr(outer, 'name')`: how protocols 0 to 3 write what is in a class.
+    fn attribute(&self, object: Object<'g>) -> Option<(NodeId, &'g str)> {
+        let Made::Call { callable, args } = object.made else { return None };
+        let &[outer, name] = self.tuple(args)? else { return None };
+        let global = self.plain_global(callable)?;
+        let (module, function) = to_python3(global.module, &global.name);
+        ((module, function) == ("builtins", "getattr")).then_some((outer, self.name(name)?))
+    }
+
+    /// The name of a global, as the pickle has it.
+    #[inline]
+    pub(super) fn raw_global(&self, id: NodeId) -> Option<ClassName<'_>> {
+        self.plain_global(id).or_else(|| self.nested_global(id))
+    }
+
+    /// The name of a class in a class.
+    #[cold]
+    fn nested_global(&self, mut id: NodeId) -> Option<ClassName<'_>> {
+        let mut inner = Vec::new();
+        // What is nested deeper is no class.
+        while inner.len() < 32 {
+            let Node::Object(object) = self.graph.get(id) else { return None };
+            let Some((outer, name)) = self.attribute(object) else { break };
+            inner.push(name);
+            id = outer;
+        }
+        let outer = self.plain_global(id)?;
+        inner.push(&outer.name);
+        inner.reverse();
+        Some(ClassName { module: outer.module, name: inner.join(".").into() })
+    }
+
     /// The name of a global, as Python 3 and the settings have it.
     pub(super) fn global(&self, id: NodeId) -> Option<ClassName<'_>> {
-        let raw = self.raw_global(id)?;
-        let (module, name) = to_python3(raw.module, raw.name);
-        let class = ClassName { module, name };
+        let ClassName { module, name } = self.raw_global(id)?;
+        let class = match name {
+            Cow::Borrowed(name) => {
+                let (module, name) = to_python3(module, name);
+                ClassName { module, name: name.into() }
+            }
+            name => ClassName { module: to_python3(module, "").0, name },
+        };
         if self.unpickler.aliases.is_empty() {
             return Some(class);
         }
-        let alias = self.unpickler.aliases.get(&class.to_string());
-        Some(alias.map_or(class, |(module, name)| ClassName { module, name }))
+        match self.unpickler.aliases.get(&class.to_string()) {
+            Some((module, name)) => Some(ClassName { module, name: name.into() }),
+            None => Some(class),
+        }
     }
 
     fn tuple(&self, id: NodeId) -> Option<&'g [NodeId]> {
@@ -93,7 +134,8 @@ impl<'g> Decoder<'g, '_> {
             _ => return None,
         };
         let Some(global) = self.global(callable) else { return self.partial(callable, args) };
-        match (global.module, global.name, args) {
+        match (global.module, &*global.name, args) {
+            ("builtins", "getattr", [_, _]) => None,
             ("copyreg", "_reconstructor", &[cls, base, state]) => {
                 self.reconstructor(cls, base, state, args)
             }
@@ -120,7 +162,7 @@ impl<'g> Decoder<'g, '_> {
     ) -> Option<Construction<'g>> {
         let base = self.global(base)?;
         let made = |args, contents| Some(Construction { cls, args, kwargs: &[], contents });
-        match (base.module, base.name) {
+        match (base.module, &*base.name) {
             ("builtins", "object") => made(&[], None),
             ("builtins", "list" | "dict" | "set") => made(&[], Some(state)),
             // As a namedtuple has it in later protocols.
@@ -148,7 +190,6 @@ impl<'g> Decoder<'g, '_> {
     /// `getattr(cls, '__new__')`
     fn is_new(&self, id: NodeId) -> bool {
         let Node::Object(object) = self.graph.get(id) else { return false };
-        matches!(self.call(object), Some((name, &[_, attribute]))
-            if name.is("builtins", "getattr") && self.name(attribute) == Some("__new__"))
+        self.attribute(object).is_some_and(|(_, name)| name == "__new__")
     }
 }
