@@ -573,3 +573,9 @@ fn registry() {
         assert_eq!(objects[2].downcast_ref(), Some(&Color::Red));
     }
 }
+
+/// A wrong attribute is an error of the compiler that says what to write.
+#[test]
+fn wrong_attributes() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}
