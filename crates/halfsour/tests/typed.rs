@@ -95,7 +95,8 @@ fn containers() {
 #[test]
 fn borrowed() {
     for (protocol, data) in dumps("{'key': ('text', b'bytes')}").iter().enumerate() {
-        let cow: HashMap<Cow<'_, str>, (Cow<'_, str>, Cow<'_, [u8]>)> = from_slice(data).unwrap();
+        type Pair<'d> = (Cow<'d, str>, Cow<'d, [u8]>);
+        let cow: HashMap<Cow<'_, str>, Pair<'_>> = from_slice(data).unwrap();
         let (text, bytes) = &cow["key"];
         assert_eq!((text.as_ref(), bytes.as_ref()), ("text", b"bytes".as_slice()));
         assert_eq!(matches!(bytes, Cow::Borrowed(_)), protocol >= 3);
