@@ -35,8 +35,6 @@ pub(crate) fn implement(target: &Target) -> TokenStream {
                 &self,
                 out: &mut ::halfsour::Writer<'_>,
             ) -> ::core::result::Result<(), ::halfsour::Error> {
-                #[allow(unused_imports)]
-                use ::halfsour::typed::derive;
                 #body
             }
         }
@@ -61,9 +59,9 @@ fn value(field: &Attr) -> TokenStream {
     let member = &field.member;
     match &field.codec {
         Codec::Plain => quote!(&self.#member),
-        Codec::Bytes => quote!(&derive::AsBytes(&self.#member)),
+        Codec::Bytes => quote!(&::halfsour::typed::derive::AsBytes(&self.#member)),
         Codec::With(module) => quote! {
-            &derive::With(|out: &mut ::halfsour::Writer<'_>| #module::to_pickle(&self.#member, out))
+            &::halfsour::typed::derive::With(|out: &mut ::halfsour::Writer<'_>| #module::to_pickle(&self.#member, out))
         },
     }
 }
@@ -120,7 +118,7 @@ fn enum_members(class: &Class, members: &[EnumMember]) -> TokenStream {
     let arms = members.iter().enumerate().map(|(place, EnumMember { variant, value, .. })| {
         let value = match value {
             Value::Int(value) => quote!(&#value),
-            Value::Str(value) => quote!(&derive::Name(#value)),
+            Value::Str(value) => quote!(&::halfsour::typed::derive::Name(#value)),
         };
         quote! {
             Self::#variant => out.shared(MEMBERS.as_ptr().addr() + #place, (), |out| {

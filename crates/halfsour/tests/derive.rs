@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use halfsour::typed::{Item, Persistent, Registry, Unpickler};
 use halfsour::{
-    Error, ErrorKind, FromPickleOwned, Pickle, Pickler, ToPickle, Writer, from_slice, load,
+    Error, ErrorKind, FromPickle, FromPickleOwned, Limits, Pickle, Pickler, ToPickle, Writer,
+    from_reader, from_slice, load,
 };
 
 /// Pickles of a Python expression, with the classes of `shop.py`.
@@ -579,4 +580,85 @@ fn registry() {
 #[test]
 fn wrong_attributes() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}
+
+#[derive(ToPickle)]
+#[pickle(module = "shop.models", name = "Line")]
+struct Written<'a> {
+    item: &'a str,
+    count: u32,
+}
+
+#[derive(FromPickle, Debug, PartialEq)]
+#[pickle(module = "shop.models", name = "Line")]
+struct Read<'a> {
+    item: &'a str,
+    count: u32,
+}
+
+#[derive(FromPickle, ToPickle, Debug, PartialEq)]
+#[pickle(module = "shop.models", name = "Line")]
+struct Both<'a> {
+    item: &'a str,
+    count: u32,
+}
+
+/// Each direction can be derived for itself.
+#[test]
+fn one_direction() {
+    let data = to_vec(&Written { item: "egg", count: 2 }, 5);
+    assert_eq!(from_slice::<Read<'_>>(&data).unwrap(), Read { item: "egg", count: 2 });
+    let both: Both<'_> = from_slice(&data).unwrap();
+    assert_eq!(to_vec(&both, 5), data);
+}
+
+/// A file that cannot be read, a stream that ends too early.
+#[test]
+fn streams() {
+    struct Broken;
+    impl std::io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("the disk is gone"))
+        }
+    }
+    let error = from_reader::<Order>(std::io::BufReader::new(Broken)).unwrap_err();
+    assert_eq!(error.to_string(), "the disk is gone");
+    let data = to_vec(&order(), 5);
+    assert_eq!(from_reader::<Order>(data.as_slice()).unwrap(), order());
+    for end in 0..data.len() {
+        assert!(from_reader::<Order>(&data[..end]).unwrap_err().is_eof());
+    }
+    let short = Unpickler::new().limits(Limits::default().bytes(10));
+    for error in [
+        short.from_slice::<Order>(&data).unwrap_err(),
+        short.from_reader::<Order>(data.as_slice()).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), &ErrorKind::Limit { what: "bytes", limit: 10 });
+    }
+}
+
+/// An error while writing has its path.
+#[test]
+fn errors_of_writing() {
+    #[derive(Pickle)]
+    #[pickle(module = "shop.models")]
+    struct Failing {
+        lines: Vec<Never>,
+    }
+    struct Never;
+    impl ToPickle for Never {
+        fn to_pickle(&self, _: &mut Writer<'_>) -> Result<(), Error> {
+            Err(ErrorKind::Custom("never".into()).into())
+        }
+    }
+    impl halfsour::FromPickle<'_> for Never {
+        fn from_pickle(item: Item<'_, '_>) -> Result<Never, Error> {
+            Err(item.expected("nothing"))
+        }
+    }
+    let error = halfsour::to_vec(&Failing { lines: vec![Never] }).unwrap_err();
+    assert_eq!(error.to_string(), "never at root.lines[0]");
+    let data = b"cshop.models\nFailing\n)\x81}\x8c\x05lines(K\x01lsb.";
+    let error = from_slice::<Failing>(data).err().unwrap();
+    assert_eq!(error.to_string(), "expected nothing, found an int at root.lines[0]");
 }

@@ -221,6 +221,7 @@ impl<'a> Arena<'a> {
     }
 
     /// Where a blob is: whether in the copy, and the range there.
+    #[inline]
     fn range(&self, blob: Blob) -> (bool, usize, usize) {
         if blob.high == LONG {
             return self.long[blob.low as usize];
@@ -237,6 +238,7 @@ impl<'a> Arena<'a> {
     }
 
     /// A node's text or bytes, if they are in the pickle.
+    #[inline]
     pub(super) fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
         let blob = match self.slot(id) {
             Slot::Str(blob) | Slot::OldStr(blob) | Slot::BigInt(blob) => blob,
@@ -306,6 +308,7 @@ impl<'a> Arena<'a> {
         extend(&mut self.effects, &mut self.objects[object as usize].effects, effects)
     }
 
+    #[inline(always)]
     pub(super) fn node(&self, id: NodeId) -> Node<'_> {
         match self.slot(id) {
             Slot::None => Node::None,

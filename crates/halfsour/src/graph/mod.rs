@@ -218,6 +218,7 @@ impl<'a> Graph<'a> {
     ///
     /// # Panics
     /// Perhaps, if the number is of another graph.
+    #[inline(always)]
     pub fn get(&self, id: NodeId) -> Node<'_> {
         self.arena.node(id)
     }
@@ -235,6 +236,7 @@ impl<'a> Graph<'a> {
     /// assert_eq!(text, Some(b"spam".as_slice()));
     /// # Ok::<(), halfsour::Error>(())
     /// ```
+    #[inline]
     pub fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
         self.arena.borrowed(id)
     }

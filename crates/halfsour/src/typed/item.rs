@@ -121,7 +121,7 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// The value as the graph has it, without seeing through anything.
-    #[inline]
+    #[inline(always)]
     pub fn node(self) -> Node<'g> {
         self.decoder.graph.get(self.id)
     }

@@ -179,13 +179,10 @@ impl<'a> Unpickler<'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn from_reader<T: FromPickleOwned>(&self, reader: impl BufRead) -> Result<T, Error> {
-        // Once there is a source for streams, this can end at the pickle's STOP.
+        // A source for streams would end at the pickle's STOP, and not ask for all of it at once.
         let mut data = Vec::new();
         let most = self.limits.bytes.saturating_add(1);
-        reader
-            .take(most)
-            .read_to_end(&mut data)
-            .map_err(|error| ErrorKind::Custom(error.to_string()))?;
+        reader.take(most).read_to_end(&mut data).map_err(Error::from_io)?;
         self.from_slice(&data)
     }
 
