@@ -53,4 +53,5 @@ pub use opcode::Opcode;
 pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
 pub use typed::{FromPickle, FromPickleOwned, Item, Unpickler, from_reader, from_slice};
-pub use writer::{Global, Pickler, ToPickle, Writer, to_vec, to_writer};
+pub use writer::{DispatchTable, Dispatched, Global, Pickler, Reduced, ToPickle, Writer};
+pub use writer::{to_vec, to_writer};

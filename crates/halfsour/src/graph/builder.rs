@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::arena::{Arena, Blob, RawMade, Slot};
 use super::keys::Keys;
-use super::{Effect, NodeId};
+use super::{Effect, Graph, NodeId};
 use crate::error::{Error, ErrorKind};
 use crate::heap::Heap;
 use crate::memo::Memo;
@@ -21,6 +21,7 @@ pub(super) struct Builder<'a> {
     keys: Keys,
     memo: Memo<NodeId>,
     buffers: u32,
+    protocol: u8,
     /// Lines of GLOBAL and INST, so that a module that is named twice is one node, as it would be
     /// in Python and in protocol 4.
     names: HashMap<Box<[u8]>, NodeId>,
@@ -49,6 +50,7 @@ impl<'a> Builder<'a> {
             keys,
             memo,
             buffers: 0,
+            protocol: 0,
             names: HashMap::new(),
             none,
             bools,
@@ -56,8 +58,9 @@ impl<'a> Builder<'a> {
         })
     }
 
-    pub(super) fn into_arena(self) -> Arena<'a> {
-        self.arena
+    pub(super) fn into_graph(self, root: NodeId) -> Graph<'a> {
+        let Builder { arena, memo, protocol, .. } = self;
+        Graph { arena, root, protocol, memo }
     }
 
     fn add(&mut self, slot: Slot) -> Added {
@@ -102,6 +105,10 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
 
     fn with_memo<R>(&mut self, f: impl FnOnce(&mut Memo<NodeId>) -> R) -> R {
         f(&mut self.memo)
+    }
+
+    fn protocol(&mut self, version: u8) {
+        self.protocol = version;
     }
 
     fn none(&mut self) -> Added {

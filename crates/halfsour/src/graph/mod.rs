@@ -10,6 +10,7 @@
 mod arena;
 mod builder;
 mod keys;
+mod write;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +18,7 @@ use std::num::NonZeroU32;
 
 use crate::error::Error;
 use crate::machine::Machine;
+use crate::memo::Memo;
 use crate::reader::{Reader, SliceSource, Source};
 use arena::Arena;
 use builder::Builder;
@@ -206,12 +208,27 @@ impl fmt::Debug for Text<'_> {
 pub struct Graph<'a> {
     arena: Arena<'a>,
     root: NodeId,
+    /// The protocol that PROTO names, else 0.
+    protocol: u8,
+    /// What the pickle put into the memo: writing it again does the same.
+    memo: Memo<NodeId>,
 }
 
 impl<'a> Graph<'a> {
     /// What was pickled.
     pub fn root(&self) -> NodeId {
         self.root
+    }
+
+    /// The protocol of the pickle that was read, as it says itself; 0 where it says none, as those
+    /// of protocols 0 and 1.
+    pub fn protocol(&self) -> u8 {
+        self.protocol
+    }
+
+    /// The nodes that the pickle put into the memo.
+    fn memoized(&self) -> impl Iterator<Item = NodeId> {
+        self.memo.values().copied()
     }
 
     /// The node of a number that this graph gave.
@@ -335,7 +352,7 @@ fn build<'a, S: Source<Error = Error>>(
 ) -> Result<Graph<'a>, Error> {
     let mut builder = Builder::new(arena)?;
     match Machine::new().run(reader, &mut builder) {
-        Ok(root) => Ok(Graph { arena: builder.into_arena(), root }),
+        Ok(root) => Ok(builder.into_graph(root)),
         Err(error) => Err(error.at(reader.start()).of(reader.opcode())),
     }
 }

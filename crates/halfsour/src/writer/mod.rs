@@ -32,7 +32,9 @@ mod impls;
 mod memo;
 mod objects;
 mod pickler;
+mod reduce;
 
+use std::any::Any;
 use std::fmt;
 use std::io::Write;
 
@@ -45,7 +47,10 @@ use crate::text::{code_points, from_latin1};
 pub use containers::{Entries, Items, TupleItems};
 use memo::{Memo, Place};
 pub use objects::Global;
+pub(crate) use objects::{emit_names, is_persid};
 pub use pickler::{Pickler, to_vec, to_writer};
+use reduce::Hooks;
+pub use reduce::{DispatchTable, Dispatched, Reduced};
 
 /// A type that can be pickled.
 pub trait ToPickle {
@@ -54,6 +59,13 @@ pub trait ToPickle {
     /// # Errors
     /// What the writer says, or what is the matter with the value.
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error>;
+
+    /// The value, if [dispatch tables](DispatchTable) and callbacks for
+    /// [persistent ids](Pickler::persistent_id) are to be asked about it: `Some(self)`, in types that
+    /// are `'static`. None by default.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// A pickle that is being written; handed to [`ToPickle::to_pickle`].
@@ -62,7 +74,7 @@ pub trait ToPickle {
 /// ([`build`](Writer::build), [`append_items`](Writer::append_items),
 /// [`set_items`](Writer::set_items)) come right behind the one that made it.
 pub struct Writer<'w> {
-    out: Emitter,
+    pub(crate) out: Emitter,
     file: Option<&'w mut dyn Write>,
     memo: Memo,
     limits: Limits,
@@ -74,7 +86,10 @@ pub struct Writer<'w> {
     /// The key under which the next object is shared.
     key: Option<usize>,
     /// What must not be dropped, since its address is a key.
-    kept: Vec<Box<dyn std::any::Any>>,
+    kept: Vec<Box<dyn Any>>,
+    hooks: Hooks<'w>,
+    /// Whether hooks are asked about values.
+    asks: bool,
 }
 
 impl fmt::Debug for Writer<'_> {
@@ -85,14 +100,20 @@ impl fmt::Debug for Writer<'_> {
 
 /// What may be shared, and was begun.
 #[must_use]
-struct Begun {
-    key: Option<usize>,
+pub(crate) struct Begun {
+    pub(crate) key: Option<usize>,
 }
 
 type Done = Result<(), Error>;
 
 impl<'w> Writer<'w> {
-    fn new(protocol: u8, limits: Limits, loose: bool, file: Option<&'w mut dyn Write>) -> Self {
+    fn new(
+        protocol: u8,
+        limits: Limits,
+        loose: bool,
+        hooks: Hooks<'w>,
+        file: Option<&'w mut dyn Write>,
+    ) -> Self {
         let mut out = Emitter::new(protocol);
         out.begin();
         let cuts = file.is_some() && protocol < 4;
@@ -106,6 +127,8 @@ impl<'w> Writer<'w> {
             cuts,
             key: None,
             kept: Vec::new(),
+            asks: hooks.table.is_some() || hooks.persistent_id.is_some(),
+            hooks,
         }
     }
 
@@ -119,6 +142,20 @@ impl<'w> Writer<'w> {
     /// The protocol that is written, 0 to 5.
     pub fn protocol(&self) -> u8 {
         self.out.protocol()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Whether the last batch of a builtin container may be of one item, or empty.
+    pub(crate) fn is_loose(&self) -> bool {
+        self.loose
+    }
+
+    /// The key under which the next object is shared, for those that write it themselves.
+    pub(crate) fn take_key(&mut self) -> Option<usize> {
+        self.key.take()
     }
 
     /// Hands the file what is not in an open frame.
@@ -140,7 +177,7 @@ impl<'w> Writer<'w> {
 
     /// To be called before each object.
     #[inline(always)]
-    fn begin(&mut self) -> Result<Begun, Error> {
+    pub(crate) fn begin(&mut self) -> Result<Begun, Error> {
         if self.out.is_full() || self.cuts && self.out.len() >= FRAME_TARGET {
             self.next_frame()?;
         }
@@ -149,7 +186,7 @@ impl<'w> Writer<'w> {
 
     /// Puts the object that was just written into the memo.
     #[inline(always)]
-    fn memoize(&mut self, begun: Begun) -> Result<i64, Error> {
+    pub(crate) fn memoize(&mut self, begun: Begun) -> Result<i64, Error> {
         let index = self.memo.next();
         self.out.memoize(index)?;
         if let Some(key) = begun.key {
@@ -183,12 +220,18 @@ impl<'w> Writer<'w> {
         Ok(result)
     }
 
-    /// Any value.
+    /// Any value: what is in another one is written by this, since the pickler's hooks are asked here.
     ///
     /// # Errors
     /// What the value's own code says.
     #[inline]
     pub fn save<T: ToPickle + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        if self.asks
+            && let Some(value) = value.as_any()
+            && self.save_by_hook(value)?
+        {
+            return Ok(());
+        }
         value.to_pickle(self)
     }
 
@@ -288,13 +331,18 @@ impl<'w> Writer<'w> {
         }
     }
 
-    fn text(&mut self, text: &[u8], begun: Begun) -> Result<i64, Error> {
+    /// Text, which may hold lone surrogates; not put into the memo.
+    #[inline]
+    pub(crate) fn emit_text(&mut self, text: &[u8]) -> Done {
         if self.out.is_binary() {
-            self.payload(Payload::Text, text)?;
-        } else {
-            emit_line(&mut self.out, text);
+            return self.payload(Payload::Text, text);
         }
-        self.memoize(begun)
+        if text.is_ascii() {
+            self.out.ascii_line(text);
+        } else {
+            self.out.unicode_line(code_points(text).into_iter());
+        }
+        Ok(())
     }
 
     /// A `str`.
@@ -308,7 +356,8 @@ impl<'w> Writer<'w> {
             return self.interned(text).map(|_| ());
         }
         let begun = self.begin()?;
-        self.text(text.as_bytes(), begun).map(|_| ())
+        self.emit_text(text.as_bytes())?;
+        self.memoize(begun).map(|_| ())
     }
 
     /// A `str` that is a name in the program, as attributes, classes and modules have: written once,
@@ -341,13 +390,14 @@ impl<'w> Writer<'w> {
     }
 
     /// A `str` of which Python has but one.
-    fn interned(&mut self, text: &str) -> Result<i64, Error> {
+    pub(crate) fn interned(&mut self, text: &str) -> Result<i64, Error> {
         let begun = self.begin()?;
         if let Some(index) = self.memo.interned(text) {
             self.out.get(index)?;
             return Ok(index);
         }
-        let index = self.text(text.as_bytes(), begun)?;
+        self.emit_text(text.as_bytes())?;
+        let index = self.memoize(begun)?;
         self.memo.note_interned(text, index);
         Ok(index)
     }
@@ -359,21 +409,23 @@ impl<'w> Writer<'w> {
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let begun = self.begin()?;
         if bytes.len() > 1 {
-            return self.some_bytes(bytes, begun).map(|_| ());
+            self.emit_bytes(bytes)?;
+            return self.memoize(begun).map(|_| ());
         }
         // Of what is that short, Python has but one.
         if let Some(index) = self.memo.small_bytes(bytes) {
             return Ok(self.out.get(index)?);
         }
-        let index = self.some_bytes(bytes, begun)?;
+        self.emit_bytes(bytes)?;
+        let index = self.memoize(begun)?;
         self.memo.note_small_bytes(bytes, index);
         Ok(())
     }
 
-    fn some_bytes(&mut self, bytes: &[u8], begun: Begun) -> Result<i64, Error> {
+    /// Bytes, not put into the memo.
+    pub(crate) fn emit_bytes(&mut self, bytes: &[u8]) -> Done {
         if self.protocol() >= 3 {
-            self.payload(Payload::Bytes, bytes)?;
-            return self.memoize(begun);
+            return self.payload(Payload::Bytes, bytes);
         }
         if bytes.is_empty() {
             self.global("builtins", "bytes")?;
@@ -383,13 +435,14 @@ impl<'w> Writer<'w> {
             self.tuple_with(2, |args| {
                 args.item_with(|out| {
                     let begun = out.begin()?;
-                    out.text(&from_latin1(bytes), begun).map(|_| ())
+                    out.emit_text(&from_latin1(bytes))?;
+                    out.memoize(begun).map(|_| ())
                 })?;
                 args.item_with(|out| out.name("latin1"))
             })?;
         }
         self.out.op(Opcode::Reduce);
-        self.memoize(begun)
+        Ok(())
     }
 
     /// A `bytearray`.
@@ -398,18 +451,23 @@ impl<'w> Writer<'w> {
     /// As [`bytes`](Writer::bytes).
     pub fn bytearray(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let begun = self.begin()?;
-        if self.protocol() >= 5 {
-            self.payload(Payload::ByteArray, bytes)?;
-        } else {
-            self.global("builtins", "bytearray")?;
-            if bytes.is_empty() {
-                self.out.empty_tuple();
-            } else {
-                self.tuple_with(1, |args| args.item_with(|out| out.bytes(bytes)))?;
-            }
-            self.out.op(Opcode::Reduce);
-        }
+        self.emit_bytearray(bytes)?;
         self.memoize(begun).map(|_| ())
+    }
+
+    /// A bytearray, not put into the memo.
+    pub(crate) fn emit_bytearray(&mut self, bytes: &[u8]) -> Done {
+        if self.protocol() >= 5 {
+            return self.payload(Payload::ByteArray, bytes);
+        }
+        self.global("builtins", "bytearray")?;
+        if bytes.is_empty() {
+            self.out.empty_tuple();
+        } else {
+            self.tuple_with(1, |args| args.item_with(|out| out.bytes(bytes)))?;
+        }
+        self.out.op(Opcode::Reduce);
+        Ok(())
     }
 
     /// A value that several places share: written the first time, then referred to, so that Python
@@ -506,14 +564,5 @@ pub(crate) fn emit_float(out: &mut Emitter, value: f64) {
         out.float(value);
     } else {
         out.float_digits(repr_float(value).as_bytes());
-    }
-}
-
-/// Text, in protocol 0.
-pub(crate) fn emit_line(out: &mut Emitter, text: &[u8]) {
-    if text.is_ascii() {
-        out.ascii_line(text);
-    } else {
-        out.unicode_line(code_points(text).into_iter());
     }
 }
