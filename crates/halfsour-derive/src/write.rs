@@ -25,6 +25,14 @@ pub(crate) fn implement(target: &Target) -> TokenStream {
             }
         }
     };
+    // What borrows cannot be told apart by its type, so that no hook is asked about it.
+    let as_any = target.input.generics.params.is_empty().then(|| {
+        quote! {
+            fn as_any(&self) -> ::core::option::Option<&dyn ::core::any::Any> {
+                ::core::option::Option::Some(self)
+            }
+        }
+    });
     let generics = with_bounds(&target.input.generics);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, type_generics, _) = target.input.generics.split_for_impl();
@@ -37,6 +45,7 @@ pub(crate) fn implement(target: &Target) -> TokenStream {
             ) -> ::core::result::Result<(), ::halfsour::Error> {
                 #body
             }
+            #as_any
         }
     }
 }

@@ -557,6 +557,17 @@ fn persistent_ids() {
     assert_eq!((lines.0.count, lines.1.count, lines.2["k"].count), (1, 2, 3));
     let error = from_slice::<Line>(b"K\x01Q.").unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::NoPersistentLoad);
+    // And written by them, wherever they are.
+    let data = Pickler::new()
+        .protocol(1)
+        .persistent_id(|value| Some(Box::new(value.downcast_ref::<Line>()?.count)))
+        .to_vec(&order())
+        .unwrap();
+    assert!(data.windows(8).any(|window| window == b"(K\x0cQM\x2c\x01Q"));
+    let read: Order = unpickler.from_slice(&data).unwrap();
+    assert_eq!(read.lines.iter().map(|line| line.count).collect::<Vec<_>>(), [12, 300]);
+    let error = halfsour::to_vec(&Persistent(7_u8)).unwrap_err();
+    assert_eq!(error.to_string(), "no persistent id for a u8");
 }
 
 #[test]

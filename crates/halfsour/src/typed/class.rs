@@ -301,6 +301,10 @@ macro_rules! class {
             ) -> ::core::result::Result<(), $crate::Error> {
                 $crate::typed::write_class(self, out)
             }
+
+            fn as_any(&self) -> ::core::option::Option<&dyn ::core::any::Any> {
+                ::core::option::Option::Some(self)
+            }
         }
     };
     ($type:ty: read) => {
@@ -369,8 +373,33 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// A value that is not in the pickle, but found by its persistent id, with
-/// [`Unpickler::persistent_load`](super::Unpickler::persistent_load).
+/// A value that is not in the pickle, but found by its persistent id: with
+/// [`Unpickler::persistent_load`](super::Unpickler::persistent_load) when it is read, and with
+/// [`Pickler::persistent_id`](crate::Pickler::persistent_id) when it is written.
+///
+/// ```
+/// use halfsour::typed::{Persistent, Unpickler};
+/// use halfsour::Pickler;
+/// use std::sync::Arc;
+///
+/// let names = ["spam", "egg"].map(Arc::<str>::from);
+/// let data = Pickler::new()
+///     .persistent_id(|value| {
+///         let name = value.downcast_ref::<Arc<str>>()?;
+///         Some(Box::new(names.iter().position(|known| known == name)?))
+///     })
+///     .to_vec(&Persistent(names[1].clone()))?;
+/// assert!(data.ends_with(b"K\x01Q."));
+///
+/// let name: Persistent<Arc<str>> = Unpickler::new()
+///     .persistent_load(|pid| match names.get(pid.int::<usize>()?) {
+///         Some(name) => Ok(Box::new(name.clone())),
+///         None => Err(pid.expected("an id of a name")),
+///     })
+///     .from_slice(&data)?;
+/// assert!(Arc::ptr_eq(&name, &names[1]));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Persistent<T>(pub T);
 
@@ -392,5 +421,16 @@ impl<'a, T: 'static> FromPickle<'a> for Persistent<T> {
     fn from_pickle(item: Item<'_, 'a>) -> Result<Persistent<T>, Error> {
         let value = item.persistent()?;
         value.map(Persistent).ok_or_else(|| item.expected("a persistent id"))
+    }
+}
+
+impl<T: 'static> ToPickle for Persistent<T> {
+    fn to_pickle(&self, _: &mut Writer<'_>) -> Result<(), Error> {
+        let text = format!("no persistent id for a {}", std::any::type_name::<T>());
+        Err(ErrorKind::Custom(text).into())
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(&self.0)
     }
 }
