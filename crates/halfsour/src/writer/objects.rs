@@ -321,7 +321,11 @@ pub(crate) fn is_persid(text: &[u8]) -> bool {
 /// GLOBAL or INST, of names that were renamed already.
 pub(crate) fn emit_names(out: &mut Emitter, opcode: Opcode, module: &[u8], name: &[u8]) -> Done {
     let is_ascii_only = out.protocol() < 3;
-    let fits = |text: &[u8]| !text.contains(&b'\n') && (text.is_ascii() || !is_ascii_only);
+    let fits = |text: &[u8]| {
+        !text.is_empty()
+            && !text.contains(&b'\n')
+            && if is_ascii_only { text.is_ascii() } else { str::from_utf8(text).is_ok() }
+    };
     if !fits(module) || !fits(name) {
         let text = format!(
             "can't pickle the name {}.{} using pickle protocol {}",
