@@ -841,3 +841,41 @@ fn written_hooks() {
     let state = Hand { state: || GetState::Any(Box::new(("any", "thing", 3))), ..none() };
     check("shop.State()", &HandState(state), 2);
 }
+
+/// Nothing that was changed at random panics, or takes long.
+#[test]
+fn mutations() {
+    let mut random = common::random();
+    let mut sources =
+        shop("[make(shop.List, [1], name='n'), shop.NewEx(1), shop.Point(1, 2)]", 0..=5);
+    sources.extend(dumps("[{1, 2}, frozenset([3]), b'ab', bytearray(b'c'), {'k': (1, 2.5)}]"));
+    sources.push(
+        b"cshop\nBag\nK\x01\x85}\x8c\x01kK\x02s\x92(K\x03K\x04e(\x8c\x01aK\x05uK\x06K\x07\x86b."
+            .to_vec(),
+    );
+    const OPCODES: &[u8] = b"(.012FIJKLMNQPRSTUVXabcdegihjlopqrstu}]){\x81\x85\x86\x92\x93";
+    let mut registry = Registry::new();
+    registry.register::<Bag>();
+    for round in 0..20_000 {
+        let mut data = sources[round % sources.len()].clone();
+        for _ in 0..=random(3) {
+            let place = random(data.len());
+            data[place] = match random(3) {
+                0 => random(256) as u8,
+                1 => OPCODES[random(OPCODES.len())],
+                _ => data[random(data.len())],
+            };
+        }
+        let Ok(graph) = load(&data) else { continue };
+        let _ = Unpickler::new().read(&graph, |item| {
+            let _ = (item.describe(), item.class(), item.bytes(), item.str());
+            for item in item.items()?.chain(item.list_items()?.collect::<Vec<_>>()) {
+                let _ = (item.describe(), item.bytes(), item.object(&registry));
+                let _ = (item.read::<Tree>(), item.read::<HashMap<String, (f64, f64)>>());
+                let _ = (item.args()?.len(), item.kwargs()?.len(), item.state()?.attrs());
+            }
+            Ok(())
+        });
+        let _ = from_slice::<Bag>(&data);
+    }
+}
