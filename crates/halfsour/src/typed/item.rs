@@ -434,6 +434,12 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
+    /// Whether it is a `collections.deque`.
+    pub(super) fn is_deque(self) -> bool {
+        let made = self.construction().and_then(|made| self.decoder.global(made.cls));
+        made.is_some_and(|class| class.is("collections", "deque"))
+    }
+
     /// Whether only its items can be read, and not bytes.
     pub(super) fn is_sequence(self) -> bool {
         match self.node() {
@@ -567,6 +573,49 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
+    /// The entries of a dict, or of what the standard library has instead: `OrderedDict`,
+    /// `defaultdict`, `Counter`.
+    ///
+    /// # Errors
+    /// As [`entries`](Item::entries).
+    ///
+    /// ```
+    /// // pickle.dumps(collections.OrderedDict(a=1), 2)
+    /// let data = b"\x80\x02ccollections\nOrderedDict\nq\0)Rq\x01X\x01\0\0\0aq\x02K\x01s.";
+    /// let map: std::collections::BTreeMap<&str, u8> = halfsour::from_slice(data)?;
+    /// assert_eq!(map["a"], 1);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn mapping(self) -> Result<Mapping<'g, 'a>, Error> {
+        let (mut entries, mut effects) = (&[][..], &[][..]);
+        match self.node() {
+            Node::Dict(dict) => entries = dict,
+            Node::Object(object) => match (self.class(), self.construction()) {
+                (Some(ClassName { module: "collections", name }), Some(made))
+                    if matches!(&*name, "OrderedDict" | "defaultdict" | "Counter") =>
+                {
+                    effects = object.effects;
+                    // A Counter is made of a dict; the argument of a defaultdict is a function.
+                    if let [dict] = made.args
+                        && let Node::Dict(dict) = self.graph().get(*dict)
+                    {
+                        entries = dict;
+                    }
+                }
+                _ => return Err(self.expected("a dict")),
+            },
+            _ => return Err(self.expected("a dict")),
+        }
+        let all = 2 * (entries.len() + effects.len());
+        let depth = self.decoder.enter(self.id, self.depth, all)?;
+        Ok(Mapping {
+            decoder: self.decoder,
+            entries: entries.iter(),
+            effects: effects.iter(),
+            depth,
+        })
+    }
+
     // Instances.
 
     #[inline]
@@ -609,8 +658,13 @@ impl<'g, 'a> Item<'g, 'a> {
 
     #[inline]
     fn is_class<T: Class>(self, cls: NodeId) -> bool {
+        let aliases = &self.decoder.unpickler.aliases;
+        let meant = |raw: &ClassName<'_>| {
+            raw.is(T::MODULE, T::NAME)
+                && (aliases.is_empty() || !aliases.contains_key(&raw.to_string()))
+        };
         // Most names are what they were.
-        self.decoder.raw_global(cls).is_some_and(|raw| raw.is(T::MODULE, T::NAME))
+        self.decoder.raw_global(cls).is_some_and(|raw| meant(&raw))
             || self.decoder.global(cls).is_some_and(|class| class.is_of::<T>())
     }
 
@@ -828,6 +882,42 @@ impl<'g, 'a> Iterator for Entries<'g, 'a> {
 impl ExactSizeIterator for Entries<'_, '_> {}
 
 impl fmt::Debug for Entries<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+/// The entries of a dict or something like it; see [`Item::mapping`].
+#[derive(Clone)]
+pub struct Mapping<'g, 'a> {
+    decoder: &'g Decoder<'g, 'a>,
+    entries: std::slice::Iter<'g, [NodeId; 2]>,
+    effects: std::slice::Iter<'g, Effect>,
+    depth: u32,
+}
+
+impl<'g, 'a> Iterator for Mapping<'g, 'a> {
+    type Item = (Item<'g, 'a>, Item<'g, 'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let [key, value] = match self.entries.next() {
+            Some(entry) => *entry,
+            None => self.effects.find_map(|effect| match effect {
+                Effect::SetItem(key, value) => Some([*key, *value]),
+                _ => None,
+            })?,
+        };
+        let item = |id| Item { decoder: self.decoder, id, depth: self.depth };
+        Some((item(key), item(value)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.entries.len(), Some(self.entries.len() + self.effects.len()))
+    }
+}
+
+impl fmt::Debug for Mapping<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.clone()).finish()
     }

@@ -25,7 +25,7 @@ pub use bytes::{ByteArray, Bytes};
 pub use class::{
     Class, GetState, Hooks, Persistent, Reduce, Registry, Value, read_class, write_class,
 };
-pub use item::{Attrs, ClassName, Entries, Item, Items, State};
+pub use item::{Attrs, ClassName, Entries, Item, Items, Mapping, State};
 pub use unpickler::{OldStr, Unpickler};
 
 /// A type that can be read from a pickle.
