@@ -110,17 +110,45 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// The graph.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.graph().root(), item.id());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn graph(self) -> &'g Graph<'a> {
         self.decoder.graph
     }
 
     /// The value's number in its graph. References to one object have the same.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"]q\0h\0\x86.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // Twice the same list.
+    ///     assert_eq!(item.get(0)?.id(), item.get(1)?.id());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn id(self) -> NodeId {
         self.id
     }
 
     /// The value as the graph has it, without seeing through anything.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.node(), halfsour::graph::Node::Int(7));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline(always)]
     pub fn node(self) -> Node<'g> {
         self.decoder.graph.get(self.id)
@@ -138,6 +166,15 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// What it is, with an article: `an int`, `a shop.models.Order`.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)\x81.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.describe(), "an app.Point");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[cold]
     pub fn describe(self) -> String {
         let text = match self.node() {
@@ -203,6 +240,15 @@ impl<'g, 'a> Item<'g, 'a> {
     // Scalars.
 
     /// Whether it is None.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"N.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert!(item.is_none());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn is_none(self) -> bool {
         matches!(self.node(), Node::None)
@@ -212,6 +258,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is anything else, an int too.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"\x88.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert!(item.bool()?);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn bool(self) -> Result<bool, Error> {
         match self.node() {
@@ -257,6 +312,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is anything else, or an int of more than 128 bits.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.float()?, 7.0);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn float(self) -> Result<f64, Error> {
         match self.node() {
@@ -276,6 +340,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is anything else, or has lone surrogates.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"Vcaf\\u00e9\n.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.str()?, "café");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn str(self) -> Result<Cow<'g, str>, Error> {
         match self.node() {
@@ -310,6 +383,15 @@ impl<'g, 'a> Item<'g, 'a> {
     /// # Errors
     /// As [`str`](Item::str); and if the text is not in the pickle as it is, but written with escapes,
     /// as protocol 0 does, or in another encoding.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"\x8c\x04spam.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.borrowed_str()?, "spam");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn borrowed_str(self) -> Result<&'a str, Error> {
         let text = self.str()?;
@@ -328,6 +410,15 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// The bytes of a text's characters in UTF-8, of a Python 2 string as they are: to compare names
     /// with. `None` if it is neither.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"U\x04spam.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.name(), Some(b"spam".as_slice()));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn name(self) -> Option<&'g [u8]> {
         match self.node() {
@@ -417,6 +508,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// As [`bytes`](Item::bytes); and if they are not in the pickle as they are.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"C\x04spam.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.borrowed_bytes()?, b"spam");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn borrowed_bytes(self) -> Result<&'a [u8], Error> {
         match self.node() {
@@ -489,6 +589,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is anything else; or if it is too deep, or too much was visited: [`Limits`](crate::Limits).
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let numbers: Result<Vec<u8>, _> = item.items()?.map(|item| item.int()).collect();
+    ///     assert_eq!(numbers?, [1, 2]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn items(self) -> Result<Items<'g, 'a>, Error> {
         match self.node() {
@@ -509,6 +619,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// As [`items`](Item::items).
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"c__builtin__\nset\n](K\x01K\x02e\x85R.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // set([1, 2]), as protocol 2 has it.
+    ///     assert_eq!(item.set_items()?.len(), 2);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn set_items(self) -> Result<Items<'g, 'a>, Error> {
         match self.node() {
             Node::Set(ids) | Node::FrozenSet(ids) => self.enter(ids),
@@ -524,6 +644,17 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// As [`items`](Item::items); or if their number is another.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.tuple_items(2)?.len(), 2);
+    ///     let error = item.tuple_items(3).unwrap_err();
+    ///     assert_eq!(error.to_string(), "expected a tuple of 3, found a tuple of 2");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn tuple_items(self, len: usize) -> Result<Items<'g, 'a>, Error> {
         match self.node() {
@@ -544,6 +675,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// As [`items`](Item::items); or if there is none.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.get(1)?.int::<u8>()?, 2);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn get(self, index: usize) -> Result<Item<'g, 'a>, Error> {
         self.items()?
             .nth(index)
@@ -637,6 +777,16 @@ impl<'g, 'a> Item<'g, 'a> {
     /// `None` for all else.
     ///
     /// Names are as Python 3 has them, and as [`Unpickler::alias`](super::Unpickler::alias) says.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"ccopy_reg\n_reconstructor\n(capp\nPoint\nc__builtin__\nobject\nNtR.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // As protocol 0 has it.
+    ///     assert_eq!(item.class().unwrap().to_string(), "app.Point");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn class(self) -> Option<ClassName<'g>> {
         match self.construction() {
@@ -669,6 +819,15 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// Whether it is a global, and this one: a class, a function.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"c__builtin__\nlen\n.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert!(item.is_global("builtins", "len"));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn is_global(self, module: &str, name: &str) -> bool {
         self.decoder.global(self.id).is_some_and(|global| global.is(module, name))
     }
@@ -678,6 +837,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\nK\x01K\x02\x86\x81.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.args()?.len(), 2);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn args(self) -> Result<Items<'g, 'a>, Error> {
         self.enter(self.construction().map_or(&[], |made| made.args))
     }
@@ -686,6 +854,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)}\x8c\x01xK\x01s\x92.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let (name, value) = item.kwargs()?.next().unwrap();
+    ///     assert_eq!((&*name.str()?, value.int::<u8>()?), ("x", 1));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn kwargs(self) -> Result<Entries<'g, 'a>, Error> {
         self.enter_entries(self.construction().map_or(&[], |made| made.kwargs))
     }
@@ -694,6 +872,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)\x81}\x8c\x01xK\x01sb.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.state()?.attr("x")?.unwrap().int::<u8>()?, 1);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn state(self) -> Result<State<'g, 'a>, Error> {
         let effects = self.effects();
@@ -705,6 +892,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nStack\n)\x81(K\x01K\x02e.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let items = item.list_items()?.map(|item| item.int::<u8>());
+    ///     assert_eq!(items.collect::<Result<Vec<_>, _>>()?, [1, 2]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn list_items(self) -> Result<impl Iterator<Item = Item<'g, 'a>>, Error> {
         let contents = self.construction().and_then(|made| made.contents);
         let contents = match contents.map(|id| self.graph().get(id)) {
@@ -725,6 +922,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nTable\n)\x81\x8c\x01xK\x01s.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let (key, value) = item.dict_items()?.next().unwrap();
+    ///     assert_eq!((&*key.str()?, value.int::<u8>()?), ("x", 1));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[allow(clippy::type_complexity, reason = "an iterator of pairs")]
     pub fn dict_items(self) -> Result<impl Iterator<Item = (Item<'g, 'a>, Item<'g, 'a>)>, Error> {
         let contents = self.construction().and_then(|made| made.contents);
@@ -743,6 +950,15 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// The persistent id, if that is what it is.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07Q.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.persistent_id().unwrap().int::<u8>()?, 7);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn persistent_id(self) -> Option<Item<'g, 'a>> {
         match self.node() {
             Node::Object(Object { made: Made::Persistent(pid), .. }) => Some(self.at(pid)),
@@ -755,6 +971,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// What that function says; if there is none; if it returns another type.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07Q.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // Without persistent_load there is no value.
+    ///     item.persistent::<String>().unwrap_err();
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn persistent<T: 'static>(self) -> Result<Option<T>, Error> {
         let Some(pid) = self.persistent_id() else { return Ok(None) };
         let load = self.decoder.unpickler.persistent_load.as_ref();
@@ -781,6 +1007,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// What the type says.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"(K\x01K\x02l.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.read::<Vec<u8>>()?, [1, 2]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn read<T: FromPickle<'a>>(self) -> Result<T, Error> {
         T::from_pickle(self)
@@ -964,6 +1199,16 @@ fn state_of(graph: &Graph<'_>, effect: &Effect) -> Option<NodeId> {
 impl<'g, 'a> State<'g, 'a> {
     /// Whatever it is, as one value; `None` if the instance has none. The last one, if there are
     /// several.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nClock\n)\x81K\x07b.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // A state that is an int.
+    ///     assert_eq!(item.state()?.value().unwrap().int::<u8>()?, 7);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn value(self) -> Option<Item<'g, 'a>> {
         let id = self.effects.iter().rev().find_map(|e| state_of(self.decoder.graph, e))?;
         Some(Item { decoder: self.decoder, id, depth: self.depth })
@@ -974,6 +1219,17 @@ impl<'g, 'a> State<'g, 'a> {
     ///
     /// # Errors
     /// If the state is no dict, and no pair of them; or if too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)\x81}\x8c\x01xK\x01sb.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     for (name, value) in item.state()?.attrs()? {
+    ///         assert_eq!((&*name.str()?, value.int::<u8>()?), ("x", 1));
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn attrs(self) -> Result<Attrs<'g, 'a>, Error> {
         let (mut dict, mut slots) = (&[][..], &[][..]);
@@ -1023,6 +1279,16 @@ impl<'g, 'a> State<'g, 'a> {
     ///
     /// # Errors
     /// As [`attrs`](State::attrs).
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)\x81}\x8c\x01xK\x01sb.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let state = item.state()?;
+    ///     assert!(state.attr("x")?.is_some() && state.attr("y")?.is_none());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn attr(self, name: &str) -> Result<Option<Item<'g, 'a>>, Error> {
         let named = |(key, _): &(Item<'g, 'a>, _)| key.name() == Some(name.as_bytes());
         Ok(self.attrs()?.filter(named).last().map(|(_, value)| value))

@@ -21,7 +21,7 @@ use std::io::BufRead;
 
 use crate::error::Error;
 
-pub use bytes::{ByteArray, Bytes};
+pub use bytes::{ByteArray, Bytes, FromBytes, ToBytes};
 pub use class::{
     Class, GetState, Hooks, Persistent, Reduce, Registry, Value, read_class, write_class,
 };
