@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::item::Within;
+use super::views::Within;
 use super::{FromPickle, Item, Mapping};
 use crate::error::{Error, ErrorKind};
 
