@@ -23,7 +23,7 @@ pub(crate) fn implement(target: &Target) -> TokenStream {
                     return ::halfsour::FromPickle::from_pickle(item).map(Self::#names);
                 })*
                 ::core::result::Result::Err(
-                    derive::none_of(item, &[#(derive::class_name::<#types>()),*]),
+                    ::halfsour::typed::derive::none_of(item, &[#(::halfsour::typed::derive::class_name::<#types>()),*]),
                 )
             }
         }
@@ -51,8 +51,6 @@ pub(crate) fn implement(target: &Target) -> TokenStream {
             fn from_pickle(
                 item: ::halfsour::Item<'_, 'pickle>,
             ) -> ::core::result::Result<Self, ::halfsour::Error> {
-                #[allow(unused_imports)]
-                use ::halfsour::typed::derive;
                 #persistent
                 #body
             }
@@ -109,12 +107,12 @@ fn read(place: usize, field: &Attr, item: TokenStream) -> TokenStream {
     let (variable, name) = (variable(place), &field.name);
     let function: Path = match &field.codec {
         Codec::Plain => parse_quote!(::halfsour::FromPickle::from_pickle),
-        Codec::Bytes => parse_quote!(derive::FromBytes::from_bytes),
+        Codec::Bytes => parse_quote!(::halfsour::typed::derive::FromBytes::from_bytes),
         Codec::With(module) => parse_quote!(#module::from_pickle),
     };
     quote! {
         #variable = ::core::option::Option::Some(
-            #function(#item).map_err(|error| derive::within(error, #name))?,
+            #function(#item).map_err(|error| ::halfsour::typed::derive::within(error, #name))?,
         )
     }
 }
@@ -127,7 +125,7 @@ fn by_name<'f>(fields: impl Iterator<Item = (usize, &'f Attr)>, deny_unknown: bo
         quote!(::core::option::Option::Some(#name) => #read,)
     });
     let other = if deny_unknown {
-        quote!(return ::core::result::Result::Err(derive::unknown(item, key)))
+        quote!(return ::core::result::Result::Err(::halfsour::typed::derive::unknown(item, key)))
     } else {
         quote!({})
     };
@@ -155,7 +153,7 @@ fn finish(fields: &[Attr]) -> TokenStream {
         let value = match (&field.absent, field.place) {
             (Absent::Call(path), Place::Skipped) => quote!(#path()),
             (_, Place::Skipped) => quote!(::core::default::Default::default()),
-            (Absent::Error, _) => quote!(derive::required(#variable, #name)?),
+            (Absent::Error, _) => quote!(::halfsour::typed::derive::required(#variable, #name)?),
             (Absent::Default, _) => quote!(#variable.unwrap_or_default()),
             (Absent::Call(path), _) => quote!(#variable.unwrap_or_else(#path)),
         };
@@ -176,7 +174,7 @@ fn instance(target: &Target, fields: &[Attr]) -> TokenStream {
         let rest = target.deny_unknown.then(|| {
             quote! {
                 if args.next().is_some() {
-                    return ::core::result::Result::Err(derive::too_many_args(item));
+                    return ::core::result::Result::Err(::halfsour::typed::derive::too_many_args(item));
                 }
             }
         });
@@ -193,7 +191,7 @@ fn instance(target: &Target, fields: &[Attr]) -> TokenStream {
     let all = fields.iter().enumerate().filter(|(_, field)| field.place != Place::Skipped);
     let attrs = by_name(all, target.deny_unknown);
     quote! {
-        derive::check::<Self>(item)?;
+        ::halfsour::typed::derive::check::<Self>(item)?;
         #variables
         #args
         #kwargs
@@ -217,18 +215,18 @@ fn enum_members(members: &[EnumMember]) -> TokenStream {
     let arms = members.iter().map(|EnumMember { variant, name, value }| {
         let rust_name = variant.to_string();
         let is = match value {
-            Value::Int(value) => quote!(derive::is_int(member, #value)),
-            Value::Str(value) => quote!(derive::is_str(member, #value)),
+            Value::Int(value) => quote!(::halfsour::typed::derive::is_int(member, #value)),
+            Value::Str(value) => quote!(::halfsour::typed::derive::is_str(member, #value)),
         };
         quote! {
-            if derive::is_named(member, &[#name, #rust_name]) || #is {
+            if ::halfsour::typed::derive::is_named(member, &[#name, #rust_name]) || #is {
                 return ::core::result::Result::Ok(Self::#variant);
             }
         }
     });
     quote! {
-        let member = derive::member::<Self>(item)?;
+        let member = &::halfsour::typed::derive::member::<Self>(item)?;
         #(#arms)*
-        ::core::result::Result::Err(derive::no_member::<Self>(member))
+        ::core::result::Result::Err(::halfsour::typed::derive::no_member::<Self>(member))
     }
 }

@@ -47,7 +47,7 @@ pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
 pub use graph::{Graph, NodeId, load, load_from};
 #[cfg(feature = "derive")]
-pub use halfsour_derive::{FromPickle, Pickle};
+pub use halfsour_derive::{FromPickle, Pickle, ToPickle};
 pub use heap::Heap;
 pub use limits::Limits;
 pub use machine::{HIGHEST_PROTOCOL, Machine};

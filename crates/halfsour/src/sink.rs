@@ -69,68 +69,53 @@ pub trait Sink {
 /// A sink in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Buffer {
-    /// What was put, and behind it bytes of no meaning: so a few bytes can be put without asking the
-    /// allocator, or looping.
     bytes: Vec<u8>,
-    len: usize,
     out_of_memory: bool,
 }
-
-/// How many bytes of no meaning there are at most: clearing them takes time.
-const ROOM: usize = 16 << 10;
 
 impl Buffer {
     /// Takes the bytes out.
     pub fn take(&mut self) -> Vec<u8> {
-        self.bytes.truncate(self.len);
-        self.len = 0;
         std::mem::take(&mut self.bytes)
     }
+}
 
-    /// Sees to it that there is a place for `more` bytes, unless memory runs out.
+impl Buffer {
+    /// Whether so many bytes more can be taken.
+    #[inline(always)]
+    fn has_room(&mut self, more: usize) -> bool {
+        let room = self.bytes.capacity() - self.bytes.len();
+        (room >= more || self.grow(more)) && !self.out_of_memory
+    }
+
     #[cold]
-    fn grow(&mut self, more: usize) {
-        let short = self.len.saturating_add(more).saturating_sub(self.bytes.len());
-        if self.out_of_memory || self.bytes.try_reserve(short).is_err() {
-            self.out_of_memory = true;
-            return;
-        }
-        let room = self.bytes.len().saturating_add(short).saturating_add(ROOM);
-        self.bytes.resize(room.min(self.bytes.capacity()), 0);
+    fn grow(&mut self, more: usize) -> bool {
+        self.out_of_memory |= self.bytes.try_reserve(more).is_err();
+        !self.out_of_memory
     }
 }
 
 impl Sink for Buffer {
     #[inline(always)]
     fn put<const N: usize>(&mut self, bytes: [u8; N], used: usize) {
-        if self.bytes.len() - self.len < N {
-            self.grow(N);
-        }
-        if let Some(place) = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
-            *place = bytes;
-            self.len += used.min(N);
+        if self.has_room(N) {
+            // All of them, then off with the rest: that takes no loop.
+            let len = self.bytes.len() + used;
+            self.bytes.extend_from_slice(&bytes);
+            self.bytes.truncate(len);
         }
     }
 
     #[inline]
     fn extend(&mut self, bytes: &[u8]) {
-        let room = self.bytes.len() - self.len;
-        if room >= bytes.len() {
-            let end = self.len + bytes.len();
-            self.bytes[self.len..end].copy_from_slice(bytes);
-            self.len = end;
-        } else if !self.out_of_memory && self.bytes.try_reserve(bytes.len() - room).is_ok() {
-            self.bytes.truncate(self.len);
+        if self.has_room(bytes.len()) {
             self.bytes.extend_from_slice(bytes);
-            self.len = self.bytes.len();
-        } else {
-            self.out_of_memory = true;
         }
     }
 
     #[inline]
     fn len(&self) -> usize {
-        self.len
+        self.bytes.len()
     }
 
     fn overwrite<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
@@ -140,8 +125,7 @@ impl Sink for Buffer {
     }
 
     fn remove(&mut self, at: usize, count: usize) {
-        self.bytes.copy_within(at + count..self.len, at);
-        self.len -= count;
+        drop(self.bytes.drain(at..at + count));
     }
 
     fn is_out_of_memory(&self) -> bool {
