@@ -151,6 +151,7 @@ impl<'a> Arena<'a> {
     }
 
     /// How many bytes text and bytes can be in: the pickle's and the copied ones.
+    #[cfg(feature = "serde")]
     pub(super) fn size(&self) -> usize {
         self.pickle.len() + self.copied.len()
     }
@@ -236,6 +237,19 @@ impl<'a> Arena<'a> {
         let (copied, place, len) = self.range(blob);
         let whole = if copied { self.copied.as_slice() } else { self.pickle };
         &whole[place..place + len]
+    }
+
+    /// Text and whether it is in the pickle, if a node is that.
+    #[cfg(feature = "serde")]
+    #[inline(always)]
+    pub(super) fn text(&self, id: NodeId) -> Option<Result<&'a [u8], &[u8]>> {
+        let Slot::Str(blob) = self.slot(id) else { return None };
+        let (copied, place, len) = self.range(blob);
+        Some(if copied {
+            Err(&self.copied[place..place + len])
+        } else {
+            Ok(&self.pickle[place..place + len])
+        })
     }
 
     /// A node's text or bytes, if they are in the pickle.

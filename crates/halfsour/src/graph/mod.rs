@@ -23,6 +23,8 @@ use crate::machine::Machine;
 use crate::memo::Memo;
 use crate::reader::{Reader, SliceSource, Source};
 use arena::Arena;
+#[cfg(feature = "serde")]
+use arena::Slot;
 use builder::Builder;
 
 /// A node's number in its [`Graph`].
@@ -261,15 +263,16 @@ impl<'a> Graph<'a> {
         self.arena.borrowed(id)
     }
 
+    /// What the graph takes, for [`Budget`](crate::limits::Budget): nodes, and bytes of text.
+    #[cfg(feature = "serde")]
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.arena.len(), self.arena.size())
+    }
+
     /// How many nodes there are, also those that the root does not reach.
     #[allow(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.arena.len()
-    }
-
-    /// What the graph takes, for [`Budget`](crate::limits::Budget): nodes, and bytes of text.
-    pub(crate) fn size(&self) -> (usize, usize) {
-        (self.arena.len(), self.arena.size())
     }
 
     /// All nodes, also those that the root does not reach.
@@ -288,6 +291,57 @@ impl<'a> Graph<'a> {
             Node::Dict(entries) => entries.as_flattened().to_vec(),
             Node::Object(object) => object.children(),
             _ => Vec::new(),
+        }
+    }
+}
+
+/// Short cuts for those who know what to expect; [`get`](Graph::get) tells the rest.
+#[cfg(feature = "serde")]
+impl<'a> Graph<'a> {
+    #[inline(always)]
+    pub(crate) fn is_none(&self, id: NodeId) -> bool {
+        matches!(self.arena.slot(id), Slot::None)
+    }
+
+    #[inline(always)]
+    pub(crate) fn int(&self, id: NodeId) -> Option<i64> {
+        match self.arena.slot(id) {
+            Slot::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn float(&self, id: NodeId) -> Option<f64> {
+        match self.arena.slot(id) {
+            Slot::Float(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A text: in the pickle, or else in a copy.
+    #[inline(always)]
+    pub(crate) fn text(&self, id: NodeId) -> Option<Result<&'a [u8], &[u8]>> {
+        self.arena.text(id)
+    }
+
+    /// What is in a tuple, a list or a set.
+    #[inline(always)]
+    pub(crate) fn items(&self, id: NodeId) -> Option<&[NodeId]> {
+        match self.arena.slot(id) {
+            Slot::Tuple(run) | Slot::List(run) | Slot::Set(run) | Slot::FrozenSet(run) => {
+                Some(self.arena.ids(run))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is in a dict.
+    #[inline(always)]
+    pub(crate) fn entries(&self, id: NodeId) -> Option<&[[NodeId; 2]]> {
+        match self.arena.slot(id) {
+            Slot::Dict(run) => Some(self.arena.pairs(run)),
+            _ => None,
         }
     }
 }
