@@ -457,13 +457,13 @@ fn items<'g>(graph: &'g Graph<'_>, id: NodeId) -> Option<&'g [NodeId]> {
     }
 }
 
-enum Wide {
+pub(super) enum Wide {
     Signed(i128),
     Unsigned(u128),
 }
 
 /// An int of at most 128 bits, from little-endian two's complement.
-fn wide(bytes: &[u8]) -> Option<Wide> {
+pub(super) fn wide(bytes: &[u8]) -> Option<Wide> {
     let last = *bytes.last()?;
     if let [low @ .., 0] = bytes
         && let Ok(low) = <[u8; 16]>::try_from(low)

@@ -89,7 +89,9 @@ mod error;
 mod instance;
 mod object;
 mod ser;
+pub mod value;
 
 pub use de::{Deserializer, from_graph, from_reader, from_slice};
 pub use instance::Instance;
 pub use ser::{Serde, to_vec, to_writer};
+pub use value::Value;
