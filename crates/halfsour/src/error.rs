@@ -384,6 +384,14 @@ impl Error {
         self
     }
 
+    /// The same error with the first so many steps of its path.
+    #[cold]
+    pub(crate) fn outermost(mut self, steps: usize) -> Error {
+        let inner = self.0.path.len().saturating_sub(steps);
+        self.0.path.drain(..inner);
+        self
+    }
+
     /// Where in the data the fault is; the root alone for faults of the format.
     pub fn path(&self) -> Path<'_> {
         Path(&self.0.path)

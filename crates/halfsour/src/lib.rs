@@ -22,7 +22,6 @@
 //!   [`Heap`]. These three are for those who bring their own objects.
 #![forbid(unsafe_code)]
 
-#[allow(dead_code, reason = "the way to Python 3 comes with graphs")]
 mod compat;
 pub mod dis;
 pub mod emitter;
@@ -39,12 +38,15 @@ pub mod reader;
 pub mod serde;
 pub mod sink;
 mod text;
+pub mod typed;
 mod unicode;
 pub mod writer;
 
 pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
 pub use graph::{Graph, NodeId, load};
+#[cfg(feature = "derive")]
+pub use halfsour_derive::{FromPickle, Pickle, ToPickle};
 pub use heap::Heap;
 pub use limits::Limits;
 pub use machine::{HIGHEST_PROTOCOL, Machine};
@@ -52,4 +54,6 @@ pub use memo::Memo;
 pub use opcode::Opcode;
 pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
-pub use writer::{Global, Pickler, ToPickle, Writer, to_vec, to_writer};
+pub use typed::{FromPickle, FromPickleOwned, Item, Unpickler, from_reader, from_slice};
+pub use writer::{DispatchTable, Dispatched, Global, Pickler, Reduced, ToPickle, Writer};
+pub use writer::{to_vec, to_writer};

@@ -28,8 +28,8 @@ pub struct Limits {
     /// default, as in CPython.
     pub digits: usize,
     /// How many nodes may be visited when a graph becomes typed values, in which what was shared is
-    /// there again and again, as a multiple of the graph's nodes. 16 by default, but always at least
-    /// a million visits.
+    /// there again and again, as a multiple of the graph's nodes and references. 16 by default, but
+    /// always at least a million visits.
     pub expansion: u32,
 }
 
@@ -95,22 +95,28 @@ const COPIED: u64 = 64;
 
 /// What is left while a graph becomes typed values.
 #[derive(Debug)]
+#[allow(
+    dead_code,
+    reason = "`enter` and `leave` are for serde; typed reading counts depth in its cursor"
+)]
 pub(crate) struct Budget {
     limits: Limits,
+    #[allow(dead_code, reason = "as below")]
     depth: u32,
     visits: u64,
 }
 
+#[allow(dead_code, reason = "depth is for serde: a typed reading's cursor counts its own")]
 impl Budget {
-    /// For a graph of so many nodes.
-    pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {
-        Budget::with_text(limits, (nodes, 0))
+    /// For a graph of so many nodes and references.
+    pub(crate) fn new(limits: Limits, size: usize) -> Budget {
+        Budget::with_text(limits, size, 0)
     }
 
-    /// For a graph of so many nodes, and so many bytes of text, of which [`copy`](Budget::copy) is to
-    /// be told.
-    pub(crate) fn with_text(limits: Limits, (nodes, bytes): (usize, usize)) -> Budget {
-        let size = nodes as u64 + bytes as u64 / COPIED;
+    /// For a graph of so many nodes and references, and so many bytes of text, of which
+    /// [`copy`](Budget::copy) is to be told.
+    pub(crate) fn with_text(limits: Limits, size: usize, bytes: usize) -> Budget {
+        let size = size as u64 + bytes as u64 / COPIED;
         let visits = size.saturating_mul(limits.expansion.into()).max(1_000_000);
         Budget { limits, depth: 0, visits }
     }
@@ -118,12 +124,12 @@ impl Budget {
     /// To be called for each value.
     #[inline]
     pub(crate) fn visit(&mut self) -> Result<(), Error> {
-        self.visit_many(1)
+        self.visit_all(1)
     }
 
-    /// To be called for so many values.
+    /// To be called for so many values at once.
     #[inline]
-    pub(crate) fn visit_many(&mut self, count: usize) -> Result<(), Error> {
+    pub(crate) fn visit_all(&mut self, count: usize) -> Result<(), Error> {
         match self.visits.checked_sub(count as u64) {
             Some(left) => {
                 self.visits = left;
@@ -142,7 +148,7 @@ impl Budget {
     pub(crate) fn copy(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match bytes.len() as u64 / COPIED {
             0 => Ok(()),
-            visits => self.visit_many(visits as usize),
+            visits => self.visit_all(visits as usize),
         }
     }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{PACK, corpus, generated, pack, python, unpack};
-use halfsour::{Graph, Pickler, ToPickle};
+use halfsour::{Graph, Pickler};
 
 /// Pickles of CPython's C pickler, in all ways that it knows.
 const MADE: &str = include_str!("python/made.py");
@@ -53,4 +53,245 @@ fn corpus_by_cpython_is_written_byte_for_byte() {
     }
     assert!(differ.is_empty(), "{} of {count}: {differ:#?}", differ.len());
     assert!(count > 800, "{count}");
+}
+
+#[test]
+fn pickles_by_the_running_python_are_written_byte_for_byte() {
+    let trims = common::version() >= (15, 0);
+    let script = format!("{PACK}{MADE}");
+    let made = unpack(&python(&script, b""));
+    let mut differ = Vec::new();
+    for pair in made.chunks_exact(2) {
+        let [protocol, data] = pair else { unreachable!() };
+        let protocol: u8 = str::from_utf8(protocol).unwrap().parse().unwrap();
+        let graph = load(data);
+        let written = write(&graph, protocol, trims);
+        if written != *data {
+            let shown = &data[..data.len().min(300)];
+            differ.push((protocol, String::from_utf8_lossy(shown).into_owned()));
+        }
+    }
+    let count = made.len() / 2;
+    differ.truncate(20);
+    assert!(differ.is_empty(), "of {count}: {differ:#?}");
+    assert!(count > 3000, "{count}");
+}
+
+/// What Python finds in pickles.
+fn shown(pickles: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let script = format!("{PACK}{}", include_str!("python/graphs.py"));
+    unpack(&python(&script, &pack(pickles.iter().map(Vec::as_slice))))
+}
+
+/// All kinds of pickles, written in each protocol, are equal to Python, identities too.
+#[test]
+fn python_loads_the_same_from_each_protocol() {
+    let mut pickles: Vec<Vec<u8>> = corpus().into_iter().map(|(_, data)| data).collect();
+    pickles.extend(generated().into_iter().filter(|data| data.len() < 3000));
+    let made = unpack(&python(&format!("{PACK}{MADE}"), b""));
+    pickles.extend(made.into_iter().skip(1).step_by(2).filter(|data| data.len() < 3000));
+    pickles.sort();
+    pickles.dedup();
+    // INT of two characters is a bool to CPython before 3.15, if it is 0 or 1.
+    pickles.retain(|data| halfsour::load(data).is_ok() && !data.ends_with(b"I 1\n."));
+    let expected = shown(&pickles);
+    for protocol in 0..=5 {
+        let written: Vec<Vec<u8>> =
+            pickles.iter().map(|data| write(&load(data), protocol, false)).collect();
+        let mut wrong = 0;
+        for ((data, expected), (written, found)) in
+            pickles.iter().zip(&expected).zip(written.iter().zip(shown(&written)))
+        {
+            if *expected != found {
+                wrong += 1;
+                if wrong < 10 {
+                    println!("{}", data.escape_ascii());
+                    println!("    {}", written.escape_ascii());
+                    println!("    {}", String::from_utf8_lossy(expected));
+                    println!("    {}", String::from_utf8_lossy(&found));
+                }
+            }
+        }
+        assert_eq!(wrong, 0, "of {} in protocol {protocol}", pickles.len());
+    }
+}
+
+/// Hand-made pickles of protocols that CPython still writes come back as CPython would write them, and
+/// what was written once is written the same again.
+#[test]
+fn writing_again_changes_nothing() {
+    for (name, data) in corpus() {
+        let Ok(graph) = halfsour::load(&data) else { continue };
+        for protocol in 0..=5 {
+            let written = write(&graph, protocol, false);
+            let again = write(&load(&written), protocol, false);
+            assert_eq!(
+                again.escape_ascii().to_string(),
+                written.escape_ascii().to_string(),
+                "{name}"
+            );
+        }
+    }
+}
+
+/// What is damaged, and loads, can be written: no panic, and the same again.
+#[test]
+fn damaged_pickles() {
+    let corpus: Vec<Vec<u8>> = corpus().into_iter().map(|(_, data)| data).collect();
+    let mut random = common::random();
+    let mut loaded = 0;
+    for _ in 0..200_000 {
+        let mut data = corpus[random(corpus.len())].clone();
+        if data.len() > 500 {
+            continue;
+        }
+        for _ in 0..1 + random(3) {
+            let place = random(data.len());
+            match random(4) {
+                0 => drop(data.remove(place)),
+                1 => data.insert(place, OPCODES[random(OPCODES.len())]),
+                2 => data[place] = OPCODES[random(OPCODES.len())],
+                _ => data[place] = random(256) as u8,
+            }
+            if data.is_empty() {
+                data.push(b'.');
+            }
+        }
+        let Ok(graph) = halfsour::load(&data) else { continue };
+        loaded += 1;
+        let protocol = random(6) as u8;
+        let Ok(written) = graph.to_vec(protocol) else { continue };
+        let again = halfsour::load(&written).unwrap_or_else(|error| {
+            panic!("{error}: {} became {}", data.escape_ascii(), written.escape_ascii())
+        });
+        let again = again.to_vec(protocol).unwrap();
+        assert_eq!(
+            again.escape_ascii().to_string(),
+            written.escape_ascii().to_string(),
+            "{} in {protocol}",
+            data.escape_ascii()
+        );
+    }
+    assert!(loaded > 20_000, "{loaded}");
+}
+
+const OPCODES: &[u8] =
+    b"()NKe]}ltdasu012hqbRoicQP\x81\x85\x86\x87\x8f\x90\x91\x92\x93\x94\x97\x98.";
+
+#[test]
+fn a_million_levels() {
+    const DEEP: usize = 1_000_000;
+    let lists =
+        [b"\x80\x04".as_slice(), &b"]\x94".repeat(DEEP), &b"a".repeat(DEEP - 1), b"."].concat();
+    let tuples = [b"\x80\x02)".as_slice(), &b"\x85".repeat(DEEP), b"."].concat();
+    for data in [lists, tuples] {
+        let graph = load(&data);
+        let written = graph.to_vec(graph.protocol()).unwrap();
+        let body = |data: &[u8]| data.iter().filter(|byte| b"]\x85a\x94".contains(byte)).count();
+        assert_eq!(body(&written), body(&data));
+        for protocol in [0, 5] {
+            let written = graph.to_vec(protocol).unwrap();
+            assert_eq!(load(&written).to_vec(protocol).unwrap(), written);
+        }
+    }
+}
+
+/// Tuples that hold each other by way of lists are written again for each list: that ends.
+#[test]
+fn tuples_in_their_own_lists() {
+    // A tuple of 3000 lists, each of which holds it.
+    let mut data = b"\x80\x04(".to_vec();
+    for _ in 0..3000_u32 {
+        data.extend(b"]\x94");
+    }
+    data.extend(b"t\x94");
+    for list in 0..3000_u32 {
+        data.extend(
+            [&b"j"[..], &list.to_le_bytes(), b"j", &3000_u32.to_le_bytes(), b"a0"].concat(),
+        );
+    }
+    data.extend(b".");
+    let graph = load(&data);
+    match graph.to_vec(4) {
+        Ok(written) => assert!(written.len() < 100_000_000, "{}", written.len()),
+        Err(error) => assert!(matches!(error.kind(), halfsour::ErrorKind::Limit { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn what_cannot_be_written() {
+    let digits = [b"\x8b\0\x20\0\0".as_slice(), &[0x7f; 8192], b"."].concat();
+    for (data, protocol, text) in [
+        (digits.as_slice(), 1, "more than the limit of 4300 (digits)"),
+        ("\u{80}\u{4}\u{8c}\u{1}m\u{8c}\u{2}\u{e9}\u{93}.".as_bytes(), 2, ""),
+        (b"\x97\x970.", 5, ""),
+        (b"(\x97\x97\x97l0\x97.", 5, "out-of-band buffers in another order than they came in"),
+    ] {
+        let Ok(graph) = halfsour::load(data) else { continue };
+        match graph.to_vec(protocol) {
+            Ok(_) => assert_eq!(text, "", "{}", data.escape_ascii()),
+            Err(error) => assert_eq!(error.to_string(), text),
+        }
+    }
+    let graph = load(b"\x80\x04\x8c\x01m\x8c\x02\xc3\xa9\x93.");
+    let error = graph.to_vec(2).unwrap_err();
+    assert_eq!(error.to_string(), "can't pickle the name m.\u{e9} using pickle protocol 2");
+    assert!(graph.to_vec(3).is_ok());
+    assert!(matches!(
+        graph.to_vec(6).unwrap_err().kind(),
+        halfsour::ErrorKind::UnsupportedProtocol(6)
+    ));
+}
+
+/// A graph is a value like others: among them, and in a file.
+#[test]
+fn graphs_in_values() {
+    let data = b"\x80\x04\x95\x0c\0\0\0\0\0\0\0]\x94\x8c\x04spam\x94h\x01e.";
+    let data = [&data[..11], b"]\x94(\x8c\x04spam\x94h\x01e."].concat();
+    let graph = load(&data);
+    let written = halfsour::to_vec(&(&graph, &graph, "egg")).unwrap();
+    let found = shown(&[written]);
+    assert_eq!(
+        String::from_utf8_lossy(&found[0]),
+        "tuple(list(str:7370616d #2) list(str:7370616d #4) str:656767)"
+    );
+    let large = halfsour::to_vec(&vec![vec!["x".repeat(1000); 100]; 10]).unwrap();
+    let graph = load(&large);
+    let mut file = Vec::new();
+    halfsour::to_writer(&mut file, &graph).unwrap();
+    assert!(file == large);
+}
+
+/// Builtin values, read from one protocol, are written in another as CPython does.
+#[test]
+fn other_protocols_as_cpython_writes_them() {
+    let script = format!(
+        "{PACK}{}",
+        "
+import pickle, decimal, datetime, collections
+pair = ([1], 'x')
+things = [
+    [None, True, 0, -1, 2**31, -2**63, 2**100, 1.5, 1e300, 'x', 'spam', 'caf\\xe9 \\u20ac', '\\udc80', 'a\\nb\\\\'],
+    [b'spam', b'\\xff\\0', b'spam', b''], [bytearray(b'ba'), bytearray(b''), bytearray(b'ba')],
+    {'a': {1, 2, 3}, 'b': frozenset('xy'), 'c': set(), 'd': frozenset()}, [{5}, {5}],
+    (pair, [pair, (pair,)]), tuple(range(5)), {}, [], (), list(range(2500)), {str(i): i for i in range(2000)},
+    set(range(1001)), [int, len, range, collections.UserDict, ValueError, decimal.Decimal],
+    'x' * 70000, [b'y' * 70000, 'z' * 40000, 'w' * 40000],
+]
+for thing in things:
+    for protocol in range(6):
+        emit(pickle.dumps(thing, protocol))
+"
+    );
+    let trims = common::version() >= (15, 0);
+    let pickles = unpack(&python(&script, b""));
+    for pickles in pickles.chunks_exact(6) {
+        let graph = load(&pickles[5]);
+        for (protocol, expected) in pickles.iter().enumerate() {
+            let written = write(&graph, protocol as u8, trims);
+            let shown = |data: &[u8]| data[..data.len().min(2000)].escape_ascii().to_string();
+            assert_eq!(shown(&written), shown(expected), "{protocol}");
+            assert!(written == *expected);
+        }
+    }
 }

@@ -150,9 +150,14 @@ impl<'a> Arena<'a> {
         self.slots.len()
     }
 
+    /// How many nodes there are, and references between them.
+    pub(super) fn size(&self) -> usize {
+        self.slots.len() + self.ids.len() + 2 * self.pairs.len() + self.effects.len()
+    }
+
     /// How many bytes text and bytes can be in: the pickle's and the copied ones.
     #[cfg(feature = "serde")]
-    pub(super) fn size(&self) -> usize {
+    pub(super) fn text_size(&self) -> usize {
         self.pickle.len() + self.copied.len()
     }
 
@@ -325,7 +330,7 @@ impl<'a> Arena<'a> {
         extend(&mut self.effects, &mut self.objects[object as usize].effects, effects)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn node(&self, id: NodeId) -> Node<'_> {
         match self.slot(id) {
             Slot::None => Node::None,

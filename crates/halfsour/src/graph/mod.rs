@@ -240,7 +240,7 @@ impl<'a> Graph<'a> {
     ///
     /// # Panics
     /// Perhaps, if the number is of another graph.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, id: NodeId) -> Node<'_> {
         self.arena.node(id)
     }
@@ -263,16 +263,21 @@ impl<'a> Graph<'a> {
         self.arena.borrowed(id)
     }
 
-    /// What the graph takes, for [`Budget`](crate::limits::Budget): nodes, and bytes of text.
+    /// How many bytes text and bytes can be in.
     #[cfg(feature = "serde")]
-    pub(crate) fn size(&self) -> (usize, usize) {
-        (self.arena.len(), self.arena.size())
+    pub(crate) fn text_size(&self) -> usize {
+        self.arena.text_size()
     }
 
     /// How many nodes there are, also those that the root does not reach.
     #[allow(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.arena.len()
+    }
+
+    /// How many nodes there are, and references between them: what a walk through all of it visits.
+    pub(crate) fn size(&self) -> usize {
+        self.arena.size()
     }
 
     /// All nodes, also those that the root does not reach.

@@ -5,11 +5,13 @@
 //! another, every object is that may come again, as CPython does it. The stack is a vector: depth costs
 //! memory, not stack.
 
+use hashbrown::HashSet;
+
 use super::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::compat;
 use crate::emitter::TooLarge;
 use crate::error::{Error, ErrorKind};
-use crate::limits::Budget;
+use crate::limits::Limits;
 use crate::number::Integer;
 use crate::opcode::Opcode;
 use crate::text::repr_bytes;
@@ -64,7 +66,7 @@ enum Source {
 /// What is still to do.
 enum Task {
     Save(NodeId),
-    /// The arguments of a call: a new tuple each time, even if the object holds itself.
+    /// The arguments of a call.
     SaveArgs(NodeId),
     Op(Opcode),
     None,
@@ -73,6 +75,11 @@ enum Task {
     Name(&'static str),
     /// All nodes of a source, from one on.
     Nodes(Source, usize),
+    /// A tuple that no node stands for, of so many items; its beginning, and its end.
+    OpenTuple(usize),
+    CloseTuple(usize),
+    /// REDUCE, for what no node stands for.
+    Reduce,
     /// The same, in batches.
     Batch(Source, usize, Batch),
     Tuple {
@@ -97,9 +104,13 @@ struct Walk<'g, 'o, 'w> {
     memoized: Vec<bool>,
     /// To which nodes there is more than one reference.
     shared: Vec<bool>,
+    /// Which objects wait for their arguments.
+    open: HashSet<NodeId>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
-    budget: Budget,
+    /// How many more containers may be written: those that hold themselves are written several times.
+    left: u64,
+    limits: Limits,
     key: Option<usize>,
 }
 
@@ -111,14 +122,17 @@ fn at<T: Copy + Default>(table: &[T], id: NodeId) -> T {
 
 impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     fn new(graph: &'g Graph<'g>, out: &'o mut Writer<'w>) -> Walk<'g, 'o, 'w> {
+        let limits = out.limits();
         let mut walk = Walk {
             graph,
             tasks: vec![Task::Save(graph.root())],
             memo: vec![0; graph.len()],
             memoized: vec![false; graph.len()],
             shared: vec![false; graph.len()],
+            open: HashSet::new(),
             buffers: 0,
-            budget: Budget::new(out.limits(), graph.len()),
+            left: (graph.len() as u64).saturating_mul(limits.expansion.into()).max(1_000_000),
+            limits,
             key: out.take_key(),
             out,
         };
@@ -182,6 +196,15 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 Task::Global(module, name) => self.out.global(module, name)?,
                 Task::Name(name) => self.out.name(name)?,
                 Task::Nodes(source, next) => self.nodes(source, next)?,
+                Task::OpenTuple(len) => self.open_tuple(len),
+                Task::CloseTuple(len) => {
+                    self.close_tuple(len);
+                    self.memoize_other()?;
+                }
+                Task::Reduce => {
+                    self.out.out.op(Opcode::Reduce);
+                    self.memoize_other()?;
+                }
                 Task::Batch(source, next, batch) => self.batch(source, next, batch)?,
                 Task::Tuple { id, next, is_args } => self.tuple(id, next, is_args)?,
                 Task::FrozenSet(id, next) => self.frozenset(id, next)?,
@@ -273,14 +296,15 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         if self.save_now(id)? {
             return Ok(());
         }
-        self.budget.visit()?;
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or(ErrorKind::Limit { what: "expansion", limit: self.limits.expansion.into() })?;
         let protocol = self.out.protocol();
         let loose = self.out.is_loose();
         match self.graph.get(id) {
             Node::Tuple(items) => {
-                if items.len() > 3 || protocol < 2 {
-                    self.out.out.op(Opcode::Mark);
-                }
+                self.open_tuple(items.len());
                 self.then([Task::Tuple { id, next: 0, is_args }]);
             }
             Node::List(items) => {
@@ -316,7 +340,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             Node::ReadonlyBuffer(buffer) => {
                 self.then([Task::Save(buffer), Task::Make(id, Opcode::ReadonlyBuffer)]);
             }
-            Node::Object(object) => self.object(id, object.made)?,
+            Node::Object(object) => {
+                if !self.open.insert(id) {
+                    self.renew_arguments(id);
+                }
+                self.object(id, object.made)?;
+            }
             // All others were saved.
             _ => {}
         }
@@ -391,25 +420,45 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 return Ok(());
             }
         }
-        let protocol = self.out.protocol();
-        let marked = items.len() > 3 || protocol < 2;
+        let marked = self.is_marked(items.len());
         let index = at(&self.memo, id);
-        if index > 0 && !is_args {
+        // Whoever reduces an object makes the arguments' tuple anew each time, or else it is shared.
+        let is_new = is_args && !at(&self.shared, id);
+        if index > 0 && !is_new {
             // It is part of itself, and was written while its items were: drop them, fetch it.
-            if marked && protocol > 0 {
+            if marked && self.out.protocol() > 0 {
                 self.out.out.op(Opcode::PopMark);
             } else {
                 (0..items.len() + usize::from(marked)).for_each(|_| self.out.out.op(Opcode::Pop));
             }
             return Ok(self.out.out.get(i64::from(index) - 1)?);
         }
-        self.out.out.op(match (marked, items.len()) {
+        self.close_tuple(items.len());
+        self.memoize(id)
+    }
+
+    fn is_marked(&self, len: usize) -> bool {
+        len > 3 || self.out.protocol() < 2
+    }
+
+    fn open_tuple(&mut self, len: usize) {
+        if self.is_marked(len) {
+            self.out.out.op(Opcode::Mark);
+        }
+    }
+
+    fn close_tuple(&mut self, len: usize) {
+        self.out.out.op(match (self.is_marked(len), len) {
             (false, 1) => Opcode::Tuple1,
             (false, 2) => Opcode::Tuple2,
             (false, 3) => Opcode::Tuple3,
             _ => Opcode::Tuple,
         });
-        self.memoize(id)
+    }
+
+    /// Puts what no node stands for into the memo, as CPython does: nobody refers to it.
+    fn memoize_other(&mut self) -> Done {
+        self.out.memoize(Begun { key: None }).map(|_| ())
     }
 
     fn frozenset(&mut self, id: NodeId, mut next: usize) -> Done {
@@ -433,12 +482,13 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// `set([...])`, which older protocols have instead of a set's own opcodes.
     fn set_of_list(&mut self, id: NodeId, class: &'static str) -> Done {
         self.out.global("builtins", class)?;
-        self.out.out.op(Opcode::Mark);
+        self.open_tuple(1);
         self.out.out.empty_list();
-        let batch = Batch::new(Kind::List, false);
+        self.memoize_other()?;
+        let batch = Batch::new(Kind::List, self.out.is_loose());
         self.then([
             Task::Batch(Source::Items(id), 0, batch),
-            Task::Op(Opcode::Tuple),
+            Task::CloseTuple(1),
             Task::Make(id, Opcode::Reduce),
         ]);
         Ok(())
@@ -460,7 +510,31 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         self.made(id)
     }
 
+    /// An object is found among its own arguments, as the state of an instance in them. A list there
+    /// that was made before the instance was being filled when it was found, and is again. One that was
+    /// made after it is of another time: whoever reduced the object made the list anew each time, and so
+    /// must we.
+    fn renew_arguments(&mut self, id: NodeId) {
+        let is_begin = |task: &Task| matches!(task, Task::Make(of, _) if *of == id);
+        let begin = self.tasks.iter().rposition(is_begin);
+        let inner = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default();
+        let instance = inner.iter().find_map(|task| match task {
+            Task::Effects(instance, _) => Some(*instance),
+            _ => None,
+        });
+        let Some(instance) = instance else { return };
+        for task in inner.iter().take_while(|task| !matches!(task, Task::Effects(..))) {
+            if let Task::Batch(Source::Items(list), ..) = task
+                && *list > instance
+                && let Some(place) = self.memo.get_mut(list.index())
+            {
+                *place = 0;
+            }
+        }
+    }
+
     fn made(&mut self, id: NodeId) -> Done {
+        self.open.remove(&id);
         let index = at(&self.memo, id);
         if index > 0 {
             // It is part of its own arguments, and was made while they were.
@@ -582,12 +656,17 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 };
                 for _ in parts.clone() {
                     out.global("builtins", "getattr")?;
-                    out.out.op(Opcode::Mark);
+                    if out.protocol() < 2 {
+                        out.out.op(Opcode::Mark);
+                    }
                 }
                 emit_names(&mut out.out, Opcode::Global, first_module, first)?;
+                let pair = if out.protocol() < 2 { Opcode::Tuple } else { Opcode::Tuple2 };
                 for part in parts {
+                    let begun = out.begin()?;
                     out.emit_text(part)?;
-                    out.out.ops([Opcode::Tuple, Opcode::Reduce]);
+                    out.memoize(begun)?;
+                    out.out.ops([pair, Opcode::Reduce]);
                 }
             }
             _ => emit_names(&mut out.out, Opcode::Global, new_module, new_name)?,
@@ -607,11 +686,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// `copyreg.__newobj__(cls, *args)`, before protocol 2
     fn newobj_by_call(&mut self, id: NodeId, cls: NodeId, args: NodeId) -> Done {
         self.out.global("copyreg", "__newobj__")?;
-        self.out.out.op(Opcode::Mark);
+        let len = 1 + self.children(Source::Items(args)).len();
         self.then([
+            Task::OpenTuple(len),
             Task::Save(cls),
             Task::Nodes(Source::Items(args), 0),
-            Task::Op(Opcode::Tuple),
+            Task::CloseTuple(len),
             Task::Make(id, Opcode::Reduce),
         ]);
         Ok(())
@@ -619,33 +699,34 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
 
     /// `functools.partial(cls.__new__, cls, *args, **kwargs)()`, before protocol 4
     fn newobj_ex_by_call(&mut self, id: NodeId, cls: NodeId, args: NodeId, kwargs: NodeId) -> Done {
+        let len = 1 + self.children(Source::Items(args)).len();
         let new = || {
             [
-                Task::Op(Opcode::Mark),
                 Task::Global("builtins", "getattr"),
-                Task::Op(Opcode::Mark),
+                Task::OpenTuple(2),
                 Task::Save(cls),
                 Task::Name("__new__"),
-                Task::Op(Opcode::Tuple),
-                Task::Op(Opcode::Reduce),
+                Task::CloseTuple(2),
+                Task::Reduce,
             ]
         };
-        self.out.global("functools", "partial")?;
         // The partial, which is called with the function, then its state: function, arguments, keyword
         // arguments, attributes.
-        let made = [Task::Op(Opcode::Tuple), Task::Op(Opcode::Reduce)];
+        let made = [Task::CloseTuple(1), Task::Reduce, Task::OpenTuple(4)];
         let state = [
-            Task::Op(Opcode::Mark),
+            Task::OpenTuple(len),
             Task::Save(cls),
             Task::Nodes(Source::Items(args), 0),
-            Task::Op(Opcode::Tuple),
+            Task::CloseTuple(len),
             Task::Save(kwargs),
             Task::None,
-            Task::Op(Opcode::Tuple),
+            Task::CloseTuple(4),
             Task::Op(Opcode::Build),
             Task::EmptyTuple,
             Task::Make(id, Opcode::Reduce),
         ];
+        self.out.global("functools", "partial")?;
+        self.open_tuple(1);
         let mut tasks: Vec<Task> =
             new().into_iter().chain(made).chain(new()).chain(state).collect();
         tasks.reverse();

@@ -95,14 +95,14 @@ pub struct Deserializer<'g, 'de> {
 impl<'g, 'de> Deserializer<'g, 'de> {
     /// For a node, with the [`Limits`] that are the default.
     pub fn new(graph: &'g Graph<'de>, id: NodeId) -> Deserializer<'g, 'de> {
-        let budget = Budget::with_text(Limits::default(), graph.size());
+        let budget = Budget::with_text(Limits::default(), graph.size(), graph.text_size());
         Deserializer { graph, id, budget, open: Vec::new(), explicit: None }
     }
 
     /// With other limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Deserializer<'g, 'de> {
-        self.budget = Budget::with_text(limits, self.graph.size());
+        self.budget = Budget::with_text(limits, self.graph.size(), self.graph.text_size());
         self
     }
 
@@ -126,7 +126,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         read: impl FnOnce(&mut Self) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let id = self.id;
-        self.budget.visit_many(count)?;
+        self.budget.visit_all(count)?;
         if self.open.contains(&id) {
             return Err(ErrorKind::Cycle.into());
         }
@@ -209,7 +209,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         bytes: &[u8],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.budget.visit_many(bytes.len() / 8)?;
+        self.budget.visit_all(bytes.len() / 8)?;
         let mut items: SeqDeserializer<_, Error> = SeqDeserializer::new(bytes.iter().copied());
         let value = visitor.visit_seq(&mut items)?;
         items.end()?;

@@ -162,7 +162,7 @@ impl Graph<'_> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn to_value(&self) -> Result<Value, Error> {
-        let budget = Budget::with_text(Limits::default(), self.size());
+        let budget = Budget::with_text(Limits::default(), self.size(), self.text_size());
         Reading { graph: self, budget, open: Vec::new() }.value(self.root())
     }
 }

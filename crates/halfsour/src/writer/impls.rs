@@ -82,7 +82,7 @@ impls! {
     [T: ToPickle + ?Sized] Box<T>, |value, out| out.save(&**value);
     /// The value.
     [T: ToPickle + ToOwned + ?Sized] Cow<'_, T>, |value, out| out.save(&**value);
-    /// The value; shared in Python where it is shared in Rust.
+    /// The value; one object in Python where it is shared, by several of these, in Rust.
     [T: ToPickle + ?Sized + 'static] Rc<T>, |value, out| {
         if Rc::strong_count(value) == 1 && Rc::weak_count(value) == 0 {
             return out.save(&**value);
@@ -90,7 +90,7 @@ impls! {
         let address = Rc::as_ptr(value).addr();
         out.shared(address, Rc::clone(value), |out| out.save(&**value))
     };
-    /// The value; shared in Python where it is shared in Rust.
+    /// The value; one object in Python where it is shared, by several of these, in Rust.
     [T: ToPickle + ?Sized + 'static] Arc<T>, |value, out| {
         if Arc::strong_count(value) == 1 && Arc::weak_count(value) == 0 {
             return out.save(&**value);

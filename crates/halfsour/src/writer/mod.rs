@@ -32,7 +32,9 @@ mod impls;
 mod memo;
 mod objects;
 mod pickler;
+mod reduce;
 
+use std::any::Any;
 use std::fmt;
 use std::io::Write;
 
@@ -47,6 +49,8 @@ use memo::{Memo, Place};
 pub use objects::Global;
 pub(crate) use objects::{emit_names, is_persid};
 pub use pickler::{Pickler, to_vec, to_writer};
+use reduce::Hooks;
+pub use reduce::{DispatchTable, Dispatched, Reduced};
 
 /// A type that can be pickled.
 pub trait ToPickle {
@@ -55,6 +59,13 @@ pub trait ToPickle {
     /// # Errors
     /// What the writer says, or what is the matter with the value.
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error>;
+
+    /// The value, if [dispatch tables](DispatchTable) and callbacks for
+    /// [persistent ids](Pickler::persistent_id) are to be asked about it: `Some(self)`, in types that
+    /// are `'static`. None by default.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// A pickle that is being written; handed to [`ToPickle::to_pickle`].
@@ -75,7 +86,10 @@ pub struct Writer<'w> {
     /// The key under which the next object is shared.
     key: Option<usize>,
     /// What must not be dropped, since its address is a key.
-    kept: Vec<Box<dyn std::any::Any>>,
+    kept: Vec<Box<dyn Any>>,
+    hooks: Hooks<'w>,
+    /// Whether hooks are asked about values.
+    asks: bool,
 }
 
 impl fmt::Debug for Writer<'_> {
@@ -93,7 +107,13 @@ pub(crate) struct Begun {
 type Done = Result<(), Error>;
 
 impl<'w> Writer<'w> {
-    fn new(protocol: u8, limits: Limits, loose: bool, file: Option<&'w mut dyn Write>) -> Self {
+    fn new(
+        protocol: u8,
+        limits: Limits,
+        loose: bool,
+        hooks: Hooks<'w>,
+        file: Option<&'w mut dyn Write>,
+    ) -> Self {
         let mut out = Emitter::new(protocol);
         out.begin();
         let cuts = file.is_some() && protocol < 4;
@@ -107,6 +127,8 @@ impl<'w> Writer<'w> {
             cuts,
             key: None,
             kept: Vec::new(),
+            asks: hooks.table.is_some() || hooks.persistent_id.is_some(),
+            hooks,
         }
     }
 
@@ -198,12 +220,18 @@ impl<'w> Writer<'w> {
         Ok(result)
     }
 
-    /// Any value.
+    /// Any value: what is in another one is written by this, since the pickler's hooks are asked here.
     ///
     /// # Errors
     /// What the value's own code says.
     #[inline]
     pub fn save<T: ToPickle + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        if self.asks
+            && let Some(value) = value.as_any()
+            && self.save_by_hook(value)?
+        {
+            return Ok(());
+        }
         value.to_pickle(self)
     }
 

@@ -1,6 +1,6 @@
 //! Classes, functions, instances: what has a name, and what is made by calling it.
 
-use super::{Begun, Done, ToPickle, Writer};
+use super::{Done, ToPickle, Writer};
 use crate::compat;
 use crate::emitter::Emitter;
 use crate::error::{Error, ErrorKind};
@@ -142,20 +142,26 @@ impl Writer<'_> {
         callable: &C,
         args: &[&dyn ToPickle],
     ) -> Result<(), Error> {
+        self.made_by_call(callable, args).map(|_| ())
+    }
+
+    /// `callable(*args)`; gives its index in the memo.
+    pub(super) fn made_by_call<C: ToPickle + ?Sized>(
+        &mut self,
+        callable: &C,
+        args: &[&dyn ToPickle],
+    ) -> Result<i64, Error> {
         let begun = self.begin()?;
         self.inside(|out| {
             out.save(callable)?;
             out.tuple(args)
         })?;
         self.out.op(Opcode::Reduce);
-        self.memoize(begun).map(|_| ())
+        self.memoize(begun)
     }
 
     /// `cls.__new__(cls, *args)`: how Python makes most instances, before they get their state.
-    ///
-    /// Protocols 0 and 1 get `copyreg._reconstructor(cls, object, None)` where there are no
-    /// arguments, as Python does for classes that derive from no builtin one; else
-    /// `copyreg.__newobj__(cls, *args)`.
+    /// Protocols 0 and 1 get `copyreg.__newobj__(cls, *args)`.
     ///
     /// # Errors
     /// What writing the arguments says.
@@ -164,51 +170,51 @@ impl Writer<'_> {
         cls: &C,
         args: &[&dyn ToPickle],
     ) -> Result<(), Error> {
-        let begun = self.begin()?;
-        if self.protocol() >= 2 {
-            self.inside(|out| {
-                out.save(cls)?;
-                out.tuple(args)
-            })?;
-            self.out.op(Opcode::NewObj);
-            return self.memoize(begun).map(|_| ());
-        }
-        if args.is_empty() {
-            self.inside(|out| {
-                out.global("copyreg", "_reconstructor")?;
-                out.tuple_with(3, |items| {
-                    items.item(cls)?;
-                    items.item(&Global::new("builtins", "object"))?;
-                    items.item_with(|out| out.none())
-                })
-            })?;
-            self.out.op(Opcode::Reduce);
-            return self.memoize(begun).map(|_| ());
-        }
-        self.newobj_by_call(cls, args, begun)
+        self.made_by_new(cls, args).map(|_| ())
     }
 
-    /// `copyreg.__newobj__(cls, *args)`
-    fn newobj_by_call<C: ToPickle + ?Sized>(
+    pub(super) fn made_by_new<C: ToPickle + ?Sized>(
         &mut self,
         cls: &C,
         args: &[&dyn ToPickle],
-        begun: Begun,
-    ) -> Done {
+    ) -> Result<i64, Error> {
+        let begun = self.begin()?;
+        let is_opcode = self.protocol() >= 2;
         self.inside(|out| {
+            if is_opcode {
+                out.save(cls)?;
+                return out.tuple(args);
+            }
             out.global("copyreg", "__newobj__")?;
-            out.tuple_with(args.len() + 1, |items| {
-                items.item(cls)?;
-                args.iter().try_for_each(|arg| items.item(*arg))
-            })
+            out.with_class(cls, args)
         })?;
-        self.out.op(Opcode::Reduce);
-        self.memoize(begun).map(|_| ())
+        self.out.op(if is_opcode { Opcode::NewObj } else { Opcode::Reduce });
+        self.memoize(begun)
+    }
+
+    /// A tuple of a class and arguments.
+    fn with_class<C: ToPickle + ?Sized>(&mut self, cls: &C, args: &[&dyn ToPickle]) -> Done {
+        self.tuple_with(args.len() + 1, |items| {
+            items.item(cls)?;
+            args.iter().try_for_each(|arg| items.item(*arg))
+        })
     }
 
     /// `cls.__new__(cls, *args, **kwargs)`: what `__getnewargs_ex__` asks for.
     ///
     /// Protocols 0 to 3 get `functools.partial(cls.__new__, cls, *args, **kwargs)()`.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, ToPickle, Writer};
+    /// struct Temperature(f64);
+    /// impl ToPickle for Temperature {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.newobj_ex(&Global::new("app", "Temperature"), &[&self.0], &[("unit", &"C")])
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Temperature(21.5))?;
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the arguments says.
@@ -218,6 +224,15 @@ impl Writer<'_> {
         args: &[&dyn ToPickle],
         kwargs: &[(&'static str, &dyn ToPickle)],
     ) -> Result<(), Error> {
+        self.made_by_new_ex(cls, args, kwargs).map(|_| ())
+    }
+
+    pub(super) fn made_by_new_ex<C: ToPickle + ?Sized>(
+        &mut self,
+        cls: &C,
+        args: &[&dyn ToPickle],
+        kwargs: &[(&'static str, &dyn ToPickle)],
+    ) -> Result<i64, Error> {
         let begun = self.begin()?;
         if self.protocol() >= 4 {
             self.inside(|out| {
@@ -226,7 +241,7 @@ impl Writer<'_> {
                 out.fields(kwargs)
             })?;
             self.out.op(Opcode::NewObjEx);
-            return self.memoize(begun).map(|_| ());
+            return self.memoize(begun);
         }
         self.inside(|out| {
             out.global("functools", "partial")?;
@@ -238,12 +253,7 @@ impl Writer<'_> {
             out.memoize(begun)?;
             out.tuple_with(4, |state| {
                 state.item_with(|out| Ok(out.out.get(function)?))?;
-                state.item_with(|out| {
-                    out.tuple_with(args.len() + 1, |items| {
-                        items.item(cls)?;
-                        args.iter().try_for_each(|arg| items.item(*arg))
-                    })
-                })?;
+                state.item_with(|out| out.with_class(cls, args))?;
                 state.item_with(|out| out.fields(kwargs))?;
                 state.item_with(|out| out.none())
             })?;
@@ -252,7 +262,7 @@ impl Writer<'_> {
             Ok(())
         })?;
         self.out.op(Opcode::Reduce);
-        self.memoize(begun).map(|_| ())
+        self.memoize(begun)
     }
 
     /// Gives the object that was just written its state, which a function writes: what
@@ -285,8 +295,10 @@ impl Writer<'_> {
         })
     }
 
-    /// An instance of a class without `__new__` arguments, with these attributes; without any, it
-    /// gets no state.
+    /// An instance with these attributes, of a class that derives from no builtin one and takes no
+    /// arguments; without attributes, it gets no state.
+    ///
+    /// Protocols 0 and 1 get `copyreg._reconstructor(cls, object, None)`, as Python writes there.
     ///
     /// # Errors
     /// What writing the values says, with their names.
@@ -296,7 +308,13 @@ impl Writer<'_> {
         name: &str,
         fields: &[(&'static str, &dyn ToPickle)],
     ) -> Result<(), Error> {
-        self.newobj(&Global::new(module, name), &[])?;
+        let class = Global::new(module, name);
+        if self.protocol() >= 2 {
+            self.newobj(&class, &[])?;
+        } else {
+            let object = Global::new("builtins", "object");
+            self.call(&Global::new("copyreg", "_reconstructor"), &[&class, &object, &()])?;
+        }
         if fields.is_empty() { Ok(()) } else { self.build(|out| out.fields(fields)) }
     }
 }
@@ -309,7 +327,11 @@ pub(crate) fn is_persid(text: &[u8]) -> bool {
 /// GLOBAL or INST, of names that were renamed already.
 pub(crate) fn emit_names(out: &mut Emitter, opcode: Opcode, module: &[u8], name: &[u8]) -> Done {
     let is_ascii_only = out.protocol() < 3;
-    let fits = |text: &[u8]| !text.contains(&b'\n') && (text.is_ascii() || !is_ascii_only);
+    let fits = |text: &[u8]| {
+        !text.is_empty()
+            && !text.contains(&b'\n')
+            && if is_ascii_only { text.is_ascii() } else { str::from_utf8(text).is_ok() }
+    };
     if !fits(module) || !fits(name) {
         let text = format!(
             "can't pickle the name {}.{} using pickle protocol {}",

@@ -1,8 +1,12 @@
 //! How to pickle: protocol, limits, and the functions that need no more than a value.
 
+use std::any::Any;
+use std::fmt;
 use std::io::Write;
+use std::sync::Arc;
 
-use super::{ToPickle, Writer};
+use super::reduce::{BufferCallback, Hooks, PersistentId};
+use super::{DispatchTable, ToPickle, Writer};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::HIGHEST_PROTOCOL;
@@ -14,23 +18,41 @@ use crate::machine::HIGHEST_PROTOCOL;
 /// assert_eq!(data, b"\x80\x02]q\0(K\x01K\x02e.");
 /// # Ok::<(), halfsour::Error>(())
 /// ```
-#[derive(Debug)]
-pub struct Pickler {
+pub struct Pickler<'p> {
     protocol: u8,
     limits: Limits,
     trim_batches: bool,
+    table: Option<Arc<DispatchTable>>,
+    persistent_id: Option<Box<PersistentId<'p>>>,
+    buffer_callback: Option<Box<BufferCallback<'p>>>,
 }
 
-impl Default for Pickler {
-    fn default() -> Pickler {
+impl fmt::Debug for Pickler<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pickler")
+            .field("protocol", &self.protocol)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Pickler<'_> {
+    fn default() -> Self {
         Pickler::new()
     }
 }
 
-impl Pickler {
+impl<'p> Pickler<'p> {
     /// Protocol 5, default limits.
-    pub fn new() -> Pickler {
-        Pickler { protocol: HIGHEST_PROTOCOL, limits: Limits::default(), trim_batches: false }
+    pub fn new() -> Pickler<'p> {
+        Pickler {
+            protocol: HIGHEST_PROTOCOL,
+            limits: Limits::default(),
+            trim_batches: false,
+            table: None,
+            persistent_id: None,
+            buffer_callback: None,
+        }
     }
 
     /// With another protocol, 0 to 5. Protocol 2 is the highest that Python 2 reads, 3 needs
@@ -57,11 +79,100 @@ impl Pickler {
         self
     }
 
+    /// With a table of how types are pickled: its own, or one that picklers share in an [`Arc`].
+    #[must_use]
+    pub fn dispatch_table(mut self, table: impl Into<Arc<DispatchTable>>) -> Self {
+        self.table = Some(table.into());
+        self
+    }
+
+    /// With a callback that is asked about each value whose [`ToPickle::as_any`] gives it. What it
+    /// returns an id for is kept elsewhere: the pickle has the id, and who loads it resolves that with
+    /// `persistent_load`.
+    ///
+    /// ```
+    /// use halfsour::{Error, Pickler, ToPickle, Writer};
+    /// use std::any::Any;
+    ///
+    /// /// A row of a table in a database.
+    /// struct Memo {
+    ///     row: u64,
+    /// }
+    ///
+    /// impl ToPickle for Memo {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.instance("app", "Memo", &[("row", &self.row)])
+    ///     }
+    ///     fn as_any(&self) -> Option<&dyn Any> {
+    ///         Some(self)
+    ///     }
+    /// }
+    ///
+    /// let data = Pickler::new()
+    ///     .persistent_id(|value| {
+    ///         let memo = value.downcast_ref::<Memo>()?;
+    ///         Some(Box::new(("Memo", memo.row)))
+    ///     })
+    ///     .to_vec(&[Memo { row: 7 }])?;
+    /// # assert!(data.ends_with(b"\x8c\x04Memo\x94K\x07\x86\x94Qa."));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn persistent_id(
+        mut self,
+        persistent_id: impl FnMut(&dyn Any) -> Option<Box<dyn ToPickle>> + 'p,
+    ) -> Self {
+        self.persistent_id = Some(Box::new(persistent_id));
+        self
+    }
+
+    /// With a callback that gets the bytes of each [buffer](Writer::buffer), in protocol 5. Where it
+    /// returns true it has taken them, and who loads the pickle has to give them, in this order.
+    ///
+    /// ```
+    /// use halfsour::{Error, Pickler, ToPickle, Writer};
+    ///
+    /// struct Image(Vec<u8>);
+    ///
+    /// impl ToPickle for Image {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.buffer(&self.0, true)
+    ///     }
+    /// }
+    ///
+    /// let mut buffers = Vec::new();
+    /// let data = Pickler::new()
+    ///     .buffer_callback(|bytes| {
+    ///         buffers.push(bytes.to_vec());
+    ///         true
+    ///     })
+    ///     .to_vec(&Image(vec![0xff; 100]))?;
+    /// assert_eq!(data, b"\x80\x05\x97\x98.");
+    /// assert_eq!(buffers, [[0xff; 100]]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn buffer_callback(mut self, callback: impl FnMut(&[u8]) -> bool + 'p) -> Self {
+        self.buffer_callback = Some(Box::new(callback));
+        self
+    }
+
     fn writer<'w>(&'w mut self, file: Option<&'w mut dyn Write>) -> Result<Writer<'w>, Error> {
         if self.protocol > HIGHEST_PROTOCOL {
             return Err(ErrorKind::UnsupportedProtocol(self.protocol).into());
         }
-        Ok(Writer::new(self.protocol, self.limits, !self.trim_batches, file))
+        let hooks = Hooks {
+            table: self.table.as_deref(),
+            persistent_id: match &mut self.persistent_id {
+                Some(callback) => Some(callback.as_mut()),
+                None => None,
+            },
+            buffer_callback: match &mut self.buffer_callback {
+                Some(callback) => Some(callback.as_mut()),
+                None => None,
+            },
+        };
+        Ok(Writer::new(self.protocol, self.limits, !self.trim_batches, hooks, file))
     }
 
     /// Pickles a value into memory.

@@ -1,0 +1,436 @@
+//! Types that are classes of Python: their names, the hooks that build them, and a registry.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use hashbrown::HashMap;
+
+use super::item::with_article;
+use super::{Entries, FromPickle, FromPickleOwned, Item, Items, State};
+use crate::error::{Error, ErrorKind};
+use crate::writer::{Global, ToPickle, Writer};
+
+/// A type that is a class of Python.
+///
+/// `#[derive(Pickle)]` implements it, from `#[pickle(module = "...", name = "...", alias = "...")]`.
+pub trait Class {
+    /// The module in which Python finds the class.
+    const MODULE: &'static str;
+    /// The qualified name of the class in its module.
+    const NAME: &'static str;
+    /// Names that it had, with their modules: `old.models.Order`. They are read, not written.
+    const ALIASES: &'static [&'static str] = &[];
+}
+
+macro_rules! pointers {
+    ($($pointer:ty)*) => {$(
+        /// The class of the content.
+        impl<T: Class> Class for $pointer {
+            const MODULE: &'static str = T::MODULE;
+            const NAME: &'static str = T::NAME;
+            const ALIASES: &'static [&'static str] = T::ALIASES;
+        }
+    )*};
+}
+
+pointers! { Box<T> std::rc::Rc<T> std::sync::Arc<T> }
+
+/// The hooks that make an instance, of a class that is written by hand; named after those of Python.
+///
+/// With [`class!`](crate::class!) the type can be read like any other. Instances are made as the pickle says: first [`new`](Hooks::new), then what was put into it, then its state.
+///
+/// ```
+/// use halfsour::typed::{Class, Entries, Hooks, Item, Items, State};
+/// use halfsour::Error;
+///
+/// /// `class Stack(list)`, with a name.
+/// #[derive(Debug, PartialEq)]
+/// struct Stack { name: String, items: Vec<i64> }
+///
+/// impl Class for Stack {
+///     const MODULE: &'static str = "app";
+///     const NAME: &'static str = "Stack";
+/// }
+///
+/// impl Hooks for Stack {
+///     fn new(_: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Stack, Error> {
+///         Ok(Stack { name: String::new(), items: Vec::new() })
+///     }
+///     fn append(&mut self, item: Item<'_, '_>) -> Result<(), Error> {
+///         self.items.push(item.int()?);
+///         Ok(())
+///     }
+///     fn setstate(&mut self, state: State<'_, '_>) -> Result<(), Error> {
+///         if let Some(name) = state.attr("name")? {
+///             self.name = name.str()?.into_owned();
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// halfsour::class!(Stack: read);
+///
+/// let data = b"\x80\x02capp\nStack\n)\x81(K\x01K\x02e}X\x04\0\0\0nameX\x01\0\0\0ssb.";
+/// let stack: Stack = halfsour::from_slice(data)?;
+/// assert_eq!(stack, Stack { name: "s".into(), items: vec![1, 2] });
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Hooks: Class + Sized {
+    /// `__new__`: makes an instance of what `__getnewargs_ex__` returned.
+    ///
+    /// # Errors
+    /// If the arguments are wrong.
+    fn new(args: Items<'_, '_>, kwargs: Entries<'_, '_>) -> Result<Self, Error>;
+
+    /// `__setstate__`: called if the instance has a state that is not None.
+    ///
+    /// # Errors
+    /// If the state is wrong; without this method, in any case.
+    fn setstate(&mut self, state: State<'_, '_>) -> Result<(), Error> {
+        let _ = state;
+        Err(takes_no::<Self>("state"))
+    }
+
+    /// `append`, or `add`: called for each item of what is a list or a set too.
+    ///
+    /// # Errors
+    /// If the item is wrong; without this method, in any case.
+    fn append(&mut self, item: Item<'_, '_>) -> Result<(), Error> {
+        let _ = item;
+        Err(takes_no::<Self>("items"))
+    }
+
+    /// `extend`: called with all items at once.
+    ///
+    /// # Errors
+    /// As [`append`](Hooks::append).
+    fn extend<'g, 'a: 'g>(
+        &mut self,
+        items: impl Iterator<Item = Item<'g, 'a>>,
+    ) -> Result<(), Error> {
+        items.into_iter().try_for_each(|item| self.append(item))
+    }
+
+    /// `__setitem__`: called for each entry of what is a dict too.
+    ///
+    /// # Errors
+    /// If the entry is wrong; without this method, in any case.
+    fn set_item(&mut self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<(), Error> {
+        let _ = (key, value);
+        Err(takes_no::<Self>("entries"))
+    }
+}
+
+#[cold]
+fn takes_no<T: Class>(what: &str) -> Error {
+    ErrorKind::Custom(format!("{}.{} takes no {what}", T::MODULE, T::NAME)).into()
+}
+
+/// The error that an item is no instance of a class.
+#[cold]
+pub(super) fn expected_class<T: Class>(item: Item<'_, '_>) -> Error {
+    item.expected(with_article(&format!("{}.{}", T::MODULE, T::NAME)))
+}
+
+/// Reads an instance with its hooks: what [`class!`](crate::class!) has `from_pickle` do.
+///
+/// # Errors
+/// If the item is no instance of the class, or what the hooks say.
+pub fn read_class<T: Hooks>(item: Item<'_, '_>) -> Result<T, Error> {
+    if !item.is::<T>() {
+        return Err(expected_class::<T>(item));
+    }
+    let mut instance = T::new(item.args()?, item.kwargs()?)?;
+    let mut items = item.list_items()?.peekable();
+    if items.peek().is_some() {
+        instance.extend(items)?;
+    }
+    for (key, value) in item.dict_items()? {
+        instance.set_item(key, value)?;
+    }
+    let state = item.state()?;
+    if state.value().is_some_and(|state| !state.is_none()) {
+        instance.setstate(state)?;
+    }
+    Ok(instance)
+}
+
+/// A value that a hook returns: one of the object's own, or one that was made for it.
+pub type Value<'v> = Box<dyn ToPickle + 'v>;
+
+/// What `__getstate__` returns.
+#[non_exhaustive]
+pub enum GetState<'v> {
+    /// None: there is no state.
+    None,
+    /// The attributes.
+    Dict(Vec<(&'static str, Value<'v>)>),
+    /// The attributes that are in a dict, and those that are in slots.
+    Slots(Vec<(&'static str, Value<'v>)>, Vec<(&'static str, Value<'v>)>),
+    /// Anything else, which the class's `__setstate__` knows.
+    Any(Value<'v>),
+}
+
+impl fmt::Debug for GetState<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GetState::None => "None",
+            GetState::Dict(_) => "Dict",
+            GetState::Slots(..) => "Slots",
+            GetState::Any(_) => "Any",
+        })
+    }
+}
+
+/// The hooks that say what is in an instance, of a class that is written by hand; named after those of
+/// Python.
+///
+/// ```
+/// use halfsour::typed::{Class, GetState, Reduce, Value};
+///
+/// /// `class Stack(list)`, with a name.
+/// struct Stack { name: String, items: Vec<i64> }
+///
+/// impl Class for Stack {
+///     const MODULE: &'static str = "app";
+///     const NAME: &'static str = "Stack";
+/// }
+///
+/// impl Reduce for Stack {
+///     fn getstate(&self) -> GetState<'_> {
+///         GetState::Dict(vec![("name", Box::new(&self.name))])
+///     }
+///     fn listitems(&self) -> Option<impl Iterator<Item = Value<'_>>> {
+///         Some(self.items.iter().map(|item| Box::new(item) as Value<'_>))
+///     }
+/// }
+///
+/// halfsour::class!(Stack: write);
+///
+/// let data = halfsour::to_vec(&Stack { name: "s".into(), items: vec![1, 2] })?;
+/// # assert!(data.ends_with(b"\x93\x94)\x81\x94(K\x01K\x02e}\x94\x8c\x04name\x94\x8c\x01s\x94sb."));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+pub trait Reduce: Class {
+    /// `__getnewargs__`: the arguments for `__new__`; none by default.
+    fn getnewargs(&self) -> Vec<Value<'_>> {
+        Vec::new()
+    }
+
+    /// `__getnewargs_ex__`: the arguments for `__new__`, and those by name; by default what
+    /// [`getnewargs`](Reduce::getnewargs) returns.
+    #[allow(clippy::type_complexity, reason = "as in Python")]
+    fn getnewargs_ex(&self) -> (Vec<Value<'_>>, Vec<(&'static str, Value<'_>)>) {
+        (self.getnewargs(), Vec::new())
+    }
+
+    /// `__getstate__`: none by default.
+    fn getstate(&self) -> GetState<'_> {
+        GetState::None
+    }
+
+    /// The items of what is a list or a set too; by default it is none.
+    fn listitems(&self) -> Option<impl Iterator<Item = Value<'_>>> {
+        None::<std::iter::Empty<Value<'_>>>
+    }
+
+    /// The entries of what is a dict too; by default it is none.
+    fn dictitems(&self) -> Option<impl Iterator<Item = (Value<'_>, Value<'_>)>> {
+        None::<std::iter::Empty<(Value<'_>, Value<'_>)>>
+    }
+}
+
+/// Writes an instance with its hooks: what [`class!`](crate::class!) has `to_pickle` do.
+///
+/// # Errors
+/// What writing the values says.
+pub fn write_class<T: Reduce>(instance: &T, out: &mut Writer<'_>) -> Result<(), Error> {
+    fn values<'v>(values: &'v [Value<'_>]) -> Vec<&'v dyn ToPickle> {
+        values.iter().map(|value| value as &dyn ToPickle).collect()
+    }
+    fn fields<'v>(
+        fields: &'v [(&'static str, Value<'_>)],
+    ) -> Vec<(&'static str, &'v dyn ToPickle)> {
+        fields.iter().map(|(name, value)| (*name, value as &dyn ToPickle)).collect()
+    }
+    let class = Global::new(T::MODULE, T::NAME);
+    let (args, kwargs) = instance.getnewargs_ex();
+    if kwargs.is_empty() {
+        out.newobj(&class, &values(&args))?;
+    } else {
+        out.newobj_ex(&class, &values(&args), &fields(&kwargs))?;
+    }
+    if let Some(items) = instance.listitems() {
+        out.append_items(items)?;
+    }
+    if let Some(entries) = instance.dictitems() {
+        out.set_items(entries)?;
+    }
+    match instance.getstate() {
+        GetState::None => Ok(()),
+        GetState::Dict(dict) => out.build(|out| out.fields(&fields(&dict))),
+        GetState::Any(state) => out.build(|out| out.save(&state)),
+        GetState::Slots(dict, slots) => out.build(|out| {
+            out.tuple_with(2, |pair| {
+                pair.item_with(|out| {
+                    if dict.is_empty() { out.none() } else { out.fields(&fields(&dict)) }
+                })?;
+                pair.item_with(|out| out.fields(&fields(&slots)))
+            })
+        }),
+    }
+}
+
+/// Lets a type whose hooks are written by hand be read, by its [`Hooks`], and written, by its
+/// [`Reduce`]: implements [`FromPickle`] and [`ToPickle`](crate::ToPickle) for it.
+///
+/// With `class!(Type: read)` it is read only, with `class!(Type: write)` written only. Examples are at
+/// [`Hooks`] and [`Reduce`].
+#[macro_export]
+macro_rules! class {
+    ($type:ty) => {
+        $crate::class!($type: read);
+        $crate::class!($type: write);
+    };
+    ($type:ty: write) => {
+        impl $crate::ToPickle for $type {
+            fn to_pickle(
+                &self,
+                out: &mut $crate::Writer<'_>,
+            ) -> ::core::result::Result<(), $crate::Error> {
+                $crate::typed::write_class(self, out)
+            }
+
+            fn as_any(&self) -> ::core::option::Option<&dyn ::core::any::Any> {
+                ::core::option::Option::Some(self)
+            }
+        }
+    };
+    ($type:ty: read) => {
+        impl<'a> $crate::FromPickle<'a> for $type {
+            fn from_pickle(
+                item: $crate::typed::Item<'_, 'a>,
+            ) -> ::core::result::Result<Self, $crate::Error> {
+                $crate::typed::read_class(item)
+            }
+        }
+    };
+}
+
+type Read = fn(Item<'_, '_>) -> Result<Box<dyn Any>, Error>;
+
+/// Classes by their names, for data of which one does not know which class an object is.
+///
+/// ```
+/// use halfsour::{load, typed::{Class, Registry, Unpickler}};
+/// # use halfsour::{Error, FromPickle, typed::Item};
+/// # struct Order(u8);
+/// # impl Class for Order { const MODULE: &'static str = "shop.models"; const NAME: &'static str = "Order"; }
+/// # impl FromPickle<'_> for Order {
+/// #     fn from_pickle(item: Item<'_, '_>) -> Result<Order, Error> { Ok(Order(item.args()?.next().unwrap().int()?)) }
+/// # }
+/// let mut registry = Registry::new();
+/// registry.register::<Order>();
+///
+/// let graph = load(b"cshop.models\nOrder\nK\x07\x85\x81.")?;
+/// let object = Unpickler::new().read(&graph, |item| item.object(&registry))?;
+/// assert_eq!(object.downcast::<Order>().unwrap().0, 7);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Registry {
+    classes: HashMap<(&'static str, &'static str), Read>,
+    aliases: HashMap<&'static str, Read>,
+}
+
+impl Registry {
+    /// One without classes.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Adds a class, by its name and its aliases. One of the same name is replaced.
+    pub fn register<T: Class + FromPickleOwned + 'static>(&mut self) -> &mut Registry {
+        let read: Read = |item| Ok(Box::new(T::from_pickle(item)?));
+        self.classes.insert((T::MODULE, T::NAME), read);
+        self.aliases.extend(T::ALIASES.iter().map(|alias| (*alias, read)));
+        self
+    }
+
+    pub(super) fn read(&self, item: Item<'_, '_>) -> Result<Box<dyn Any>, Error> {
+        let read = item.class().and_then(|class| {
+            let read = self.classes.get(&(class.module, &*class.name)).copied();
+            read.or_else(|| self.aliases.get(class.to_string().as_str()).copied())
+        });
+        read.ok_or_else(|| item.expected("an instance of a registered class"))?(item)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.classes.keys()).finish()
+    }
+}
+
+/// A value that is not in the pickle, but found by its persistent id: with
+/// [`Unpickler::persistent_load`](super::Unpickler::persistent_load) when it is read, and with
+/// [`Pickler::persistent_id`](crate::Pickler::persistent_id) when it is written.
+///
+/// ```
+/// use halfsour::typed::{Persistent, Unpickler};
+/// use halfsour::Pickler;
+/// use std::sync::Arc;
+///
+/// let names = ["spam", "egg"].map(Arc::<str>::from);
+/// let data = Pickler::new()
+///     .persistent_id(|value| {
+///         let name = value.downcast_ref::<Arc<str>>()?;
+///         Some(Box::new(names.iter().position(|known| known == name)?))
+///     })
+///     .to_vec(&Persistent(names[1].clone()))?;
+/// assert!(data.ends_with(b"K\x01Q."));
+///
+/// let name: Persistent<Arc<str>> = Unpickler::new()
+///     .persistent_load(|pid| match names.get(pid.int::<usize>()?) {
+///         Some(name) => Ok(Box::new(name.clone())),
+///         None => Err(pid.expected("an id of a name")),
+///     })
+///     .from_slice(&data)?;
+/// assert!(Arc::ptr_eq(&name, &names[1]));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Persistent<T>(pub T);
+
+impl<T> Deref for Persistent<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Persistent<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<'a, T: 'static> FromPickle<'a> for Persistent<T> {
+    fn from_pickle(item: Item<'_, 'a>) -> Result<Persistent<T>, Error> {
+        let value = item.persistent()?;
+        value.map(Persistent).ok_or_else(|| item.expected("a persistent id"))
+    }
+}
+
+impl<T: 'static> ToPickle for Persistent<T> {
+    fn to_pickle(&self, _: &mut Writer<'_>) -> Result<(), Error> {
+        let text = format!("no persistent id for a {}", std::any::type_name::<T>());
+        Err(ErrorKind::Custom(text).into())
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(&self.0)
+    }
+}

@@ -1,0 +1,96 @@
+//! What one typed reading holds beside the graph: its budget, the way down, and what is shared.
+//!
+//! A cursor carries its depth; so reading needs no bookkeeping on the way out, and a type's code
+//! cannot forget it.
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+
+use hashbrown::HashMap;
+
+use super::item::Item;
+use super::unpickler::Unpickler;
+use crate::error::{Error, ErrorKind};
+use crate::graph::{Graph, NodeId};
+use crate::limits::Budget;
+
+/// One reading of a graph as typed values.
+pub(super) struct Decoder<'g, 'a> {
+    pub(super) graph: &'g Graph<'a>,
+    pub(super) unpickler: &'g Unpickler<'a>,
+    budget: RefCell<Budget>,
+    /// The containers that are being read, the outermost first.
+    way: RefCell<Vec<NodeId>>,
+    /// At which depth the way enters a container that it is in already.
+    closes: Cell<Option<usize>>,
+    shared: RefCell<HashMap<(NodeId, TypeId), Box<dyn Any>>>,
+}
+
+impl<'g, 'a> Decoder<'g, 'a> {
+    pub(super) fn new(graph: &'g Graph<'a>, unpickler: &'g Unpickler<'a>) -> Decoder<'g, 'a> {
+        Decoder {
+            graph,
+            unpickler,
+            budget: RefCell::new(Budget::new(unpickler.limits, graph.size())),
+            way: RefCell::default(),
+            closes: Cell::new(None),
+            shared: RefCell::default(),
+        }
+    }
+
+    /// Reads the root.
+    pub(super) fn run<T>(
+        &self,
+        read: impl FnOnce(Item<'_, 'a>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        read(Item::new(self, self.graph.root(), 0)).map_err(|error| match self.closes.get() {
+            // The way goes round and round: its first round says all.
+            Some(depth) if error.kind() == &ErrorKind::Cycle => error.outermost(depth),
+            _ => error,
+        })
+    }
+
+    /// To be called before the `children` of a container at a `depth` are handed out; says at which
+    /// depth they are.
+    #[inline]
+    pub(super) fn enter(&self, id: NodeId, depth: u32, children: usize) -> Result<u32, Error> {
+        if depth >= self.unpickler.limits.depth {
+            return Err(self.too_deep(id, depth));
+        }
+        self.budget.borrow_mut().visit_all(children)?;
+        let mut way = self.way.borrow_mut();
+        way.truncate(depth as usize);
+        way.push(id);
+        Ok(depth + 1)
+    }
+
+    /// Where the depth ends, a value that holds itself is told from one that is merely deep.
+    #[cold]
+    fn too_deep(&self, id: NodeId, depth: u32) -> Error {
+        let mut way = self.way.borrow_mut();
+        way.truncate(depth as usize);
+        way.push(id);
+        let mut seen = hashbrown::HashSet::new();
+        match way.iter().position(|id| !seen.insert(*id)) {
+            Some(place) => {
+                self.closes.set(Some(place));
+                ErrorKind::Cycle.into()
+            }
+            None => {
+                let limit = self.unpickler.limits.depth.into();
+                ErrorKind::Limit { what: "depth", limit }.into()
+            }
+        }
+    }
+
+    /// The value that was made of a node for a shared type, if there is one.
+    pub(super) fn shared<T: Clone + 'static>(&self, id: NodeId) -> Option<T> {
+        let shared = self.shared.borrow();
+        shared.get(&(id, TypeId::of::<T>()))?.downcast_ref::<T>().cloned()
+    }
+
+    /// Notes the value that was made of a node for a shared type.
+    pub(super) fn share<T: Clone + 'static>(&self, id: NodeId, value: &T) {
+        self.shared.borrow_mut().insert((id, TypeId::of::<T>()), Box::new(value.clone()));
+    }
+}

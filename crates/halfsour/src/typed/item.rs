@@ -1,0 +1,1008 @@
+//! A cursor over a graph: what a type's own code reads values with.
+//!
+//! It shows values as they are meant, in whichever protocol they were written: a set is a set, even
+//! where it is the call `set([1, 2])`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::FromPickle;
+use super::class::{Class, Registry};
+use super::decoder::Decoder;
+use super::made::Construction;
+use super::unpickler::OldStr;
+use crate::error::{Error, ErrorKind, Step};
+use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
+use crate::number::Integer;
+use crate::text::{repr_bytes, repr_str};
+
+/// A value of a pickle, at its place in the data.
+///
+/// ```
+/// use halfsour::{Error, FromPickle, typed::Item};
+///
+/// /// A percentage, pickled as an int or as text.
+/// #[derive(Debug, PartialEq)]
+/// struct Percent(u8);
+///
+/// impl<'a> FromPickle<'a> for Percent {
+///     fn from_pickle(item: Item<'_, 'a>) -> Result<Percent, Error> {
+///         let number = item.int().or_else(|_| {
+///             item.str()?.trim_end_matches('%').parse().map_err(|_| item.expected("a percentage"))
+///         })?;
+///         Ok(Percent(number))
+///     }
+/// }
+///
+/// assert_eq!(halfsour::from_slice::<Percent>(b"K\x07.")?, Percent(7));
+/// assert_eq!(halfsour::from_slice::<Percent>(b"\x8c\x0342%.")?, Percent(42));
+/// let error = halfsour::from_slice::<Percent>(b"\x8c\x01x.").unwrap_err();
+/// assert_eq!(error.to_string(), "expected a percentage, found a str");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Item<'g, 'a> {
+    decoder: &'g Decoder<'g, 'a>,
+    id: NodeId,
+    depth: u32,
+}
+
+/// The name of a class, or of a function: its module, and the qualified name within.
+///
+/// ```
+/// let graph = halfsour::load(b"ccollections\nOrderedDict\n.")?;
+/// halfsour::typed::Unpickler::new().read(&graph, |item| {
+///     let class = item.class().unwrap();
+///     assert_eq!((class.module, &*class.name), ("collections", "OrderedDict"));
+///     assert_eq!(class.to_string(), "collections.OrderedDict");
+///     Ok(())
+/// })?;
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClassName<'g> {
+    /// The module.
+    pub module: &'g str,
+    /// The qualified name, for a class in a class with a dot.
+    pub name: Cow<'g, str>,
+}
+
+impl ClassName<'_> {
+    /// Whether it is this one.
+    #[inline]
+    pub fn is(&self, module: &str, name: &str) -> bool {
+        self.name == name && self.module == module
+    }
+
+    /// Whether it is this one, given with a dot between module and name.
+    fn is_dotted(&self, dotted: &str) -> bool {
+        let rest = dotted.strip_prefix(self.module).and_then(|rest| rest.strip_prefix('.'));
+        rest == Some(&*self.name)
+    }
+
+    /// Whether it is a name of a class.
+    #[inline]
+    fn is_of<T: Class>(&self) -> bool {
+        self.is(T::MODULE, T::NAME) || T::ALIASES.iter().any(|alias| self.is_dotted(alias))
+    }
+}
+
+/// `shop.models.Order`
+impl fmt::Display for ClassName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.module, self.name)
+    }
+}
+
+/// "a" or "an", and the noun.
+pub(super) fn with_article(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
+    format!("{} {noun}", if vowel { "an" } else { "a" })
+}
+
+impl<'g, 'a> Item<'g, 'a> {
+    pub(super) fn new(decoder: &'g Decoder<'g, 'a>, id: NodeId, depth: u32) -> Item<'g, 'a> {
+        Item { decoder, id, depth }
+    }
+
+    pub(super) fn decoder(self) -> &'g Decoder<'g, 'a> {
+        self.decoder
+    }
+
+    /// The graph.
+    pub fn graph(self) -> &'g Graph<'a> {
+        self.decoder.graph
+    }
+
+    /// The value's number in its graph. References to one object have the same.
+    #[inline]
+    pub fn id(self) -> NodeId {
+        self.id
+    }
+
+    /// The value as the graph has it, without seeing through anything.
+    #[inline(always)]
+    pub fn node(self) -> Node<'g> {
+        self.decoder.graph.get(self.id)
+    }
+
+    /// An error about this value: `expected` is what it should be, with an article.
+    ///
+    /// ```
+    /// let error = halfsour::from_slice::<u8>(b"\x8c\x04spam.").unwrap_err();
+    /// assert_eq!(error.to_string(), "expected an int, found a str");
+    /// ```
+    #[cold]
+    pub fn expected(self, expected: impl Into<String>) -> Error {
+        ErrorKind::Expected { expected: expected.into(), found: self.describe() }.into()
+    }
+
+    /// What it is, with an article: `an int`, `a shop.models.Order`.
+    #[cold]
+    pub fn describe(self) -> String {
+        let text = match self.node() {
+            Node::None => "None",
+            Node::Bool(_) => "a bool",
+            Node::Int(_) | Node::BigInt(_) => "an int",
+            Node::Float(_) => "a float",
+            Node::Str(text) if text.to_str().is_none() => "a str with lone surrogates",
+            Node::Str(_) => "a str",
+            Node::OldStr(_) => "a str of Python 2",
+            Node::Bytes(_) => "bytes",
+            Node::ByteArray(_) => "a bytearray",
+            Node::Buffer(_) | Node::ReadonlyBuffer(_) => "an out-of-band buffer",
+            Node::Tuple(_) => "a tuple",
+            Node::List(_) => "a list",
+            Node::Dict(_) => "a dict",
+            Node::Set(_) => "a set",
+            Node::FrozenSet(_) => "a frozenset",
+            Node::Object(object) => return self.describe_object(object),
+        };
+        text.into()
+    }
+
+    fn describe_object(self, object: Object<'g>) -> String {
+        match (object.made, self.construction()) {
+            (Made::Persistent(_), _) => "a persistent id".into(),
+            (_, Some(made)) => match self.decoder.global(made.cls) {
+                Some(name) if name.is("_codecs", "encode") || name.is("builtins", "bytes") => {
+                    "bytes".into()
+                }
+                Some(ClassName { module: "builtins", name }) => with_article(&name),
+                Some(name) => with_article(&name.to_string()),
+                None => "an object".into(),
+            },
+            (made, None) => match (self.decoder.global(self.id), made) {
+                (Some(name), _) => format!("the global {name}"),
+                (None, Made::Extension(code)) => format!("the extension {code}"),
+                _ => "an object".into(),
+            },
+        }
+    }
+
+    /// As Python's `repr`, for what is short: a step of a path.
+    #[cold]
+    pub(super) fn repr(self) -> String {
+        match self.node() {
+            Node::None => "None".into(),
+            Node::Bool(true) => "True".into(),
+            Node::Bool(false) => "False".into(),
+            Node::Int(value) => value.to_string(),
+            Node::BigInt(bytes) => {
+                Integer::Big(bytes.into()).repr().unwrap_or_else(|| "...".into())
+            }
+            Node::Float(value) => crate::number::repr_float(value),
+            Node::Str(text) => repr_str(text.as_bytes()),
+            Node::OldStr(text) if text.is_ascii() => repr_str(text),
+            Node::OldStr(bytes) | Node::Bytes(bytes) => repr_bytes(bytes),
+            Node::Tuple(_) => "(...)".into(),
+            _ => "...".into(),
+        }
+    }
+
+    // Scalars.
+
+    /// Whether it is None.
+    #[inline]
+    pub fn is_none(self) -> bool {
+        matches!(self.node(), Node::None)
+    }
+
+    /// A bool.
+    ///
+    /// # Errors
+    /// If it is anything else, an int too.
+    #[inline]
+    pub fn bool(self) -> Result<bool, Error> {
+        match self.node() {
+            Node::Bool(value) => Ok(value),
+            _ => Err(self.expected("a bool")),
+        }
+    }
+
+    /// An int, as any of Rust's integer types.
+    ///
+    /// # Errors
+    /// If it is anything else, a bool too, or one that does not fit.
+    ///
+    /// ```
+    /// let error = halfsour::from_slice::<u8>(b"M\x2c\x01.").unwrap_err();
+    /// assert_eq!(error.to_string(), "expected an int that fits u8, found the int 300");
+    /// ```
+    #[inline]
+    pub fn int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(self) -> Result<T, Error> {
+        let value = match self.node() {
+            Node::Int(value) => T::try_from(value).ok(),
+            Node::BigInt(bytes) => match wide(bytes) {
+                Some(Wide::Negative(value)) => T::try_from(value).ok(),
+                Some(Wide::Positive(value)) => T::try_from(value).ok(),
+                None => None,
+            },
+            _ => return Err(self.expected("an int")),
+        };
+        value.ok_or_else(|| self.out_of_range(std::any::type_name::<T>()))
+    }
+
+    #[cold]
+    fn out_of_range(self, of: &str) -> Error {
+        let expected = format!("an int that fits {of}");
+        let found = match self.node() {
+            Node::BigInt(bytes) if bytes.len() > 32 => format!("an int of {} bytes", bytes.len()),
+            _ => format!("the int {}", self.repr()),
+        };
+        ErrorKind::Expected { expected, found }.into()
+    }
+
+    /// A float; or an int, as Python would take it where it needs a float.
+    ///
+    /// # Errors
+    /// If it is anything else, or an int of more than 128 bits.
+    #[inline]
+    pub fn float(self) -> Result<f64, Error> {
+        match self.node() {
+            Node::Float(value) => Ok(value),
+            Node::Int(value) => Ok(value as f64),
+            Node::BigInt(bytes) => match wide(bytes) {
+                Some(Wide::Negative(value)) => Ok(value as f64),
+                Some(Wide::Positive(value)) => Ok(value as f64),
+                None => Err(self.out_of_range("128 bits")),
+            },
+            _ => Err(self.expected("a float")),
+        }
+    }
+
+    /// Text, as long as the graph lives. What Python 2 wrote is text if the settings say so:
+    /// [`OldStr`].
+    ///
+    /// # Errors
+    /// If it is anything else, or has lone surrogates.
+    #[inline]
+    pub fn str(self) -> Result<Cow<'g, str>, Error> {
+        match self.node() {
+            Node::Str(text) => match text.to_str() {
+                Some(text) => Ok(Cow::Borrowed(text)),
+                None => Err(self.expected("a str that is Unicode")),
+            },
+            Node::OldStr(text) => self.old_str(text),
+            _ => Err(self.expected("a str")),
+        }
+    }
+
+    #[cold]
+    fn old_str(self, text: &'g [u8]) -> Result<Cow<'g, str>, Error> {
+        let wrong = |expected: &str| {
+            let found = format!("the str {} of Python 2", repr_bytes(text));
+            Err(ErrorKind::Expected { expected: expected.into(), found }.into())
+        };
+        match (self.decoder.unpickler.old_str, str::from_utf8(text)) {
+            (OldStr::Bytes, _) => wrong("a str"),
+            (OldStr::Latin1, Err(_)) => Ok(Cow::Owned(latin1(text))),
+            (OldStr::Latin1, Ok(utf8)) if !utf8.is_ascii() => Ok(Cow::Owned(latin1(text))),
+            (OldStr::Ascii, Ok(utf8)) if !utf8.is_ascii() => wrong("a str that is ASCII"),
+            (OldStr::Ascii, Err(_)) => wrong("a str that is ASCII"),
+            (_, Ok(utf8)) => Ok(Cow::Borrowed(utf8)),
+            (OldStr::Utf8, Err(_)) => wrong("a str that is UTF-8"),
+        }
+    }
+
+    /// Text that is in the pickle as it is: without a copy, as long as the pickle lives.
+    ///
+    /// # Errors
+    /// As [`str`](Item::str); and if the text is not in the pickle as it is, but written with escapes,
+    /// as protocol 0 does, or in another encoding.
+    #[inline]
+    pub fn borrowed_str(self) -> Result<&'a str, Error> {
+        let text = self.str()?;
+        let borrowed = self.decoder.graph.borrowed(self.id).and_then(|b| str::from_utf8(b).ok());
+        match borrowed {
+            Some(borrowed) if matches!(text, Cow::Borrowed(_)) => Ok(borrowed),
+            _ => Err(self.not_borrowed("a str that is in the pickle as it is")),
+        }
+    }
+
+    #[cold]
+    fn not_borrowed(self, expected: &str) -> Error {
+        let found = format!("a copy of {}", self.describe());
+        ErrorKind::Expected { expected: expected.into(), found }.into()
+    }
+
+    /// The bytes of a text's characters in UTF-8, of a Python 2 string as they are: to compare names
+    /// with. `None` if it is neither.
+    #[inline]
+    pub fn name(self) -> Option<&'g [u8]> {
+        match self.node() {
+            Node::Str(text) => Some(text.as_bytes()),
+            Node::OldStr(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Bytes, a bytearray, an out-of-band buffer, or a string of Python 2; as long as the graph lives.
+    ///
+    /// # Errors
+    /// If it is anything else.
+    ///
+    /// ```
+    /// // pickle.dumps(b"\xe9", 2)
+    /// let data = b"\x80\x02c_codecs\nencode\nX\x02\0\0\0\xc3\xa9X\x06\0\0\0latin1\x86R.";
+    /// let graph = halfsour::load(data)?;
+    /// let bytes = halfsour::typed::Unpickler::new()
+    ///     .read(&graph, |item| Ok(item.bytes()?.into_owned()))?;
+    /// assert_eq!(bytes, b"\xe9");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    #[inline]
+    pub fn bytes(self) -> Result<Cow<'g, [u8]>, Error> {
+        match self.node() {
+            Node::Bytes(bytes) | Node::ByteArray(bytes) | Node::OldStr(bytes) => {
+                Ok(Cow::Borrowed(bytes))
+            }
+            _ => self.other_bytes(),
+        }
+    }
+
+    fn other_bytes(self) -> Result<Cow<'g, [u8]>, Error> {
+        let bytes = match self.node() {
+            Node::Buffer(number) => return self.buffer(number).map(Cow::Borrowed),
+            // A view of a view is that view itself, so this goes no deeper.
+            Node::ReadonlyBuffer(of) => return self.at(of).bytes(),
+            Node::Object(object) => self.called_bytes(object),
+            _ => None,
+        };
+        bytes.ok_or_else(|| self.expected("bytes"))
+    }
+
+    /// Bytes before protocol 3, a bytearray before protocol 5: calls.
+    fn called_bytes(self, object: Object<'g>) -> Option<Cow<'g, [u8]>> {
+        let (name, args) = self.decoder.call(object)?;
+        match (name.module, &*name.name, args) {
+            ("builtins", "bytes" | "bytearray", []) => Some(Cow::Borrowed(&[])),
+            ("_codecs", "encode", [text, encoding])
+            | ("builtins", "bytes" | "bytearray", [text, encoding]) => {
+                let encoding = self.at(*encoding).name()?;
+                let latin1 = matches!(encoding, b"latin1" | b"latin-1" | b"iso-8859-1");
+                let Node::Str(text) = self.graph().get(*text) else { return None };
+                let chars = text.to_str().filter(|_| latin1)?.chars();
+                chars
+                    .map(|char| u8::try_from(char).ok())
+                    .collect::<Option<Vec<u8>>>()
+                    .map(Cow::Owned)
+            }
+            ("builtins", "bytes" | "bytearray", [bytes]) => {
+                match self.graph().get(*bytes) {
+                    Node::Bytes(bytes) | Node::OldStr(bytes) => Some(Cow::Borrowed(bytes)),
+                    // One call in another: no deeper than a bytearray's content.
+                    Node::Object(inner) => {
+                        let (name, args) = self.decoder.call(inner)?;
+                        let plain = name.is("_codecs", "encode") || args.is_empty();
+                        plain.then(|| self.at(*bytes).called_bytes(inner))?
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn buffer(self, number: u32) -> Result<&'a [u8], Error> {
+        let buffers = &self.decoder.unpickler.buffers;
+        buffers.get(number as usize).copied().ok_or_else(|| {
+            let none = buffers.is_empty();
+            if none { ErrorKind::NoBuffers } else { ErrorKind::NotEnoughBuffers }.into()
+        })
+    }
+
+    /// Bytes that are in the pickle as they are, or in an out-of-band buffer: without a copy, as long
+    /// as those live.
+    ///
+    /// # Errors
+    /// As [`bytes`](Item::bytes); and if they are not in the pickle as they are.
+    #[inline]
+    pub fn borrowed_bytes(self) -> Result<&'a [u8], Error> {
+        match self.node() {
+            Node::Bytes(_) | Node::ByteArray(_) | Node::OldStr(_) => {
+                let borrowed = self.decoder.graph.borrowed(self.id);
+                borrowed
+                    .ok_or_else(|| self.not_borrowed("bytes that are in the pickle as they are"))
+            }
+            Node::Buffer(number) => self.buffer(number),
+            Node::ReadonlyBuffer(of) => self.at(of).borrowed_bytes(),
+            _ => match self.other_bytes()? {
+                Cow::Borrowed([]) => Ok(&[]),
+                _ => Err(self.not_borrowed("bytes that are in the pickle as they are")),
+            },
+        }
+    }
+
+    /// Whether only its items can be read, and not bytes.
+    pub(super) fn is_sequence(self) -> bool {
+        match self.node() {
+            Node::Tuple(_) | Node::List(_) | Node::Set(_) | Node::FrozenSet(_) => true,
+            Node::Object(object) => self.called_bytes(object).is_none(),
+            _ => false,
+        }
+    }
+
+    // Containers.
+
+    /// Another node, at the same place: for what belongs to the value.
+    fn at(self, id: NodeId) -> Item<'g, 'a> {
+        Item { id, ..self }
+    }
+
+    #[inline]
+    fn enter(self, ids: &'g [NodeId]) -> Result<Items<'g, 'a>, Error> {
+        let depth = self.decoder.enter(self.id, self.depth, ids.len())?;
+        Ok(Items { decoder: self.decoder, ids: ids.iter(), depth })
+    }
+
+    #[inline]
+    fn enter_entries(self, entries: &'g [[NodeId; 2]]) -> Result<Entries<'g, 'a>, Error> {
+        let depth = self.decoder.enter(self.id, self.depth, 2 * entries.len())?;
+        Ok(Entries { decoder: self.decoder, entries: entries.iter(), depth })
+    }
+
+    /// What a container is made from, where it is a call: `set([1, 2])`.
+    fn called_items(self, object: Object<'g>, kinds: &[&str]) -> Option<&'g [NodeId]> {
+        let (name, args) = self.decoder.call(object)?;
+        if name.module != "builtins" || !kinds.contains(&&*name.name) || !object.effects.is_empty()
+        {
+            return None;
+        }
+        match args {
+            [] => Some(&[]),
+            [items] => match self.graph().get(*items) {
+                Node::List(items) | Node::Tuple(items) => Some(items),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The items of a tuple, a list, a set or a frozenset.
+    ///
+    /// # Errors
+    /// If it is anything else; or if it is too deep, or too much was visited: [`Limits`](crate::Limits).
+    #[inline]
+    pub fn items(self) -> Result<Items<'g, 'a>, Error> {
+        match self.node() {
+            Node::Tuple(ids) | Node::List(ids) | Node::Set(ids) | Node::FrozenSet(ids) => {
+                self.enter(ids)
+            }
+            Node::Object(object) => {
+                match self.called_items(object, &["tuple", "list", "set", "frozenset"]) {
+                    Some(ids) => self.enter(ids),
+                    None => Err(self.expected("a list")),
+                }
+            }
+            _ => Err(self.expected("a list")),
+        }
+    }
+
+    /// The items of a set or a frozenset.
+    ///
+    /// # Errors
+    /// As [`items`](Item::items).
+    pub fn set_items(self) -> Result<Items<'g, 'a>, Error> {
+        match self.node() {
+            Node::Set(ids) | Node::FrozenSet(ids) => self.enter(ids),
+            Node::Object(object) => match self.called_items(object, &["set", "frozenset"]) {
+                Some(ids) => self.enter(ids),
+                None => Err(self.expected("a set")),
+            },
+            _ => Err(self.expected("a set")),
+        }
+    }
+
+    /// The items of a tuple; of a list too, since other languages make no difference.
+    ///
+    /// # Errors
+    /// As [`items`](Item::items); or if their number is another.
+    #[inline]
+    pub fn tuple_items(self, len: usize) -> Result<Items<'g, 'a>, Error> {
+        match self.node() {
+            Node::Tuple(ids) | Node::List(ids) => {
+                if ids.len() == len {
+                    self.enter(ids)
+                } else {
+                    let found = format!("{} of {}", self.describe(), ids.len());
+                    let expected = format!("a tuple of {len}");
+                    Err(ErrorKind::Expected { expected, found }.into())
+                }
+            }
+            _ => Err(self.expected(format!("a tuple of {len}"))),
+        }
+    }
+
+    /// An item of a tuple, a list or a set, by its place.
+    ///
+    /// # Errors
+    /// As [`items`](Item::items); or if there is none.
+    pub fn get(self, index: usize) -> Result<Item<'g, 'a>, Error> {
+        self.items()?
+            .nth(index)
+            .ok_or_else(|| Error::new(ErrorKind::Missing { name: format!("item {index}") }))
+    }
+
+    /// The entries of a dict: keys with values, in Python's order.
+    ///
+    /// # Errors
+    /// If it is anything else; or as [`items`](Item::items).
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"}(\x8c\x01aK\x01\x8c\x01bK\x02u.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     for (key, value) in item.entries()? {
+    ///         println!("{}: {}", key.str()?, value.int::<u8>()?);
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    #[inline]
+    pub fn entries(self) -> Result<Entries<'g, 'a>, Error> {
+        match self.node() {
+            Node::Dict(entries) => self.enter_entries(entries),
+            _ => Err(self.expected("a dict")),
+        }
+    }
+
+    // Instances.
+
+    #[inline]
+    fn construction(self) -> Option<Construction<'g>> {
+        match self.node() {
+            Node::Object(object) => self.decoder.construction(object),
+            _ => None,
+        }
+    }
+
+    fn effects(self) -> &'g [Effect] {
+        match self.node() {
+            Node::Object(object) => object.effects,
+            _ => &[],
+        }
+    }
+
+    /// The class of an instance; what is called, if it is made by a call; of a global its own name.
+    /// `None` for all else.
+    ///
+    /// Names are as Python 3 has them, and as [`Unpickler::alias`](super::Unpickler::alias) says.
+    #[inline]
+    pub fn class(self) -> Option<ClassName<'g>> {
+        match self.construction() {
+            Some(made) => self.decoder.global(made.cls),
+            None => self.decoder.global(self.id),
+        }
+    }
+
+    /// Whether it is an instance of a class.
+    #[inline]
+    pub fn is<T: Class>(self) -> bool {
+        self.construction().is_some_and(|made| self.is_class::<T>(made.cls))
+    }
+
+    /// The name of a global, a class or a function that is itself the value.
+    pub(super) fn global_name(self) -> Option<ClassName<'g>> {
+        self.decoder.global(self.id)
+    }
+
+    #[inline]
+    fn is_class<T: Class>(self, cls: NodeId) -> bool {
+        // Most names are what they were.
+        self.decoder.raw_global(cls).is_some_and(|raw| raw.is(T::MODULE, T::NAME))
+            || self.decoder.global(cls).is_some_and(|class| class.is_of::<T>())
+    }
+
+    /// Whether it is a global, and this one: a class, a function.
+    pub fn is_global(self, module: &str, name: &str) -> bool {
+        self.decoder.global(self.id).is_some_and(|global| global.is(module, name))
+    }
+
+    /// The arguments with which an instance is made: what `__getnewargs__` returned, or those of the
+    /// call. None for all else.
+    ///
+    /// # Errors
+    /// If it is too deep, or too much was visited.
+    pub fn args(self) -> Result<Items<'g, 'a>, Error> {
+        self.enter(self.construction().map_or(&[], |made| made.args))
+    }
+
+    /// The keyword arguments with which an instance is made: what `__getnewargs_ex__` returned.
+    ///
+    /// # Errors
+    /// If it is too deep, or too much was visited.
+    pub fn kwargs(self) -> Result<Entries<'g, 'a>, Error> {
+        self.enter_entries(self.construction().map_or(&[], |made| made.kwargs))
+    }
+
+    /// The state of an instance: what `__getstate__` returned.
+    ///
+    /// # Errors
+    /// If it is too deep, or too much was visited.
+    #[inline]
+    pub fn state(self) -> Result<State<'g, 'a>, Error> {
+        let effects = self.effects();
+        let depth = self.decoder.enter(self.id, self.depth, effects.len())?;
+        Ok(State { decoder: self.decoder, id: self.id, effects, depth })
+    }
+
+    /// The items that are appended or added to an instance: of a subclass of `list` or `set`, a deque.
+    ///
+    /// # Errors
+    /// If it is too deep, or too much was visited.
+    pub fn list_items(self) -> Result<impl Iterator<Item = Item<'g, 'a>>, Error> {
+        let contents = self.construction().and_then(|made| made.contents);
+        let contents = match contents.map(|id| self.graph().get(id)) {
+            Some(Node::List(ids) | Node::Set(ids)) => ids,
+            Some(Node::Object(object)) => self.called_items(object, &["set"]).unwrap_or_default(),
+            _ => &[],
+        };
+        let (effects, decoder) = (self.effects(), self.decoder);
+        let depth = decoder.enter(self.id, self.depth, contents.len() + effects.len())?;
+        let added = effects.iter().filter_map(|effect| match effect {
+            Effect::Append(id) | Effect::Add(id) => Some(id),
+            _ => None,
+        });
+        Ok(contents.iter().chain(added).map(move |id| Item { decoder, id: *id, depth }))
+    }
+
+    /// The entries that are put into an instance: of a subclass of `dict`.
+    ///
+    /// # Errors
+    /// If it is too deep, or too much was visited.
+    #[allow(clippy::type_complexity, reason = "an iterator of pairs")]
+    pub fn dict_items(self) -> Result<impl Iterator<Item = (Item<'g, 'a>, Item<'g, 'a>)>, Error> {
+        let contents = self.construction().and_then(|made| made.contents);
+        let contents = match contents.map(|id| self.graph().get(id)) {
+            Some(Node::Dict(entries)) => entries,
+            _ => &[],
+        };
+        let (effects, decoder) = (self.effects(), self.decoder);
+        let depth = decoder.enter(self.id, self.depth, 2 * (contents.len() + effects.len()))?;
+        let put = effects.iter().filter_map(|effect| match effect {
+            Effect::SetItem(key, value) => Some([*key, *value]),
+            _ => None,
+        });
+        let item = move |id| Item { decoder, id, depth };
+        Ok(contents.iter().copied().chain(put).map(move |[key, value]| (item(key), item(value))))
+    }
+
+    /// The persistent id, if that is what it is.
+    pub fn persistent_id(self) -> Option<Item<'g, 'a>> {
+        match self.node() {
+            Node::Object(Object { made: Made::Persistent(pid), .. }) => Some(self.at(pid)),
+            _ => None,
+        }
+    }
+
+    /// What the settings' [`persistent_load`](super::Unpickler::persistent_load) returns for a
+    /// persistent id; `None` if this is none.
+    ///
+    /// # Errors
+    /// What that function says; if there is none; if it returns another type.
+    pub fn persistent<T: 'static>(self) -> Result<Option<T>, Error> {
+        let Some(pid) = self.persistent_id() else { return Ok(None) };
+        let load = self.decoder.unpickler.persistent_load.as_ref();
+        let value = load.ok_or(ErrorKind::NoPersistentLoad)?(pid)?;
+        match value.downcast::<T>() {
+            Ok(value) => Ok(Some(*value)),
+            Err(_) => {
+                let expected = format!("{} from persistent_load", std::any::type_name::<T>());
+                let found = "another type".into();
+                Err(ErrorKind::Expected { expected, found }.into())
+            }
+        }
+    }
+
+    /// An instance of whichever class of a registry it is.
+    ///
+    /// # Errors
+    /// If no class of that name is registered; or what reading it says.
+    pub fn object(self, registry: &Registry) -> Result<Box<dyn std::any::Any>, Error> {
+        registry.read(self)
+    }
+
+    /// Reads it as any type.
+    ///
+    /// # Errors
+    /// What the type says.
+    #[inline]
+    pub fn read<T: FromPickle<'a>>(self) -> Result<T, Error> {
+        T::from_pickle(self)
+    }
+}
+
+/// `pickle::Item(a list)`
+impl fmt::Debug for Item<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Item").field(&self.node()).finish()
+    }
+}
+
+/// An integer of more than 64 bits that fits into 128.
+enum Wide {
+    Negative(i128),
+    Positive(u128),
+}
+
+fn wide(bytes: &[u8]) -> Option<Wide> {
+    let negative = bytes.last().is_some_and(|last| *last >= 0x80);
+    let mut value = [if negative { 0xff } else { 0 }; 16];
+    match bytes {
+        [low @ .., 0] if low.len() == 16 => value.copy_from_slice(low),
+        _ => value.get_mut(..bytes.len())?.copy_from_slice(bytes),
+    }
+    Some(match negative {
+        true => Wide::Negative(i128::from_le_bytes(value)),
+        false => Wide::Positive(u128::from_le_bytes(value)),
+    })
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// The items of a value; see [`Item::items`].
+#[derive(Clone)]
+pub struct Items<'g, 'a> {
+    decoder: &'g Decoder<'g, 'a>,
+    ids: std::slice::Iter<'g, NodeId>,
+    depth: u32,
+}
+
+impl<'g, 'a> Iterator for Items<'g, 'a> {
+    type Item = Item<'g, 'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Item<'g, 'a>> {
+        self.ids.next().map(|id| Item { decoder: self.decoder, id: *id, depth: self.depth })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ids.size_hint()
+    }
+
+    fn nth(&mut self, n: usize) -> Option<Item<'g, 'a>> {
+        self.ids.nth(n).map(|id| Item { decoder: self.decoder, id: *id, depth: self.depth })
+    }
+}
+
+impl DoubleEndedIterator for Items<'_, '_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.ids.next_back().map(|id| Item { decoder: self.decoder, id: *id, depth: self.depth })
+    }
+}
+
+impl ExactSizeIterator for Items<'_, '_> {}
+
+impl fmt::Debug for Items<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+/// The entries of a dict; see [`Item::entries`].
+#[derive(Clone)]
+pub struct Entries<'g, 'a> {
+    decoder: &'g Decoder<'g, 'a>,
+    entries: std::slice::Iter<'g, [NodeId; 2]>,
+    depth: u32,
+}
+
+impl<'g, 'a> Iterator for Entries<'g, 'a> {
+    type Item = (Item<'g, 'a>, Item<'g, 'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let &[key, value] = self.entries.next()?;
+        let item = |id| Item { decoder: self.decoder, id, depth: self.depth };
+        Some((item(key), item(value)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Entries<'_, '_> {}
+
+impl fmt::Debug for Entries<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+/// The state of an instance; see [`Item::state`].
+///
+/// By default that is a dict of attributes; with `__slots__` a pair of such a dict, or None, and a dict
+/// of slots; what a class's own `__getstate__` returns may be anything.
+///
+/// ```
+/// // A state of (None, {"x": 1}), as of a class with __slots__ = ["x"].
+/// let graph = halfsour::load(b"capp\nPoint\n)\x81N}\x8c\x01xK\x01s\x86b.")?;
+/// halfsour::typed::Unpickler::new().read(&graph, |item| {
+///     let x = item.state()?.attr("x")?.unwrap();
+///     assert_eq!(x.int::<u8>()?, 1);
+///     Ok(())
+/// })?;
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct State<'g, 'a> {
+    decoder: &'g Decoder<'g, 'a>,
+    id: NodeId,
+    effects: &'g [Effect],
+    depth: u32,
+}
+
+/// What a state is set with: by BUILD, or by a call of a state setter, `setter(object, state)`.
+fn state_of(graph: &Graph<'_>, effect: &Effect) -> Option<NodeId> {
+    match *effect {
+        Effect::Build(state) => Some(state),
+        Effect::SetState(call) => match graph.get(call) {
+            Node::Object(Object { made: Made::Call { args, .. }, .. }) => match graph.get(args) {
+                Node::Tuple(&[_, state]) => Some(state),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl<'g, 'a> State<'g, 'a> {
+    /// Whatever it is, as one value; `None` if the instance has none. The last one, if there are
+    /// several.
+    pub fn value(self) -> Option<Item<'g, 'a>> {
+        let id = self.effects.iter().rev().find_map(|e| state_of(self.decoder.graph, e))?;
+        Some(Item { decoder: self.decoder, id, depth: self.depth })
+    }
+
+    /// The attributes by name, those of slots too, in the pickle's order. Of equal names the last one
+    /// counts.
+    ///
+    /// # Errors
+    /// If the state is no dict, and no pair of them; or if too much was visited.
+    #[inline]
+    pub fn attrs(self) -> Result<Attrs<'g, 'a>, Error> {
+        let (mut dict, mut slots) = (&[][..], &[][..]);
+        let mut more = Vec::new();
+        for effect in self.effects {
+            let Some(id) = state_of(self.decoder.graph, effect) else { continue };
+            let halves = self.halves(id)?;
+            // All but one instance in a million have one state.
+            if !dict.is_empty() || !slots.is_empty() {
+                more.extend([dict, slots]);
+            }
+            (dict, slots) = halves;
+        }
+        let (depth, decoder) = (self.depth, self.decoder);
+        let all = more.iter().copied().chain([dict, slots]).map(<[_]>::len).sum::<usize>();
+        // The instance itself was entered: its attributes are as deep.
+        decoder.enter(self.id, depth.saturating_sub(1), 2 * all)?;
+        let mut parts = more;
+        if parts.is_empty() {
+            return Ok(Attrs { decoder, now: dict.iter(), next: slots, parts: Vec::new(), depth });
+        }
+        parts.extend([dict, slots]);
+        parts.reverse();
+        Ok(Attrs { decoder, now: [].iter(), next: &[], parts, depth })
+    }
+
+    /// A state's dict, and that of its slots.
+    #[allow(clippy::type_complexity, reason = "two slices of pairs")]
+    fn halves(self, id: NodeId) -> Result<(&'g [[NodeId; 2]], &'g [[NodeId; 2]]), Error> {
+        let graph = self.decoder.graph;
+        let part = |id| match graph.get(id) {
+            Node::Dict(entries) => Some(entries),
+            Node::None => Some(&[][..]),
+            _ => None,
+        };
+        let halves = match graph.get(id) {
+            Node::Dict(entries) => Some((entries, &[][..])),
+            Node::None => Some((&[][..], &[][..])),
+            Node::Tuple(&[dict, slots]) => part(dict).zip(part(slots)),
+            _ => None,
+        };
+        let item = Item { decoder: self.decoder, id, depth: self.depth };
+        halves.ok_or_else(|| item.expected("attributes by name"))
+    }
+
+    /// An attribute, or a slot, by its name.
+    ///
+    /// # Errors
+    /// As [`attrs`](State::attrs).
+    pub fn attr(self, name: &str) -> Result<Option<Item<'g, 'a>>, Error> {
+        let named = |(key, _): &(Item<'g, 'a>, _)| key.name() == Some(name.as_bytes());
+        Ok(self.attrs()?.filter(named).last().map(|(_, value)| value))
+    }
+}
+
+impl fmt::Debug for State<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("State").field(&self.value()).finish()
+    }
+}
+
+/// The attributes of an instance; see [`State::attrs`].
+#[derive(Clone)]
+pub struct Attrs<'g, 'a> {
+    decoder: &'g Decoder<'g, 'a>,
+    now: std::slice::Iter<'g, [NodeId; 2]>,
+    next: &'g [[NodeId; 2]],
+    /// What comes after, the last first.
+    parts: Vec<&'g [[NodeId; 2]]>,
+    depth: u32,
+}
+
+impl<'g, 'a> Iterator for Attrs<'g, 'a> {
+    type Item = (Item<'g, 'a>, Item<'g, 'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(&[key, value]) = self.now.next() {
+                let item = |id| Item { decoder: self.decoder, id, depth: self.depth };
+                return Some((item(key), item(value)));
+            }
+            if self.next.is_empty() {
+                self.next = self.parts.pop()?;
+            }
+            self.now = std::mem::take(&mut self.next).iter();
+        }
+    }
+}
+
+impl fmt::Debug for Attrs<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+/// Where in a container a value is: for errors.
+pub(super) trait Within<T> {
+    /// In the so-manieth item.
+    fn in_item(self, index: usize) -> Result<T, Error>;
+    /// In the value of a key.
+    fn in_value(self, key: Item<'_, '_>) -> Result<T, Error>;
+    /// In a key.
+    fn in_key(self, key: Item<'_, '_>) -> Result<T, Error>;
+}
+
+impl<T> Within<T> for Result<T, Error> {
+    #[inline]
+    fn in_item(self, index: usize) -> Result<T, Error> {
+        self.map_err(|error| error.within(Step::Index(index)))
+    }
+
+    #[inline]
+    fn in_value(self, key: Item<'_, '_>) -> Result<T, Error> {
+        self.map_err(|error| error.within(Step::Key(key.repr())))
+    }
+
+    #[inline]
+    fn in_key(self, key: Item<'_, '_>) -> Result<T, Error> {
+        self.map_err(|error| error.within(Step::InKey(key.repr())))
+    }
+}

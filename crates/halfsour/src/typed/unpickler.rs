@@ -1,0 +1,236 @@
+//! How pickles are read as typed values: the settings, and the ways in.
+
+use std::any::Any;
+use std::fmt;
+use std::io::{BufRead, Read};
+
+use hashbrown::HashMap;
+
+use super::decoder::Decoder;
+use super::item::Item;
+use super::{FromPickle, FromPickleOwned};
+use crate::error::{Error, ErrorKind};
+use crate::graph::{self, Graph};
+use crate::limits::Limits;
+
+/// What the strings of Python 2, of which nobody knows whether they are text, are as text: the
+/// `encoding` of Python's `pickle.loads`.
+///
+/// As bytes they can be read in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OldStr {
+    /// Text if they are ASCII, else an error.
+    #[default]
+    Ascii,
+    /// Latin-1, which any bytes are.
+    Latin1,
+    /// UTF-8, else an error.
+    Utf8,
+    /// No text at all.
+    Bytes,
+}
+
+type PersistentLoad<'a> = Box<dyn Fn(Item<'_, '_>) -> Result<Box<dyn Any>, Error> + 'a>;
+
+/// How pickles are read as typed values.
+///
+/// ```
+/// use halfsour::typed::{OldStr, Unpickler};
+/// // What Python 2 wrote for 'sm\xf6r'.
+/// let name: String = Unpickler::new().old_str(OldStr::Latin1).from_slice(b"U\x04sm\xf6r.")?;
+/// assert_eq!(name, "smör");
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Unpickler<'a> {
+    pub(super) limits: Limits,
+    pub(super) old_str: OldStr,
+    pub(super) buffers: Vec<&'a [u8]>,
+    pub(super) persistent_load: Option<PersistentLoad<'a>>,
+    pub(super) aliases: HashMap<String, (String, String)>,
+    pub(super) extensions: HashMap<i32, (String, String)>,
+}
+
+impl<'a> Unpickler<'a> {
+    /// With the default limits, and nothing else.
+    pub fn new() -> Unpickler<'a> {
+        Unpickler::default()
+    }
+
+    /// With other limits.
+    ///
+    /// ```
+    /// use halfsour::{Limits, typed::Unpickler};
+    /// let unpickler = Unpickler::new().limits(Limits::default().depth(1));
+    /// let error = unpickler.from_slice::<Vec<Vec<u8>>>(b"(((lll.").unwrap_err();
+    /// assert_eq!(error.to_string(), "more than the limit of 1 (depth) at root[0]");
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Unpickler<'a> {
+        self.limits = limits;
+        self
+    }
+
+    /// With what the strings of Python 2 are.
+    #[must_use]
+    pub fn old_str(mut self, old_str: OldStr) -> Unpickler<'a> {
+        self.old_str = old_str;
+        self
+    }
+
+    /// With the out-of-band buffers that the pickle refers to, in the order of its writing.
+    ///
+    /// ```
+    /// use halfsour::typed::Unpickler;
+    /// let buffers = [b"spam".as_slice()];
+    /// let data: &[u8] = Unpickler::new().buffers(&buffers).from_slice(b"\x80\x05\x97.")?;
+    /// assert_eq!(data, b"spam");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    #[must_use]
+    pub fn buffers(mut self, buffers: &[&'a [u8]]) -> Unpickler<'a> {
+        self.buffers = buffers.to_vec();
+        self
+    }
+
+    /// With a function that finds what a persistent id stands for: Python's `persistent_load`.
+    ///
+    /// What it returns must be of the type that is to be read, a derived one or the content of a
+    /// [`Persistent`](super::Persistent).
+    ///
+    /// ```
+    /// use halfsour::typed::{Persistent, Unpickler};
+    /// let names = ["spam", "egg"];
+    /// let unpickler = Unpickler::new()
+    ///     .persistent_load(|pid| Ok(Box::new(names[pid.int::<usize>()?].to_owned())));
+    /// let name: Persistent<String> = unpickler.from_slice(b"K\x01Q.")?;
+    /// assert_eq!(name.0, "egg");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    #[must_use]
+    pub fn persistent_load(
+        mut self,
+        load: impl Fn(Item<'_, '_>) -> Result<Box<dyn Any>, Error> + 'a,
+    ) -> Unpickler<'a> {
+        self.persistent_load = Some(Box::new(load));
+        self
+    }
+
+    /// With another name for a class: where the pickle says `old`, it means the class `name` of
+    /// `module`.
+    ///
+    /// ```
+    /// use halfsour::{load, typed::Unpickler};
+    /// let unpickler = Unpickler::new().alias("shop.Order", "shop.models", "Order");
+    /// let graph = load(b"cshop\nOrder\n)\x81.")?;
+    /// let name = unpickler.read(&graph, |item| Ok(item.class().unwrap().to_string()))?;
+    /// assert_eq!(name, "shop.models.Order");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    #[must_use]
+    pub fn alias(mut self, old: &str, module: &str, name: &str) -> Unpickler<'a> {
+        self.aliases.insert(old.into(), (module.into(), name.into()));
+        self
+    }
+
+    /// With an extension code: Python's `copyreg.add_extension`.
+    ///
+    /// ```
+    /// use halfsour::{load, typed::Unpickler};
+    /// let unpickler = Unpickler::new().extension(7, "shop.models", "Order");
+    /// let graph = load(b"\x82\x07)\x81.")?;
+    /// let name = unpickler.read(&graph, |item| Ok(item.class().unwrap().to_string()))?;
+    /// assert_eq!(name, "shop.models.Order");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    #[must_use]
+    pub fn extension(mut self, code: i32, module: &str, name: &str) -> Unpickler<'a> {
+        self.extensions.insert(code, (module.into(), name.into()));
+        self
+    }
+
+    /// Reads a pickle that is in memory. What follows it is ignored, as `pickle.loads` does.
+    ///
+    /// # Errors
+    /// What is wrong with the pickle, or where its data is not what the type takes.
+    ///
+    /// ```
+    /// let name: &str = halfsour::typed::Unpickler::new().from_slice(b"\x8c\x04spam.")?;
+    /// assert_eq!(name, "spam");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn from_slice<T: FromPickle<'a>>(&self, data: &'a [u8]) -> Result<T, Error> {
+        let len = data.len() as u64;
+        if len > self.limits.bytes {
+            return Err(ErrorKind::Limit { what: "bytes", limit: self.limits.bytes }.into());
+        }
+        self.from_graph(&graph::load(data)?)
+    }
+
+    /// Reads a pickle from a stream, up to the stream's end.
+    ///
+    /// # Errors
+    /// As [`from_slice`](Unpickler::from_slice); and what reading the stream fails with.
+    ///
+    /// ```
+    /// let name: String = halfsour::typed::Unpickler::new().from_reader(&b"\x8c\x04spam."[..])?;
+    /// assert_eq!(name, "spam");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn from_reader<T: FromPickleOwned>(&self, reader: impl BufRead) -> Result<T, Error> {
+        // A source for streams would end at the pickle's STOP, and not ask for all of it at once.
+        let mut data = Vec::new();
+        let most = self.limits.bytes.saturating_add(1);
+        reader.take(most).read_to_end(&mut data).map_err(Error::from_io)?;
+        self.from_slice(&data)
+    }
+
+    /// Reads what is a graph already.
+    ///
+    /// # Errors
+    /// Where the data is not what the type takes.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
+    /// let pair: (u8, u8) = halfsour::typed::Unpickler::new().from_graph(&graph)?;
+    /// assert_eq!(pair, (1, 2));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn from_graph<T: FromPickle<'a>>(&self, graph: &Graph<'a>) -> Result<T, Error> {
+        self.read(graph, T::from_pickle)
+    }
+
+    /// Hands the root of a graph to a function, for reading without a type.
+    ///
+    /// # Errors
+    /// What the function says.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"](K\x01K\x02e.")?;
+    /// let sum: i64 = halfsour::typed::Unpickler::new()
+    ///     .read(&graph, |item| item.items()?.map(|item| item.int::<i64>()).sum())?;
+    /// assert_eq!(sum, 3);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn read<T>(
+        &self,
+        graph: &Graph<'a>,
+        read: impl FnOnce(Item<'_, 'a>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        Decoder::new(graph, self).run(read)
+    }
+}
+
+impl fmt::Debug for Unpickler<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unpickler")
+            .field("limits", &self.limits)
+            .field("old_str", &self.old_str)
+            .field("buffers", &self.buffers.len())
+            .field("persistent_load", &self.persistent_load.is_some())
+            .field("aliases", &self.aliases)
+            .field("extensions", &self.extensions)
+            .finish()
+    }
+}

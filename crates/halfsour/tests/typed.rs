@@ -1,0 +1,881 @@
+//! Typed reading, compared with what Python wrote, in every protocol.
+
+mod common;
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::fmt::Debug;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use halfsour::typed::{
+    ByteArray, Bytes, Class, Entries, GetState, Hooks, Item, Items, OldStr, Persistent, Reduce,
+    Registry, State, Unpickler, Value,
+};
+use halfsour::{
+    Error, ErrorKind, FromPickle, FromPickleOwned, Graph, Limits, Pickler, ToPickle, from_reader,
+    from_slice, load,
+};
+
+/// The pickles of a Python expression in protocols 0 to 5.
+fn dumps(expression: &str) -> Vec<Vec<u8>> {
+    let script = format!(
+        "{}\nimport pickle\nvalue = {expression}\n\
+         for protocol in range(6): emit(pickle.dumps(value, protocol))",
+        common::PACK
+    );
+    common::unpack(&common::python(&script, b""))
+}
+
+/// What Python wrote for an expression is read as a value, in every protocol.
+#[track_caller]
+fn check<T: FromPickleOwned + PartialEq + Debug>(expression: &str, expected: T) {
+    for (protocol, data) in dumps(expression).iter().enumerate() {
+        let value: T = from_slice(data).unwrap_or_else(|e| panic!("{expression} {protocol}: {e}"));
+        assert_eq!(value, expected, "{expression}, protocol {protocol}");
+        assert_eq!(from_reader::<T>(data.as_slice()).unwrap(), expected);
+    }
+}
+
+/// The error of reading an expression's pickle in protocol 5.
+#[track_caller]
+fn error<T: FromPickleOwned + Debug>(expression: &str) -> String {
+    from_slice::<T>(&dumps(expression)[5]).unwrap_err().to_string()
+}
+
+#[test]
+fn numbers() {
+    check("[0, 255]", vec![0u8, 255]);
+    check("[-128, 127]", vec![-128i8, 127]);
+    check("[2**63 - 1, -2**63]", vec![i64::MAX, i64::MIN]);
+    check("[2**64 - 1, 0]", [u64::MAX, 0]);
+    check("[2**128 - 1, 2**64, 1]", [u128::MAX, 1 << 64, 1]);
+    check("[2**127 - 1, -2**127, -1, -2**64]", [i128::MAX, i128::MIN, -1, -(1 << 64)]);
+    check("[1.5, -0.0, 3, 2**70]", vec![1.5f64, -0.0, 3.0, 2f64.powi(70)]);
+    check("[True, False]", (true, false));
+    check("1e300", 1e300f64);
+    check("1.5", 1.5f32);
+    check("None", ());
+    assert!(from_slice::<f64>(&dumps("float('nan')")[2]).unwrap().is_nan());
+}
+
+#[test]
+fn text_and_bytes() {
+    check("'smör 🥒'", "smör 🥒".to_owned());
+    check("'ö'", 'ö');
+    check("['', 'a\\nb\\\\']", vec![Box::<str>::from(""), "a\nb\\".into()]);
+    check("b'\\x00\\xff'", vec![0u8, 255]);
+    check("b''", Bytes(Vec::new()));
+    check("bytearray(b'ab\\xe9')", ByteArray(b"ab\xe9".to_vec()));
+    check("bytearray()", ByteArray(Vec::new()));
+    check("b'abc'", Bytes([b'a', b'b', b'c']));
+    check("[b'ab', None]", vec![Some(Bytes(b"ab".to_vec())), None]);
+    check("bytes(range(256))", (0..=255).collect::<Vec<u8>>());
+}
+
+#[test]
+fn containers() {
+    check("[[1], [], [2, 3]]", vec![vec![1], vec![], vec![2, 3]]);
+    check("(1, 'a', None)", (1, "a".to_owned(), None::<u8>));
+    check("(1,)", (1,));
+    check("tuple(range(12))", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+    check("[1, 2, 3]", [1, 2, 3]);
+    check("(1, 2)", VecDeque::from([1, 2]));
+    check("(1, 2)", Box::<[u16]>::from([1, 2]));
+    check("{'b': 1, 'a': 2}", HashMap::from([("a".to_owned(), 2), ("b".to_owned(), 1)]));
+    check("{(1, 2): [3]}", BTreeMap::from([((1, 2), vec![3])]));
+    check("{1, 2, 3}", BTreeSet::from([1, 2, 3]));
+    check("set()", BTreeSet::<u8>::new());
+    check("frozenset([1, 2])", HashSet::from([1, 2]));
+    check("frozenset()", Vec::<u8>::new());
+    check("{1}", vec![1]);
+    check("[None, 1]", vec![None, Some(Box::new(1))]);
+}
+
+#[test]
+fn borrowed() {
+    for (protocol, data) in dumps("{'key': ('text', b'bytes')}").iter().enumerate() {
+        type Pair<'d> = (Cow<'d, str>, Cow<'d, [u8]>);
+        let cow: HashMap<Cow<'_, str>, Pair<'_>> = from_slice(data).unwrap();
+        let (text, bytes) = &cow["key"];
+        assert_eq!((text.as_ref(), bytes.as_ref()), ("text", b"bytes".as_slice()));
+        assert_eq!(matches!(bytes, Cow::Borrowed(_)), protocol >= 3);
+        if protocol >= 3 {
+            let plain: HashMap<&str, (&str, &[u8])> = from_slice(data).unwrap();
+            assert_eq!(plain["key"], ("text", b"bytes".as_slice()));
+        } else {
+            let error = from_slice::<HashMap<&str, (&str, &[u8])>>(data).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "expected bytes that are in the pickle as they are, found a copy of bytes at \
+                 root['key'][1]"
+            );
+        }
+    }
+    let error = from_slice::<&str>(b"Va\\u00e9\n.").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "expected a str that is in the pickle as it is, found a copy of a str"
+    );
+}
+
+#[test]
+fn errors() {
+    assert_eq!(error::<u8>("256"), "expected an int that fits u8, found the int 256");
+    assert_eq!(error::<u32>("-1"), "expected an int that fits u32, found the int -1");
+    assert_eq!(
+        error::<u64>("10**30"),
+        "expected an int that fits u64, found the int 1000000000000000000000000000000"
+    );
+    assert_eq!(
+        error::<i64>("1 << 1000"),
+        "expected an int that fits i64, found an int of 126 bytes"
+    );
+    assert_eq!(error::<i64>("True"), "expected an int, found a bool");
+    assert_eq!(error::<bool>("1"), "expected a bool, found an int");
+    assert_eq!(error::<f64>("'1'"), "expected a float, found a str");
+    assert_eq!(error::<String>("None"), "expected a str, found None");
+    assert_eq!(
+        error::<String>("'\\ud800'"),
+        "expected a str that is Unicode, found a str with lone surrogates"
+    );
+    assert_eq!(error::<char>("'ab'"), "expected a str of one character, found a str");
+    assert_eq!(error::<()>("{}"), "expected None, found a dict");
+    assert_eq!(error::<Vec<i32>>("[1, 'x']"), "expected an int, found a str at root[1]");
+    assert_eq!(error::<Vec<i32>>("{}"), "expected a list, found a dict");
+    assert_eq!(error::<Vec<u8>>("'x'"), "expected bytes, found a str");
+    assert_eq!(error::<BTreeSet<i32>>("[1]"), "expected a set, found a list");
+    assert_eq!(error::<[u8; 2]>("[1]"), "expected a list of 2, found a list of 1");
+    assert_eq!(error::<(u8, u8)>("(1, 2, 3)"), "expected a tuple of 2, found a tuple of 3");
+    assert_eq!(error::<Bytes<[u8; 2]>>("b'abc'"), "expected 2 bytes, found bytes");
+    assert_eq!(
+        error::<Vec<HashMap<String, (u8, Vec<i32>)>>>("[{}, {'it\\'s': (1, [0, 0, 1.5])}]"),
+        "expected an int, found a float at root[1][\"it's\"][1][2]"
+    );
+    assert_eq!(
+        error::<HashMap<u8, u8>>("{'k': 1}"),
+        "expected an int, found a str at root.keys()['k']"
+    );
+    assert_eq!(
+        error::<BTreeSet<u8>>("{-5}"),
+        "expected an int that fits u8, found the int -5 at root.keys()[-5]"
+    );
+    assert_eq!(
+        error::<u8>("__import__('datetime').date(2024, 1, 2)"),
+        "expected an int, found a datetime.date"
+    );
+    assert_eq!(
+        error::<u8>("__import__('array').array('i')"),
+        "expected an int, found an array._array_reconstructor"
+    );
+    assert_eq!(error::<u8>("len"), "expected an int, found the global builtins.len");
+    assert_eq!(error::<u8>("slice(1)"), "expected an int, found a slice");
+    assert_eq!(from_slice::<u8>(b"X").unwrap_err().to_string(), "pickle data was truncated");
+    assert_eq!(
+        from_slice::<u8>(b"K\x07Q.").unwrap_err().to_string(),
+        "expected an int, found a persistent id"
+    );
+    assert_eq!(
+        from_slice::<u8>(b"\x82\x07.").unwrap_err().to_string(),
+        "expected an int, found the extension 7"
+    );
+}
+
+#[test]
+fn python_2_strings() {
+    let read =
+        |old_str, data: &'static [u8]| Unpickler::new().old_str(old_str).from_slice::<String>(data);
+    let (ascii, utf8, latin) = (b"U\x02ab.", b"U\x02\xc3\xa9.", b"U\x01\xe9.");
+    for policy in [OldStr::Ascii, OldStr::Latin1, OldStr::Utf8] {
+        assert_eq!(read(policy, ascii).unwrap(), "ab");
+    }
+    assert_eq!(read(OldStr::Utf8, utf8).unwrap(), "é");
+    assert_eq!(read(OldStr::Latin1, utf8).unwrap(), "Ã©");
+    assert_eq!(read(OldStr::Latin1, latin).unwrap(), "é");
+    assert_eq!(
+        read(OldStr::Ascii, utf8).unwrap_err().to_string(),
+        r"expected a str that is ASCII, found the str b'\xc3\xa9' of Python 2"
+    );
+    assert_eq!(
+        read(OldStr::Utf8, latin).unwrap_err().to_string(),
+        r"expected a str that is UTF-8, found the str b'\xe9' of Python 2"
+    );
+    assert_eq!(
+        read(OldStr::Bytes, ascii).unwrap_err().to_string(),
+        "expected a str, found the str b'ab' of Python 2"
+    );
+    assert_eq!(from_slice::<Bytes>(latin).unwrap().0, b"\xe9");
+}
+
+/// References to one object are one pointer, in the whole of the data.
+#[test]
+fn identity() {
+    for data in dumps("(lambda a, b: [a, b, a, {'k': a}])(['x'], ['x'])") {
+        type Shared<P> = (P, P, P, HashMap<String, P>);
+        let (a, b, again, map): Shared<Arc<Vec<String>>> = from_slice(&data).unwrap();
+        assert!(Arc::ptr_eq(&a, &again) && Arc::ptr_eq(&a, &map["k"]) && !Arc::ptr_eq(&a, &b));
+        assert_eq!(a, b);
+        let (a, b, again, _): Shared<Rc<[Rc<str>]>> = from_slice(&data).unwrap();
+        assert!(Rc::ptr_eq(&a, &again) && !Rc::ptr_eq(&a, &b));
+        // A string that is twice in the pickle by reference.
+        assert_eq!(Rc::strong_count(&a[0]), if Rc::ptr_eq(&a[0], &b[0]) { 2 } else { 1 });
+    }
+    // Each type has its own.
+    let (one, two): (Arc<Vec<u8>>, Arc<[u8]>) = from_slice(b"]q\0K\x01ah\0\x86.").unwrap();
+    assert_eq!((one.as_slice(), &*two), (&[1][..], &[1][..]));
+}
+
+#[derive(Debug)]
+struct Tree(#[allow(dead_code)] Vec<Tree>);
+
+impl<'a> FromPickle<'a> for Tree {
+    fn from_pickle(item: Item<'_, 'a>) -> Result<Tree, Error> {
+        item.read().map(Tree)
+    }
+}
+
+#[test]
+fn cycles() {
+    // l = []; l.append(l)
+    let error = from_slice::<Tree>(b"]q\0h\0a.").unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Cycle);
+    assert_eq!(error.to_string(), "a value holds itself, its type cannot at root[0]");
+    // [[], [l, [[l]]]] where the innermost is the second item again
+    let error = from_slice::<Tree>(b"]]a]q\0]]h\0aaaa.").unwrap_err();
+    assert_eq!(error.to_string(), "a value holds itself, its type cannot at root[1][0][0][0]");
+    // {'self': ...}
+    #[derive(Debug)]
+    struct Map(#[allow(dead_code)] HashMap<String, Map>);
+    impl<'a> FromPickle<'a> for Map {
+        fn from_pickle(item: Item<'_, 'a>) -> Result<Map, Error> {
+            item.read().map(Map)
+        }
+    }
+    let error = from_slice::<Map>(b"}q\0\x8c\x04selfh\0s.").unwrap_err();
+    assert_eq!(error.to_string(), "a value holds itself, its type cannot at root['self']");
+    // Shared pointers cannot either.
+    #[derive(Debug)]
+    struct Node(#[allow(dead_code)] Arc<Vec<Node>>);
+    impl<'a> FromPickle<'a> for Node {
+        fn from_pickle(item: Item<'_, 'a>) -> Result<Node, Error> {
+            item.read().map(Node)
+        }
+    }
+    let error = from_slice::<Node>(b"]q\0h\0a.").unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Cycle);
+}
+
+/// Runs with little stack.
+fn with_small_stack(f: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(512 << 10).spawn(f).unwrap().join().unwrap();
+}
+
+#[test]
+fn too_deep() {
+    with_small_stack(|| {
+        let nested = |depth| [vec![b']'; depth], vec![b'a'; depth - 1], vec![b'.']].concat();
+        from_slice::<Tree>(&nested(128)).unwrap();
+        let error = from_slice::<Tree>(&nested(129)).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Limit { what: "depth", limit: 128 });
+        assert_eq!(error.path().steps().len(), 128);
+        let error = from_slice::<Tree>(&nested(1_000_000)).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Limit { what: "depth", limit: 128 });
+        let ten = Unpickler::new().limits(Limits::default().depth(10));
+        ten.from_slice::<Tree>(&nested(10)).unwrap();
+        ten.from_slice::<Tree>(&nested(11)).unwrap_err();
+    });
+}
+
+/// Thirty lists, each of which holds the one before ten times.
+#[test]
+fn expansion() {
+    let mut data = b"]".to_vec();
+    for index in 0..30u8 {
+        data.extend([b'q', index, b'0', b'(']);
+        data.extend([b'h', index].repeat(10));
+        data.push(b'l');
+    }
+    data.push(b'.');
+    let error = from_slice::<Tree>(&data).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
+    // Shared pointers expand nothing.
+    #[derive(Debug)]
+    struct Node(Arc<Vec<Node>>);
+    impl<'a> FromPickle<'a> for Node {
+        fn from_pickle(item: Item<'_, 'a>) -> Result<Node, Error> {
+            item.read().map(Node)
+        }
+    }
+    assert_eq!(from_slice::<Node>(&data).unwrap().0.len(), 10);
+}
+
+/// A type that is large beside its pickle takes no memory ahead of its values.
+#[test]
+fn large_items() {
+    let data = [b"(".as_slice(), &[b'N'; 10_000_000], b"l."].concat();
+    from_slice::<Vec<[u64; 10_000]>>(&data).unwrap_err();
+}
+
+/// Python's classes; the module `shop` is made up.
+const SHOP: &str = r"
+import pickle, sys, types
+shop = types.ModuleType('shop')
+sys.modules['shop'] = shop
+exec('''
+import collections
+class Plain: pass
+class Slots: __slots__ = ['a', 'b', '__dict__']
+class New:
+    def __new__(cls, x, y=0): return object.__new__(cls)
+    def __getnewargs__(self): return 1, 'two'
+class NewEx(New):
+    def __getnewargs_ex__(self): return (1,), {'y': 2}
+class List(list): pass
+class Dict(dict): pass
+class Set(set): pass
+class Str(str): pass
+class State(list):
+    def __getstate__(self): return 'any', 'thing', 3
+    def __setstate__(self, state): pass
+Point = collections.namedtuple('Point', 'x y', module='shop')
+class Outer:
+    class Inner: pass
+''', shop.__dict__)
+for value in vars(shop).values():
+    if isinstance(value, type): value.__module__ = 'shop'
+shop.Outer.Inner.__module__ = 'shop'
+def make(cls, *args, **attrs):
+    value = cls(*args)
+    for name in attrs: setattr(value, name, attrs[name])
+    return value
+";
+
+/// Pickles of an expression with the classes of [`SHOP`].
+fn shop(expression: &str, protocols: std::ops::RangeInclusive<u8>) -> Vec<Vec<u8>> {
+    let script = format!(
+        "{}{SHOP}\nvalue = {expression}\n\
+         for protocol in range({}, {} + 1): emit(pickle.dumps(value, protocol))",
+        common::PACK,
+        protocols.start(),
+        protocols.end()
+    );
+    common::unpack(&common::python(&script, b""))
+}
+
+fn with_item<T>(data: &[u8], f: impl FnOnce(Item<'_, '_>) -> Result<T, Error>) -> T {
+    let graph: Graph<'_> = load(data).unwrap();
+    Unpickler::new().read(&graph, f).unwrap()
+}
+
+fn class(item: Item<'_, '_>) -> String {
+    item.class().unwrap().to_string()
+}
+
+/// One instance looks the same in each protocol.
+#[test]
+fn instances() {
+    for data in shop("make(shop.Plain, a=1, b='x')", 0..=5) {
+        with_item(&data, |item| {
+            assert_eq!(
+                (class(item), item.describe()),
+                ("shop.Plain".into(), "a shop.Plain".into())
+            );
+            assert_eq!((item.args()?.len(), item.kwargs()?.len()), (0, 0));
+            let attrs = item.state()?.attrs()?;
+            let names: Vec<_> = attrs.map(|(key, _)| key.str().unwrap().into_owned()).collect();
+            assert_eq!(names, ["a", "b"]);
+            assert_eq!(item.state()?.attr("b")?.unwrap().str()?, "x");
+            assert!(item.state()?.attr("c")?.is_none());
+            Ok(())
+        });
+    }
+    for data in shop("make(shop.Slots, a=1, b=2, c=3)", 2..=5) {
+        with_item(&data, |item| {
+            let attrs = item.state()?.attrs()?;
+            let all = attrs.map(|(key, value)| Ok((key.read()?, value.read()?)));
+            let all: BTreeMap<String, u8> = all.collect::<Result<_, Error>>()?;
+            assert_eq!(all, BTreeMap::from([("a".into(), 1), ("b".into(), 2), ("c".into(), 3)]));
+            Ok(())
+        });
+    }
+    for data in shop("shop.New(1)", 2..=5) {
+        with_item(&data, |item| {
+            assert_eq!(class(item), "shop.New");
+            let args: Vec<_> = item.args()?.collect();
+            assert_eq!((args[0].int::<u8>()?, args[1].str()?.as_ref()), (1, "two"));
+            Ok(())
+        });
+    }
+    for data in shop("shop.NewEx(1)", 2..=5) {
+        with_item(&data, |item| {
+            assert_eq!(class(item), "shop.NewEx");
+            assert_eq!((item.args()?.len(), item.args()?.next().unwrap().int::<u8>()?), (1, 1));
+            let (key, value) = item.kwargs()?.next().unwrap();
+            assert_eq!((key.str()?.as_ref(), value.int::<u8>()?), ("y", 2));
+            Ok(())
+        });
+    }
+    for data in shop("make(shop.List, [1, 2, 3], name='n')", 0..=5) {
+        with_item(&data, |item| {
+            assert_eq!(class(item), "shop.List");
+            let items: Vec<u8> = item.list_items()?.map(|i| i.read()).collect::<Result<_, _>>()?;
+            assert_eq!(items, [1, 2, 3]);
+            assert_eq!(item.state()?.attr("name")?.unwrap().str()?, "n");
+            Ok(())
+        });
+    }
+    for data in shop("shop.Dict(a=1, b=2)", 0..=5) {
+        with_item(&data, |item| {
+            assert_eq!(class(item), "shop.Dict");
+            let items = item.dict_items()?.map(|(key, value)| Ok((key.read()?, value.read()?)));
+            let items: Vec<(String, u8)> = items.collect::<Result<_, Error>>()?;
+            assert_eq!(items, [("a".into(), 1), ("b".into(), 2)]);
+            Ok(())
+        });
+    }
+    for data in shop("shop.Str('text')", 0..=5) {
+        with_item(&data, |item| {
+            assert_eq!(class(item), "shop.Str");
+            assert_eq!(item.args()?.next().unwrap().str()?, "text");
+            Ok(())
+        });
+    }
+    for data in shop("shop.Point(1, 2)", 0..=5) {
+        with_item(&data, |item| {
+            assert_eq!(class(item), "shop.Point");
+            assert_eq!(item.args()?.map(|i| i.int()).collect::<Result<Vec<u8>, _>>()?, [1, 2]);
+            Ok(())
+        });
+    }
+    for data in shop("shop.State()", 2..=5) {
+        with_item(&data, |item| {
+            assert_eq!(item.state()?.value().unwrap().read::<(String, String, u8)>()?.2, 3);
+            let error = item.state()?.attrs().unwrap_err();
+            assert_eq!(error.to_string(), "expected attributes by name, found a tuple");
+            Ok(())
+        });
+    }
+    for data in shop("[shop.Outer.Inner(), shop.Outer]", 0..=5) {
+        with_item(&data, |item| {
+            assert_eq!(item.get(0)?.class().unwrap().name, "Outer.Inner");
+            assert!(item.get(1)?.is_global("shop", "Outer"));
+            assert!(!item.get(0)?.is_global("shop", "Outer.Inner"));
+            assert_eq!(item.get(2).unwrap_err().to_string(), "item 2 is missing");
+            Ok(())
+        });
+    }
+}
+
+/// INST and OBJ, which Python 3 does not write; `__newobj__` as calls; extensions.
+#[test]
+fn rare_instances() {
+    let all: [&[u8]; 5] = [
+        b"(I1\nishop\nNew\n.",
+        b"(cshop\nNew\nK\x01o.",
+        b"ccopy_reg\n__newobj__\n(cshop\nNew\nK\x01tR.",
+        b"ccopyreg\n__newobj_ex__\n(cshop\nNew\nK\x01\x85}tR.",
+        b"cshop\nNew\nK\x01\x85}\x92.",
+    ];
+    for data in all {
+        with_item(data, |item| {
+            assert_eq!(class(item), "shop.New");
+            assert_eq!((item.args()?.len(), item.args()?.next().unwrap().int::<u8>()?), (1, 1));
+            Ok(())
+        });
+    }
+    // Two states: the later one counts.
+    with_item(b"cshop\nNew\n)\x81}(\x8c\x01aK\x01\x8c\x01bK\x01ub}\x8c\x01aK\x02sb.", |item| {
+        assert_eq!(item.state()?.attr("a")?.unwrap().int::<u8>()?, 2);
+        assert_eq!(item.state()?.attr("b")?.unwrap().int::<u8>()?, 1);
+        Ok(())
+    });
+    // A state setter: cshop.set(object, {'a': 7})
+    let data = b"cshop\nNew\n)\x81q\0cshop\nset\nh\0}\x8c\x01aK\x07s\x86R0.";
+    with_item(data, |item| {
+        assert_eq!(item.state()?.attr("a")?.unwrap().int::<u8>()?, 7);
+        Ok(())
+    });
+    // A partial that is no __new__ is not taken for one.
+    let partial = b"cfunctools\npartial\ncshop\nmake\n\x85R(cshop\nmake\ncshop\nNew\n\x85}Ntb)R.";
+    with_item(partial, |item| {
+        assert_eq!((item.class(), item.describe()), (None, "an object".into()));
+        Ok(())
+    });
+}
+
+#[test]
+fn buffers() {
+    let script = format!(
+        "{}\nimport pickle\nbuffers = []\n\
+         data = [pickle.PickleBuffer(b'read'), pickle.PickleBuffer(bytearray(b'write'))]\n\
+         emit(pickle.dumps(data, 5, buffer_callback=buffers.append))\n\
+         for buffer in buffers: emit(bytes(buffer))",
+        common::PACK
+    );
+    let parts = common::unpack(&common::python(&script, b""));
+    let buffers: Vec<&[u8]> = parts[1..].iter().map(Vec::as_slice).collect();
+    let read: Vec<&[u8]> = Unpickler::new().buffers(&buffers).from_slice(&parts[0]).unwrap();
+    assert_eq!(read, [b"read".as_slice(), b"write"]);
+    assert!(read.iter().zip(&buffers).all(|(one, other)| one.as_ptr() == other.as_ptr()));
+    let error = from_slice::<Vec<Vec<u8>>>(&parts[0]).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::NoBuffers);
+    let one = Unpickler::new().buffers(&buffers[..1]).from_slice::<Vec<Vec<u8>>>(&parts[0]);
+    assert_eq!(one.unwrap_err().to_string(), "not enough out-of-band buffers at root[1]");
+}
+
+#[test]
+fn persistent_ids() {
+    let calls = Cell::new(0);
+    let unpickler = Unpickler::new().persistent_load(|pid| {
+        calls.set(calls.get() + 1);
+        let (table, key): (String, u64) = pid.read()?;
+        match table.as_str() {
+            "memo" => Ok(Box::new(format!("memo {key}"))),
+            _ => Err(pid.expected("a table that there is")),
+        }
+    });
+    let data = b"](\x8c\x04memoK\x01\x86Q\x8c\x04memoK\x02\x86Qe.";
+    let memos: Vec<Persistent<String>> = unpickler.from_slice(data).unwrap();
+    assert_eq!((memos[0].as_str(), memos[1].as_str(), calls.get()), ("memo 1", "memo 2", 2));
+    let error = unpickler.from_slice::<Vec<Persistent<u8>>>(data).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "expected u8 from persistent_load, found another type at root[0]"
+    );
+    let error = unpickler.from_slice::<Persistent<String>>(b"\x8c\x01xK\x01\x86Q.").unwrap_err();
+    assert_eq!(error.to_string(), "expected a table that there is, found a tuple");
+    let error = from_slice::<Persistent<String>>(b"K\x01Q.").unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::NoPersistentLoad);
+    let error = from_slice::<Persistent<String>>(b"K\x01.").unwrap_err();
+    assert_eq!(error.to_string(), "expected a persistent id, found an int");
+}
+
+/// A class by hand that uses every hook.
+#[derive(Debug, Default, PartialEq)]
+struct Bag {
+    args: Vec<u8>,
+    kwargs: BTreeMap<String, u8>,
+    items: Vec<u8>,
+    entries: Vec<(String, u8)>,
+    state: Option<(u8, u8)>,
+}
+
+impl Class for Bag {
+    const MODULE: &'static str = "shop";
+    const NAME: &'static str = "Bag";
+    const ALIASES: &'static [&'static str] = &["old.shop.Sack"];
+}
+
+impl Hooks for Bag {
+    fn new(args: Items<'_, '_>, kwargs: Entries<'_, '_>) -> Result<Bag, Error> {
+        let args = args.map(Item::read).collect::<Result<_, _>>()?;
+        let kwargs =
+            kwargs.map(|(k, v)| Ok((k.read()?, v.read()?))).collect::<Result<_, Error>>()?;
+        Ok(Bag { args, kwargs, ..Bag::default() })
+    }
+
+    fn append(&mut self, item: Item<'_, '_>) -> Result<(), Error> {
+        self.items.push(item.read()?);
+        Ok(())
+    }
+
+    fn set_item(&mut self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<(), Error> {
+        self.entries.push((key.read()?, value.read()?));
+        Ok(())
+    }
+
+    fn setstate(&mut self, state: State<'_, '_>) -> Result<(), Error> {
+        self.state = state.value().map(Item::read).transpose()?;
+        Ok(())
+    }
+}
+
+halfsour::class!(Bag: read);
+
+/// A class that has but its name.
+#[derive(Debug, PartialEq)]
+struct Bare;
+
+impl Class for Bare {
+    const MODULE: &'static str = "shop";
+    const NAME: &'static str = "Bare";
+}
+
+impl Hooks for Bare {
+    fn new(_: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Bare, Error> {
+        Ok(Bare)
+    }
+}
+
+halfsour::class!(Bare: read);
+
+#[test]
+fn hooks() {
+    let rest = b"K\x01\x85}\x8c\x01kK\x02s\x92(K\x03K\x04e(\x8c\x01aK\x05uK\x06K\x07\x86b.";
+    for name in [b"cshop\nBag\n".as_slice(), b"cold.shop\nSack\n", b"cold\nshop.Sack\n"] {
+        let bag: Bag = from_slice(&[name, rest].concat()).unwrap();
+        let expected = Bag {
+            args: vec![1],
+            kwargs: BTreeMap::from([("k".into(), 2)]),
+            items: vec![3, 4],
+            entries: vec![("a".into(), 5)],
+            state: Some((6, 7)),
+        };
+        assert_eq!(bag, expected);
+    }
+    let error = from_slice::<Bag>(b"cshop\nBox\n)\x81.").unwrap_err();
+    assert_eq!(error.to_string(), "expected a shop.Bag, found a shop.Box");
+    // The class itself is no instance.
+    let error = from_slice::<Bag>(b"cshop\nBag\n.").unwrap_err();
+    assert_eq!(error.to_string(), "expected a shop.Bag, found the global shop.Bag");
+    assert_eq!(from_slice::<Bare>(b"cshop\nBare\n)\x81Nb.").unwrap(), Bare);
+    for (data, what) in [
+        (b"cshop\nBare\n)\x81K\x01a.".as_slice(), "items"),
+        (b"cshop\nBare\n)\x81K\x01K\x01s.", "entries"),
+        (b"cshop\nBare\n)\x81}b.", "state"),
+    ] {
+        let error = from_slice::<Bare>(data).unwrap_err();
+        assert_eq!(error.to_string(), format!("shop.Bare takes no {what}"));
+    }
+}
+
+#[test]
+fn registry() {
+    let mut registry = Registry::new();
+    registry.register::<Bag>().register::<Bare>();
+    let data = b"](cold.shop\nSack\nK\x01\x85\x81cshop\nBare\n)\x81e.";
+    with_item(data, |item| {
+        let bag = item.get(0)?.object(&registry)?.downcast::<Bag>().unwrap();
+        assert_eq!(bag.args, [1]);
+        item.get(1)?.object(&registry)?.downcast::<Bare>().unwrap();
+        Ok(())
+    });
+    with_item(b"cshop\nBox\n)\x81.", |item| {
+        let error = item.object(&registry).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected an instance of a registered class, found a shop.Box"
+        );
+        Ok(())
+    });
+    let graph = load(b"cvery.old\nBag\n)\x81.").unwrap();
+    let unpickler = Unpickler::new().alias("very.old.Bag", "shop", "Bag");
+    let bag = unpickler.read(&graph, |item| item.object(&registry)).unwrap();
+    assert_eq!(*bag.downcast::<Bag>().unwrap(), Bag::default());
+}
+
+/// What is broken in a class's data is an error, not a panic.
+#[test]
+fn hostile_instances() {
+    for data in [
+        b"cshop\nBag\nN\x81.".as_slice(),
+        b"cshop\nBag\nNR.",
+        b"cshop\nBag\n)N\x92.",
+        b"ccopyreg\n_reconstructor\n)R.",
+        b"ccopyreg\n_reconstructor\n(NNNtR.",
+        b"ccopyreg\n_reconstructor\n(cshop\nBag\ncbuiltins\ntuple\nNtR.",
+        b"ccopyreg\n__newobj__\n)R.",
+        b"ccopyreg\n__newobj_ex__\n(NNNtR.",
+        b"cfunctools\npartial\n)R)R.",
+        b"cfunctools\npartial\n)R(N)NNtb)R.",
+        b"NNR.",
+        b"N)\x81.",
+        b"cbuiltins\nset\n)R.",
+        b"c_codecs\nencode\n(NNtR.",
+        b"\x8c\x01\xffN\x93.",
+        b"cshop\nBag\n)\x81K\x01b.",
+        b"cshop\nBag\n)\x81(NNNtb.",
+    ] {
+        let Err(error) = from_slice::<Bag>(data) else { panic!("{data:?}") };
+        assert!(!error.to_string().is_empty());
+        if let Ok(graph) = load(data) {
+            Unpickler::new()
+                .read(&graph, |item| {
+                    let _ = (item.describe(), item.class(), item.bytes(), item.items());
+                    let _ = (item.list_items()?.count(), item.dict_items()?.count());
+                    let _ = (item.state()?.attrs(), item.kwargs()?.len());
+                    Ok(())
+                })
+                .unwrap();
+        }
+    }
+    // A set that is called with itself, bytes of bytes of bytes.
+    from_slice::<Tree>(b"cbuiltins\nset\n]q\0h\0a\x85R.").unwrap_err();
+    let deep = [
+        b"cbuiltins\nbytes\n".repeat(10_000),
+        b"N".to_vec(),
+        b"\x85R".repeat(10_000),
+        b".".to_vec(),
+    ];
+    let deep = deep.concat();
+    with_small_stack(move || {
+        from_slice::<Bytes>(&deep).unwrap_err();
+        from_slice::<Tree>(&deep).unwrap_err();
+    });
+}
+
+/// Nothing of the corpus panics, whatever it is read as.
+#[test]
+fn corpus() {
+    for (name, data) in common::corpus() {
+        let _ = from_slice::<Vec<Tree>>(&data);
+        let _ = from_slice::<HashMap<String, Vec<f64>>>(&data);
+        let _ = from_slice::<Bytes>(&data);
+        let Ok(graph) = load(&data) else { continue };
+        let result = Unpickler::new().read(&graph, |item| {
+            let mut open = vec![item];
+            let mut steps = 0;
+            while let Some(item) = open.pop() {
+                steps += 1;
+                if steps > 10_000 {
+                    break;
+                }
+                let _ = (item.describe(), item.class(), item.str(), item.bytes(), item.int::<u8>());
+                let (Ok(args), Ok(list), Ok(dict)) =
+                    (item.args(), item.list_items(), item.dict_items())
+                else {
+                    continue;
+                };
+                open.extend(args.chain(list).chain(dict.map(|(_, value)| value)));
+                open.extend(item.items().into_iter().flatten());
+                open.extend(item.entries().into_iter().flatten().map(|(_, value)| value));
+                open.extend(item.state()?.value());
+            }
+            Ok(())
+        });
+        assert!(
+            result.is_ok()
+                || matches!(result, Err(ref e) if matches!(e.kind(), ErrorKind::Limit { .. } | ErrorKind::Cycle)),
+            "{name}: {result:?}"
+        );
+    }
+}
+
+/// What the hooks of a hand-written class say, of all kinds.
+struct Hand {
+    args: Vec<u8>,
+    kwargs: Vec<(&'static str, u8)>,
+    items: Option<Vec<u8>>,
+    entries: Option<Vec<(&'static str, u8)>>,
+    state: fn() -> GetState<'static>,
+}
+
+/// One class of Python, with these hooks.
+macro_rules! hand {
+    ($name:ident, $text:literal) => {
+        struct $name(Hand);
+
+        impl Class for $name {
+            const MODULE: &'static str = "shop";
+            const NAME: &'static str = $text;
+        }
+
+        impl Reduce for $name {
+            fn getnewargs_ex(&self) -> (Vec<Value<'_>>, Vec<(&'static str, Value<'_>)>) {
+                let kwargs = self.0.kwargs.iter().map(|(name, it)| (*name, Box::new(it) as Value<'_>));
+                (self.0.args.iter().map(|it| Box::new(it) as Value<'_>).collect(), kwargs.collect())
+            }
+
+            fn listitems(&self) -> Option<impl Iterator<Item = Value<'_>>> {
+                self.0.items.as_ref().map(|items| items.iter().map(|it| Box::new(it) as Value<'_>))
+            }
+
+            fn dictitems(&self) -> Option<impl Iterator<Item = (Value<'_>, Value<'_>)>> {
+                self.0.entries.as_ref().map(|entries| {
+                    entries.iter().map(|(key, value)| (Box::new(key) as Value<'_>, Box::new(value) as _))
+                })
+            }
+
+            fn getstate(&self) -> GetState<'_> {
+                (self.0.state)()
+            }
+        }
+
+        halfsour::class!($name: write);
+    };
+}
+
+hand!(HandList, "List");
+hand!(HandDict, "Dict");
+hand!(HandNewEx, "NewEx");
+hand!(HandSlots, "Slots");
+hand!(HandState, "State");
+
+/// The bytes are those that Python writes.
+#[test]
+fn written_hooks() {
+    let none = || Hand {
+        args: vec![],
+        kwargs: vec![],
+        items: None,
+        entries: None,
+        state: || GetState::None,
+    };
+    let check = |expression: &str, value: &dyn ToPickle, from: u8| {
+        for (protocol, expected) in (from..=5).zip(shop(expression, from..=5)) {
+            let data = Pickler::new().protocol(protocol).to_vec(value).unwrap();
+            assert_eq!(data.escape_ascii().to_string(), expected.escape_ascii().to_string());
+        }
+    };
+    let list = Hand {
+        items: Some(vec![1, 2]),
+        state: || GetState::Dict(vec![("name", Box::new("n"))]),
+        ..none()
+    };
+    check("make(shop.List, [1, 2], name='n')", &HandList(list), 2);
+    let dict = Hand { entries: Some(vec![("key", 1), ("other", 2)]), ..none() };
+    check("shop.Dict(key=1, other=2)", &HandDict(dict), 2);
+    let new = Hand { args: vec![1], kwargs: vec![("y", 2)], ..none() };
+    check("shop.NewEx(1)", &HandNewEx(new), 4);
+    let slots = Hand {
+        state: || {
+            let slots: Vec<(_, Value<'_>)> = vec![("a", Box::new(1)), ("b", Box::new(2))];
+            GetState::Slots(vec![("other", Box::new(3))], slots)
+        },
+        ..none()
+    };
+    check("make(shop.Slots, a=1, b=2, other=3)", &HandSlots(slots), 2);
+    let slots = Hand { state: || GetState::Slots(vec![], vec![("a", Box::new(1))]), ..none() };
+    check("make(shop.Slots, a=1)", &HandSlots(slots), 2);
+    let state = Hand { state: || GetState::Any(Box::new(("any", "thing", 3))), ..none() };
+    check("shop.State()", &HandState(state), 2);
+}
+
+/// Nothing that was changed at random panics, or takes long.
+#[test]
+fn mutations() {
+    let mut random = common::random();
+    let mut sources =
+        shop("[make(shop.List, [1], name='n'), shop.NewEx(1), shop.Point(1, 2)]", 0..=5);
+    sources.extend(dumps("[{1, 2}, frozenset([3]), b'ab', bytearray(b'c'), {'k': (1, 2.5)}]"));
+    sources.push(
+        b"cshop\nBag\nK\x01\x85}\x8c\x01kK\x02s\x92(K\x03K\x04e(\x8c\x01aK\x05uK\x06K\x07\x86b."
+            .to_vec(),
+    );
+    const OPCODES: &[u8] = b"(.012FIJKLMNQPRSTUVXabcdegihjlopqrstu}]){\x81\x85\x86\x92\x93";
+    let mut registry = Registry::new();
+    registry.register::<Bag>();
+    for round in 0..20_000 {
+        let mut data = sources[round % sources.len()].clone();
+        for _ in 0..=random(3) {
+            let place = random(data.len());
+            data[place] = match random(3) {
+                0 => random(256) as u8,
+                1 => OPCODES[random(OPCODES.len())],
+                _ => data[random(data.len())],
+            };
+        }
+        let Ok(graph) = load(&data) else { continue };
+        let _ = Unpickler::new().read(&graph, |item| {
+            let _ = (item.describe(), item.class(), item.bytes(), item.str());
+            for item in item.items()?.chain(item.list_items()?.collect::<Vec<_>>()) {
+                let _ = (item.describe(), item.bytes(), item.object(&registry));
+                let _ = (item.read::<Tree>(), item.read::<HashMap<String, (f64, f64)>>());
+                let _ = (item.args()?.len(), item.kwargs()?.len(), item.state()?.attrs());
+            }
+            Ok(())
+        });
+        let _ = from_slice::<Bag>(&data);
+    }
+}
