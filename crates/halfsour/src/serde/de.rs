@@ -3,7 +3,7 @@
 //! Children are slices of the graph, text is where the pickle has it. What recurses here is bounded by
 //! a [`Budget`], in depth and in all, since shared data is read again wherever it is.
 
-use std::io::Read;
+use std::io::BufRead;
 use std::slice;
 
 use serde::Deserialize;
@@ -45,10 +45,10 @@ pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, Error>
 /// assert_eq!(pair, (1, true));
 /// # Ok::<(), halfsour::Error>(())
 /// ```
-pub fn from_reader<T: DeserializeOwned>(mut reader: impl Read) -> Result<T, Error> {
+pub fn from_reader<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T, Error> {
     // To be replaced by a source of opcodes that stops behind STOP, once there is one for streams.
     let mut data = Vec::new();
-    reader.read_to_end(&mut data).map_err(Error::custom)?;
+    reader.read_to_end(&mut data).map_err(Error::from_io)?;
     from_slice(&data)
 }
 
