@@ -109,14 +109,14 @@ pub(crate) struct Budget {
 #[allow(dead_code, reason = "depth is for serde: a typed reading's cursor counts its own")]
 impl Budget {
     /// For a graph of so many nodes and references.
-    pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {
-        Budget::with_text(limits, (nodes, 0))
+    pub(crate) fn new(limits: Limits, size: usize) -> Budget {
+        Budget::with_text(limits, size, 0)
     }
 
-    /// For a graph of so many nodes and references, and so many bytes of text, of which [`copy`](Budget::copy) is to
-    /// be told.
-    pub(crate) fn with_text(limits: Limits, (nodes, bytes): (usize, usize)) -> Budget {
-        let size = nodes as u64 + bytes as u64 / COPIED;
+    /// For a graph of so many nodes and references, and so many bytes of text, of which
+    /// [`copy`](Budget::copy) is to be told.
+    pub(crate) fn with_text(limits: Limits, size: usize, bytes: usize) -> Budget {
+        let size = size as u64 + bytes as u64 / COPIED;
         let visits = size.saturating_mul(limits.expansion.into()).max(1_000_000);
         Budget { limits, depth: 0, visits }
     }
@@ -124,12 +124,12 @@ impl Budget {
     /// To be called for each value.
     #[inline]
     pub(crate) fn visit(&mut self) -> Result<(), Error> {
-        self.visit_many(1)
+        self.visit_all(1)
     }
 
-    /// To be called for so many values.
+    /// To be called for so many values at once.
     #[inline]
-    pub(crate) fn visit_many(&mut self, count: usize) -> Result<(), Error> {
+    pub(crate) fn visit_all(&mut self, count: usize) -> Result<(), Error> {
         match self.visits.checked_sub(count as u64) {
             Some(left) => {
                 self.visits = left;
@@ -143,22 +143,13 @@ impl Budget {
     }
 
     /// To be called for text or bytes that may be copied: what is short costs no more than its visit.
+    #[cfg(feature = "serde")]
     #[inline]
     pub(crate) fn copy(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match bytes.len() as u64 / COPIED {
             0 => Ok(()),
-            visits => self.visit_many(visits as usize),
+            visits => self.visit_all(visits as usize),
         }
-    }
-
-    /// To be called for so many values at once.
-    #[inline]
-    pub(crate) fn visit_all(&mut self, values: usize) -> Result<(), Error> {
-        match self.visits.checked_sub(values as u64) {
-            Some(left) => self.visits = left,
-            None => self.visits = 0,
-        }
-        if self.visits == 0 { self.visit() } else { Ok(()) }
     }
 
     /// To be called before what is inside of a value; then [`leave`](Budget::leave).

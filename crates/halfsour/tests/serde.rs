@@ -737,3 +737,82 @@ proptest! {
         let _ = from_slice::<Point>(&data);
     }
 }
+
+/// Values are written as they were read, and Python sees no difference.
+#[test]
+fn values_are_written_back() {
+    use halfsour::serde::Value;
+    let expression = "[None, True, -1, 2**70, 1.5, 'a', b'ab', bytearray(b'b'), (1,), [2], {3}, \
+                      frozenset([4]), {5: 'x', 'y': 6}, Point(1, 2), Pair(1, 2), Row([1, 2]), \
+                      Table(a=1), Color.RED, collections.OrderedDict(a=1), Empty, Word('w')]";
+    let pickles = dumps(expression);
+    let value = |data: &[u8]| halfsour::load(data).unwrap().to_value().unwrap();
+    let script = format!(
+        "{PACK}{APP}\nfor data in unpack():\n    for x in pickle.loads(data): \
+         emit(repr((type(x).__name__, x if not isinstance(x, app.Point) else vars(x))))"
+    );
+    let shown =
+        |pickles: &[Vec<u8>]| unpack(&python(&script, &pack(pickles.iter().map(Vec::as_slice))));
+    let mut written = Vec::new();
+    for (protocol, data) in pickles.iter().enumerate() {
+        let tree = value(data);
+        let data = Pickler::new().protocol(protocol as u8).to_vec(&tree).unwrap();
+        assert_eq!(value(&data), tree, "protocol {protocol}");
+        written.push(data);
+    }
+    // The address of an instance is in its repr.
+    assert_eq!(shown(&written).len(), shown(&pickles).len());
+    assert_eq!(shown(&written), shown(&pickles));
+
+    // With serde: an instance with its class, sets as sets.
+    let data =
+        &dumps("[{1}, frozenset([2]), bytearray(b'a'), (1, 2.5), {3: None}, Point(1, 2)]")[5];
+    let Value::List(items) = value(data) else { panic!() };
+    let data = to_vec(&items).unwrap();
+    assert_eq!(shown(&[data]), shown(&[halfsour::to_vec(&Value::List(items)).unwrap()]));
+    let error = to_vec(&value(b"cos\ngetcwd\n.")).unwrap_err();
+    assert_eq!(error.to_string(), "the global os.getcwd is no data");
+    // From other formats, and by way of `deserialize_any`.
+    reads(
+        "[{1: 'a'}, (2**70,), b'x']",
+        &Value::List(vec![
+            Value::Dict(vec![(Value::Int(1), Value::Str("a".into()))]),
+            Value::List(vec![Value::BigInt([0, 0, 0, 0, 0, 0, 0, 0, 64].into())]),
+            Value::Bytes(b"x".into()),
+        ]),
+    );
+}
+
+/// Every pickle of the corpus is a value, or an error; none hangs.
+#[test]
+fn corpora_become_values() {
+    let files = common::corpus().into_iter().map(|(_, data)| data).chain(common::generated());
+    let (mut values, mut cycles, mut others) = (0, 0, 0);
+    for data in files {
+        let Ok(graph) = halfsour::load(&data) else { continue };
+        match graph.to_value() {
+            Ok(value) => {
+                values += 1;
+                let _ = (value.clone() == value, format!("{value:?}"), to_vec(&value));
+            }
+            Err(error) if error.kind() == &ErrorKind::Cycle => cycles += 1,
+            Err(_) => others += 1,
+        }
+        let _ = from_graph::<Deep>(&graph);
+        let _ = from_graph::<halfsour::serde::Value>(&graph);
+    }
+    assert!(values > 100 && cycles > 0 && others < values / 10, "{values} {cycles} {others}");
+}
+
+#[test]
+fn values_are_bounded() {
+    let value = |data: &[u8]| halfsour::load(data).unwrap().to_value();
+    let limit = |what, limit| ErrorKind::Limit { what, limit };
+    assert_eq!(kind(value(&laughs(100))), limit("expansion", 16));
+    let mut data = b"]".repeat(100_000);
+    data.extend(b"a".repeat(99_999));
+    data.push(b'.');
+    assert_eq!(kind(value(&data)), limit("depth", 128));
+    let error = value(b"capp\nA\n)\x81q\0}U\x01ah\0sb.").unwrap_err();
+    assert_eq!((error.kind(), &*error.path().to_string()), (&ErrorKind::Cycle, "root['a']"));
+}

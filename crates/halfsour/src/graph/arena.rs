@@ -153,8 +153,14 @@ impl<'a> Arena<'a> {
         self.slots.len()
     }
 
-    /// How many bytes text and bytes can be in: the pickle's and the copied ones.
+    /// How many nodes there are, and references between them.
     pub(super) fn size(&self) -> usize {
+        self.slots.len() + self.ids.len() + 2 * self.pairs.len() + self.effects.len()
+    }
+
+    /// How many bytes text and bytes can be in: the pickle's and the copied ones.
+    #[cfg(feature = "serde")]
+    pub(super) fn text_size(&self) -> usize {
         self.pickle.len() + self.copied.len()
     }
 
@@ -243,14 +249,22 @@ impl<'a> Arena<'a> {
 
     /// Bytes that may be in the pickle, for as long as that lives.
     #[inline]
-    pub(super) fn in_pickle(&self, bytes: &[u8]) -> Option<&'a [u8]> {
+    fn in_pickle(&self, bytes: &[u8]) -> Option<&'a [u8]> {
         let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
         self.pickle.get(place..place.checked_add(bytes.len())?)
     }
 
-    /// How many nodes there are, and references to them.
-    pub(super) fn weight(&self) -> usize {
-        self.slots.len() + self.ids.len() + 2 * (self.pairs.len() + self.effects.len())
+    /// Text and whether it is in the pickle, if a node is that.
+    #[cfg(feature = "serde")]
+    #[inline(always)]
+    pub(super) fn text(&self, id: NodeId) -> Option<Result<&'a [u8], &[u8]>> {
+        let Slot::Str(blob) = self.slot(id) else { return None };
+        let (copied, place, len) = self.range(blob);
+        Some(if copied {
+            Err(&self.copied[place..place + len])
+        } else {
+            Ok(&self.pickle[place..place + len])
+        })
     }
 
     /// A node's text or bytes, if they are in the pickle.

@@ -27,6 +27,8 @@ use crate::memo::Memo;
 use crate::reader::{Reader, SliceSource, Source};
 use crate::stream::StreamSource;
 use arena::Arena;
+#[cfg(feature = "serde")]
+use arena::Slot;
 use builder::Builder;
 
 /// A node's number in its [`Graph`].
@@ -265,22 +267,21 @@ impl<'a> Graph<'a> {
         self.arena.borrowed(id)
     }
 
+    /// How many bytes text and bytes can be in.
+    #[cfg(feature = "serde")]
+    pub(crate) fn text_size(&self) -> usize {
+        self.arena.text_size()
+    }
+
     /// How many nodes there are, also those that the root does not reach.
     #[allow(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.arena.len()
     }
 
-    /// What the graph takes, for [`Budget`](crate::limits::Budget): nodes with the references to
-    /// them, and bytes of text.
-    pub(crate) fn size(&self) -> (usize, usize) {
-        (self.arena.weight(), self.arena.size())
-    }
-
-    /// Bytes of a node, for as long as the pickle lives, if they are in it.
-    #[inline]
-    pub(crate) fn in_pickle(&self, bytes: &[u8]) -> Option<&'a [u8]> {
-        self.arena.in_pickle(bytes)
+    /// How many nodes there are, and references between them: what a walk through all of it visits.
+    pub(crate) fn size(&self) -> usize {
+        self.arena.size()
     }
 
     /// All nodes, also those that the root does not reach.
@@ -299,6 +300,57 @@ impl<'a> Graph<'a> {
             Node::Dict(entries) => entries.as_flattened().to_vec(),
             Node::Object(object) => object.children(),
             _ => Vec::new(),
+        }
+    }
+}
+
+/// Short cuts for those who know what to expect; [`get`](Graph::get) tells the rest.
+#[cfg(feature = "serde")]
+impl<'a> Graph<'a> {
+    #[inline(always)]
+    pub(crate) fn is_none(&self, id: NodeId) -> bool {
+        matches!(self.arena.slot(id), Slot::None)
+    }
+
+    #[inline(always)]
+    pub(crate) fn int(&self, id: NodeId) -> Option<i64> {
+        match self.arena.slot(id) {
+            Slot::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn float(&self, id: NodeId) -> Option<f64> {
+        match self.arena.slot(id) {
+            Slot::Float(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A text: in the pickle, or else in a copy.
+    #[inline(always)]
+    pub(crate) fn text(&self, id: NodeId) -> Option<Result<&'a [u8], &[u8]>> {
+        self.arena.text(id)
+    }
+
+    /// What is in a tuple, a list or a set.
+    #[inline(always)]
+    pub(crate) fn items(&self, id: NodeId) -> Option<&[NodeId]> {
+        match self.arena.slot(id) {
+            Slot::Tuple(run) | Slot::List(run) | Slot::Set(run) | Slot::FrozenSet(run) => {
+                Some(self.arena.ids(run))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is in a dict.
+    #[inline(always)]
+    pub(crate) fn entries(&self, id: NodeId) -> Option<&[[NodeId; 2]]> {
+        match self.arena.slot(id) {
+            Slot::Dict(run) => Some(self.arena.pairs(run)),
+            _ => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Children are slices of the graph, text is where the pickle has it. What recurses here is bounded by
 //! a [`Budget`], in depth and in all, since shared data is read again wherever it is.
 
-use std::io::Read;
+use std::io::BufRead;
 use std::slice;
 
 use serde::Deserialize;
@@ -45,10 +45,10 @@ pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, Error>
 /// assert_eq!(pair, (1, true));
 /// # Ok::<(), halfsour::Error>(())
 /// ```
-pub fn from_reader<T: DeserializeOwned>(mut reader: impl Read) -> Result<T, Error> {
+pub fn from_reader<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T, Error> {
     // To be replaced by a source of opcodes that stops behind STOP, once there is one for streams.
     let mut data = Vec::new();
-    reader.read_to_end(&mut data).map_err(Error::custom)?;
+    reader.read_to_end(&mut data).map_err(Error::from_io)?;
     from_slice(&data)
 }
 
@@ -95,14 +95,14 @@ pub struct Deserializer<'g, 'de> {
 impl<'g, 'de> Deserializer<'g, 'de> {
     /// For a node, with the [`Limits`] that are the default.
     pub fn new(graph: &'g Graph<'de>, id: NodeId) -> Deserializer<'g, 'de> {
-        let budget = Budget::with_text(Limits::default(), graph.size());
+        let budget = Budget::with_text(Limits::default(), graph.size(), graph.text_size());
         Deserializer { graph, id, budget, open: Vec::new(), explicit: None }
     }
 
     /// With other limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Deserializer<'g, 'de> {
-        self.budget = Budget::with_text(limits, self.graph.size());
+        self.budget = Budget::with_text(limits, self.graph.size(), self.graph.text_size());
         self
     }
 
@@ -126,7 +126,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         read: impl FnOnce(&mut Self) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let id = self.id;
-        self.budget.visit_many(count)?;
+        self.budget.visit_all(count)?;
         if self.open.contains(&id) {
             return Err(ErrorKind::Cycle.into());
         }
@@ -184,7 +184,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     #[inline]
     fn text<V: Visitor<'de>>(&mut self, text: &'g [u8], visitor: V) -> Result<V::Value, Error> {
         self.budget.copy(text)?;
-        match self.graph.in_pickle(text) {
+        match self.graph.borrowed(self.id) {
             Some(text) => match str::from_utf8(text) {
                 Ok(text) => visitor.visit_borrowed_str(text),
                 Err(_) => Err(self.mismatch(&visitor)),
@@ -198,7 +198,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
 
     fn bytes<V: Visitor<'de>>(&mut self, bytes: &'g [u8], visitor: V) -> Result<V::Value, Error> {
         self.budget.copy(bytes)?;
-        match self.graph.in_pickle(bytes) {
+        match self.graph.borrowed(self.id) {
             Some(bytes) => visitor.visit_borrowed_bytes(bytes),
             None => visitor.visit_bytes(bytes),
         }
@@ -209,7 +209,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         bytes: &[u8],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.budget.visit_many(bytes.len() / 8)?;
+        self.budget.visit_all(bytes.len() / 8)?;
         let mut items: SeqDeserializer<_, Error> = SeqDeserializer::new(bytes.iter().copied());
         let value = visitor.visit_seq(&mut items)?;
         items.end()?;
@@ -457,13 +457,13 @@ fn items<'g>(graph: &'g Graph<'_>, id: NodeId) -> Option<&'g [NodeId]> {
     }
 }
 
-enum Wide {
+pub(super) enum Wide {
     Signed(i128),
     Unsigned(u128),
 }
 
 /// An int of at most 128 bits, from little-endian two's complement.
-fn wide(bytes: &[u8]) -> Option<Wide> {
+pub(super) fn wide(bytes: &[u8]) -> Option<Wide> {
     let last = *bytes.last()?;
     if let [low @ .., 0] = bytes
         && let Ok(low) = <[u8; 16]>::try_from(low)
@@ -480,11 +480,13 @@ macro_rules! ints {
     ($($method:ident $visit:ident $of:ty,)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-            match self.node() {
-                Node::Int(value) => match <$of>::try_from(value) {
+            if let Some(value) = self.graph.int(self.id) {
+                return match <$of>::try_from(value) {
                     Ok(value) => visitor.$visit(value),
                     Err(_) => visitor.visit_i64(value),
-                },
+                };
+            }
+            match self.node() {
                 Node::BigInt(bytes) => self.big_int(bytes, visitor),
                 Node::Object(object) => self.scalar(object, visitor, |de, v| de.$method(v)),
                 _ => Err(self.mismatch(&visitor)),
@@ -493,7 +495,7 @@ macro_rules! ints {
     )*};
 }
 
-impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
+impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -549,8 +551,10 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
 
     #[inline]
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if let Some(value) = self.graph.float(self.id) {
+            return visitor.visit_f64(value);
+        }
         match self.node() {
-            Node::Float(value) => visitor.visit_f64(value),
             Node::Int(value) => visitor.visit_f64(value as f64),
             Node::BigInt(bytes) => match wide(bytes) {
                 Some(Wide::Signed(value)) => visitor.visit_f64(value as f64),
@@ -568,6 +572,12 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if let Some(Ok(text)) = self.graph.text(self.id)
+            && let Ok(text) = str::from_utf8(text)
+        {
+            self.budget.copy(text.as_bytes())?;
+            return visitor.visit_borrowed_str(text);
+        }
         match self.node() {
             Node::Str(text) => self.text(text.as_bytes(), visitor),
             Node::OldStr(text) => self.text(text, visitor),
@@ -607,10 +617,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.node() {
-            Node::None => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
+        if self.graph.is_none(self.id) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -649,10 +656,11 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
 
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let graph: &'g Graph<'de> = self.graph;
+        if let Some(items) = graph.items(self.id) {
+            return self.seq(items, &[], visitor);
+        }
         match self.node() {
-            Node::Tuple(items) | Node::List(items) | Node::Set(items) | Node::FrozenSet(items) => {
-                self.seq(items, &[], visitor)
-            }
             Node::Bytes(bytes) | Node::ByteArray(bytes) => self.bytes_as_seq(bytes, visitor),
             Node::ReadonlyBuffer(buffer) => self.through(buffer, |de| de.deserialize_seq(visitor)),
             Node::Object(object) => self.object_seq(object, None, visitor),
@@ -662,6 +670,10 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
 
     #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
+        let graph: &'g Graph<'de> = self.graph;
+        if let Some(items) = graph.items(self.id) {
+            return self.seq(items, &[], visitor);
+        }
         match self.node() {
             Node::Object(object) => self.object_seq(object, Some(len), visitor),
             _ => self.deserialize_seq(visitor),
@@ -679,8 +691,11 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
 
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let graph: &'g Graph<'de> = self.graph;
+        if let Some(entries) = graph.entries(self.id) {
+            return self.map(Entries::of(entries), Keys::Items, visitor);
+        }
         match self.node() {
-            Node::Dict(entries) => self.map(Entries::of(entries), Keys::Items, visitor),
             Node::Object(object) => self.object_map(object, Keys::Items, visitor),
             _ => Err(self.mismatch(&visitor)),
         }
@@ -696,8 +711,11 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'_, 'de> {
         if name == INSTANCE {
             return InstanceAccess::visit(self, visitor);
         }
+        let graph: &'g Graph<'de> = self.graph;
+        if let Some(entries) = graph.entries(self.id) {
+            return self.map(Entries::of(entries), Keys::Fields, visitor);
+        }
         match self.node() {
-            Node::Dict(entries) => self.map(Entries::of(entries), Keys::Fields, visitor),
             Node::Tuple(items) | Node::List(items) => self.seq(items, &[], visitor),
             Node::Object(object) => self.object_struct(object, name, fields, visitor),
             _ => Err(self.mismatch(&visitor)),
@@ -766,6 +784,11 @@ impl Items<'_, '_, '_> {
     /// Nothing may be left that the type has no place for.
     #[inline]
     fn end(&mut self) -> Result<(), Error> {
+        if self.ids.len() + self.effects.len() == 0 { Ok(()) } else { self.count_left() }
+    }
+
+    #[cold]
+    fn count_left(&mut self) -> Result<(), Error> {
         let taken = self.taken;
         let mut left = 0;
         while self.next().is_some() {
@@ -880,7 +903,7 @@ struct Map<'r, 'g, 'de> {
 impl Map<'_, '_, '_> {
     #[inline]
     fn end(&mut self) -> Result<(), Error> {
-        if self.entries.next(self.de.graph).is_none() {
+        if self.entries.count() == 0 || self.entries.next(self.de.graph).is_none() {
             return Ok(());
         }
         Err(ErrorKind::Custom("the type takes fewer entries than there are".into()).into())
@@ -907,14 +930,14 @@ impl<'de> MapAccess<'de> for Map<'_, '_, 'de> {
         let Some([key, value]) = self.entries.next(graph) else { return Ok(None) };
         self.value = Some([key, value]);
         self.de.id = key;
-        let result = match graph.get(key) {
-            // A key that is no text is not the name of any field.
-            node if self.keys == Keys::Fields
-                && !matches!(node, Node::Str(_) | Node::OldStr(_) | Node::Object(_)) =>
-            {
-                seed.deserialize(graph.repr(key).into_deserializer())
-            }
-            _ => seed.deserialize(&mut *self.de),
+        // A key that is no text is not the name of any field.
+        let result = if self.keys != Keys::Items
+            && graph.text(key).is_none()
+            && !matches!(graph.get(key), Node::OldStr(_) | Node::Object(_))
+        {
+            seed.deserialize(graph.repr(key).into_deserializer())
+        } else {
+            seed.deserialize(&mut *self.de)
         };
         match result {
             Ok(key) => Ok(Some(key)),

@@ -61,6 +61,11 @@ impl<T: Serialize> ToPickle for Serde<T> {
     }
 }
 
+// Newtype structs of these names are what serde has no name for: a call makes it of what is in them.
+pub(super) const SET: &str = "$halfsour::serde::set";
+pub(super) const FROZENSET: &str = "$halfsour::serde::frozenset";
+pub(super) const BYTEARRAY: &str = "$halfsour::serde::bytearray";
+
 /// What was written.
 #[derive(PartialEq, Eq)]
 enum Wrote {
@@ -205,10 +210,16 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
     #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _name: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Written {
-        value.serialize(self)
+        let builtin = match name {
+            SET => "set",
+            FROZENSET => "frozenset",
+            BYTEARRAY => "bytearray",
+            _ => return value.serialize(self),
+        };
+        self.0.call(&Global::new("builtins", builtin), &[&Serde(value)]).map(other)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
