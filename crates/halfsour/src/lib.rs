@@ -16,6 +16,8 @@
 //!
 //! - [`load`] reads a pickle into a [`Graph`], in which nothing is run: a class is a name, an
 //!   instance a record of how it would be made. Sharing and cycles are kept.
+//! - [`to_vec`] and [`to_writer`] pickle what is [`ToPickle`]: the standard library's types, types that
+//!   say how, and graphs. [`Pickler`] has the protocol and the hooks.
 //! - [`dis::dis`] prints what `pickletools.dis` prints.
 //! - [`Opcode`] is the table of opcodes, as data.
 //! - [`Reader`] decodes opcodes, [`Machine`] executes them on whatever object model implements

@@ -140,7 +140,7 @@ fn damaged_pickles() {
     let corpus: Vec<Vec<u8>> = corpus().into_iter().map(|(_, data)| data).collect();
     let mut random = common::random();
     let mut loaded = 0;
-    for _ in 0..200_000 {
+    for _ in 0..60_000 {
         let mut data = corpus[random(corpus.len())].clone();
         if data.len() > 500 {
             continue;
@@ -172,7 +172,7 @@ fn damaged_pickles() {
             data.escape_ascii()
         );
     }
-    assert!(loaded > 20_000, "{loaded}");
+    assert!(loaded > 5_000, "{loaded}");
 }
 
 const OPCODES: &[u8] =
@@ -184,38 +184,32 @@ fn a_million_levels() {
     let lists =
         [b"\x80\x04".as_slice(), &b"]\x94".repeat(DEEP), &b"a".repeat(DEEP - 1), b"."].concat();
     let tuples = [b"\x80\x02)".as_slice(), &b"\x85".repeat(DEEP), b"."].concat();
-    for data in [lists, tuples] {
-        let graph = load(&data);
-        let written = graph.to_vec(graph.protocol()).unwrap();
-        let body = |data: &[u8]| data.iter().filter(|byte| b"]\x85a\x94".contains(byte)).count();
-        assert_eq!(body(&written), body(&data));
-        for protocol in [0, 5] {
-            let written = graph.to_vec(protocol).unwrap();
-            assert_eq!(load(&written).to_vec(protocol).unwrap(), written);
-        }
-    }
+    let graph = load(&lists);
+    let body = |data: &[u8]| data.iter().filter(|byte| b"]\x94a".contains(byte)).count();
+    assert_eq!(body(&graph.to_vec(4).unwrap()), body(&lists));
+    let written = graph.to_vec(2).unwrap();
+    assert_eq!(load(&written).to_vec(4).unwrap(), graph.to_vec(4).unwrap());
+    assert!(load(&tuples).to_vec(2).unwrap() == tuples);
 }
 
 /// Tuples that hold each other by way of lists are written again for each list: that ends.
 #[test]
 fn tuples_in_their_own_lists() {
-    // A tuple of 3000 lists, each of which holds it.
-    let mut data = b"\x80\x04(".to_vec();
-    for _ in 0..3000_u32 {
-        data.extend(b"]\x94");
-    }
-    data.extend(b"t\x94");
-    for list in 0..3000_u32 {
-        data.extend(
-            [&b"j"[..], &list.to_le_bytes(), b"j", &3000_u32.to_le_bytes(), b"a0"].concat(),
-        );
-    }
-    data.extend(b".");
-    let graph = load(&data);
-    match graph.to_vec(4) {
-        Ok(written) => assert!(written.len() < 100_000_000, "{}", written.len()),
-        Err(error) => assert!(matches!(error.kind(), halfsour::ErrorKind::Limit { .. }), "{error}"),
-    }
+    // A tuple of lists, each of which holds it.
+    let knot = |lists: u32| {
+        let long = |index: u32| [b"j".as_slice(), &index.to_le_bytes()].concat();
+        let holds = |list| [long(list), long(lists), b"a0".to_vec()].concat();
+        let made = b"]\x94".repeat(lists as usize);
+        let held: Vec<u8> = (0..lists).flat_map(holds).collect();
+        [b"\x80\x04(", made.as_slice(), b"t\x94", &held, b"."].concat()
+    };
+    let data = knot(300);
+    let written = load(&data).to_vec(4).unwrap();
+    let [found, expected] = [written, data].map(|data| shown(&[data]));
+    assert_eq!(found, expected);
+    let data = knot(30_000);
+    let error = load(&data).to_vec(4).unwrap_err();
+    assert_eq!(error.kind(), &halfsour::ErrorKind::Limit { what: "expansion", limit: 16 });
 }
 
 #[test]

@@ -39,7 +39,9 @@ impl Graph<'_> {
     /// # Errors
     /// What the protocol cannot say: names with non-ASCII characters below protocol 3, ints of more
     /// than 4300 digits below protocol 2. What no pickle can say: out-of-band buffers in another
-    /// order than they came in.
+    /// order than they came in. What would be far longer than what was read: containers that hold
+    /// themselves by way of tuples are written several times, within the
+    /// [expansion](crate::Limits::expansion).
     pub fn to_vec(&self, protocol: u8) -> Result<Vec<u8>, Error> {
         Pickler::new().protocol(protocol).to_vec(self)
     }
@@ -108,7 +110,8 @@ struct Walk<'g, 'o, 'w> {
     open: HashSet<NodeId>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
-    /// How many more containers may be written: those that hold themselves are written several times.
+    /// How many more references may be written: containers that hold themselves are written several
+    /// times.
     left: u64,
     limits: Limits,
     key: Option<usize>,
@@ -131,7 +134,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             shared: vec![false; graph.len()],
             open: HashSet::new(),
             buffers: 0,
-            left: (graph.len() as u64).saturating_mul(limits.expansion.into()).max(1_000_000),
+            left: 0,
             limits,
             key: out.take_key(),
             out,
@@ -143,7 +146,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
 
     fn find_shared(&mut self) {
         let mut seen = vec![false; self.graph.len()];
+        let mut references = self.graph.len() as u64;
         let mut see = |id: NodeId| {
+            references += 1;
             if let Some(seen) = seen.get_mut(id.index())
                 && std::mem::replace(seen, true)
                 && let Some(shared) = self.shared.get_mut(id.index())
@@ -155,6 +160,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         for (_, node) in self.graph.iter() {
             each_child(node, &mut see);
         }
+        self.left = references.saturating_mul(self.limits.expansion.into()).max(1_000_000);
     }
 
     fn find_memoized(&mut self) {
@@ -296,9 +302,10 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         if self.save_now(id)? {
             return Ok(());
         }
+        let references = 1 + self.children(Source::Items(id)).len() as u64;
         self.left = self
             .left
-            .checked_sub(1)
+            .checked_sub(references)
             .ok_or(ErrorKind::Limit { what: "expansion", limit: self.limits.expansion.into() })?;
         let protocol = self.out.protocol();
         let loose = self.out.is_loose();

@@ -338,6 +338,21 @@ impl<'w> Writer<'w> {
     /// A dict whose entries a function writes. Where their number is known, a dict of one entry
     /// takes a byte less.
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Lengths(&'static [&'static str]);
+    /// impl ToPickle for Lengths {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.dict_with(Some(self.0.len()), |dict| {
+    ///             self.0.iter().try_for_each(|word| dict.entry(*word, &word.len()))
+    ///         })
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Lengths(&["spam"]))?;
+    /// assert_eq!(data, b"\x80\x05\x95\x0d\0\0\0\0\0\0\0}\x94\x8c\x04spam\x94K\x04s.");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What writing the keys and values says, with the key.
     #[inline]
@@ -397,6 +412,19 @@ impl<'w> Writer<'w> {
     }
 
     /// A frozenset.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Frozen;
+    /// impl ToPickle for Frozen {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.frozenset([1, 2])
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Frozen)?;
+    /// assert_eq!(data, b"\x80\x05\x95\x08\0\0\0\0\0\0\0(K\x01K\x02\x91\x94.");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the items says, with their place.

@@ -97,6 +97,19 @@ impl Writer<'_> {
 
     /// What has a persistent id: something that is kept elsewhere.
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Row(u64);
+    /// impl ToPickle for Row {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.persistent(&("row", self.0))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Row(7))?;
+    /// assert!(data.ends_with(b"\x8c\x03row\x94K\x07\x86\x94Q."));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Protocol 0 takes no ids but ASCII strings and ints.
     pub fn persistent<T: ToPickle + ?Sized>(&mut self, id: &T) -> Result<(), Error> {
@@ -267,6 +280,28 @@ impl Writer<'_> {
 
     /// Gives the object that was just written its state, which a function writes: what
     /// `__setstate__` gets, or a dict of attributes, or a pair of that and a dict of slots.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, ToPickle, Writer};
+    ///
+    /// /// An instance of a class with `__slots__ = "x"`.
+    /// struct Slotted(i32);
+    ///
+    /// impl ToPickle for Slotted {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.newobj(&Global::new("app", "Slotted"), &[])?;
+    ///         out.build(|out| {
+    ///             out.tuple_with(2, |pair| {
+    ///                 pair.item(&())?;
+    ///                 pair.item_with(|out| out.fields(&[("x", &self.0)]))
+    ///             })
+    ///         })
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Slotted(7))?;
+    /// assert!(data.ends_with(b")\x81\x94N}\x94\x8c\x01x\x94K\x07s\x86\x94b."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the state says.
