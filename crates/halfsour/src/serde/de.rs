@@ -35,7 +35,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, Error>
     from_graph(&crate::load(data)?)
 }
 
-/// Reads a pickle from a stream, which is read to its end.
+/// Reads a pickle from a stream, and no further than its STOP.
 ///
 /// # Errors
 /// As [`from_slice`]; and what reading the stream fails with.
@@ -45,11 +45,8 @@ pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, Error>
 /// assert_eq!(pair, (1, true));
 /// # Ok::<(), halfsour::Error>(())
 /// ```
-pub fn from_reader<T: DeserializeOwned>(mut reader: impl BufRead) -> Result<T, Error> {
-    // To be replaced by a source of opcodes that stops behind STOP, once there is one for streams.
-    let mut data = Vec::new();
-    reader.read_to_end(&mut data).map_err(Error::from_io)?;
-    from_slice(&data)
+pub fn from_reader<T: DeserializeOwned>(reader: impl BufRead) -> Result<T, Error> {
+    from_graph(&crate::load_from(reader)?)
 }
 
 /// Reads what is pickled in a graph, from its root.

@@ -2,16 +2,18 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use hashbrown::HashMap;
 
 use super::decoder::Decoder;
 use super::item::Item;
 use super::{FromPickle, FromPickleOwned};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::graph::{self, Graph};
 use crate::limits::Limits;
+use crate::reader::{Reader, SliceSource};
+use crate::stream::StreamSource;
 
 /// What the strings of Python 2, of which nobody knows whether they are text, are as text: the
 /// `encoding` of Python's `pickle.loads`.
@@ -162,11 +164,7 @@ impl<'a> Unpickler<'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn load(&self, data: &'a [u8]) -> Result<Graph<'a>, Error> {
-        let limit = self.limits.bytes;
-        if data.len() as u64 > limit {
-            return Err(ErrorKind::Limit { what: "bytes", limit }.into());
-        }
-        graph::load(data)
+        graph::load_within(&mut Reader::new(SliceSource::new(data)), self.limits)
     }
 
     /// Reads a pickle that is in memory. What follows it is ignored, as `pickle.loads` does.
@@ -183,22 +181,20 @@ impl<'a> Unpickler<'a> {
         self.from_graph(&self.load(data)?)
     }
 
-    /// Reads a pickle from a stream, up to the stream's end.
+    /// Reads a pickle from a stream, and no further than its STOP: see [`StreamSource`].
     ///
     /// # Errors
     /// As [`from_slice`](Unpickler::from_slice); and what reading the stream fails with.
     ///
     /// ```
-    /// let name: String = halfsour::typed::Unpickler::new().from_reader(&b"\x8c\x04spam."[..])?;
-    /// assert_eq!(name, "spam");
+    /// let mut file = &b"\x8c\x04spam.and more"[..];
+    /// let name: String = halfsour::typed::Unpickler::new().from_reader(&mut file)?;
+    /// assert_eq!((&*name, file), ("spam", &b"and more"[..]));
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn from_reader<T: FromPickleOwned>(&self, reader: impl BufRead) -> Result<T, Error> {
-        // A source for streams would end at the pickle's STOP, and not ask for all of it at once.
-        let mut data = Vec::new();
-        let most = self.limits.bytes.saturating_add(1);
-        reader.take(most).read_to_end(&mut data).map_err(Error::from_io)?;
-        self.from_slice(&data)
+        let mut reader = Reader::new(StreamSource::new(reader));
+        self.from_graph(&graph::load_stream(&mut reader, self.limits)?)
     }
 
     /// Reads what is a graph already.
