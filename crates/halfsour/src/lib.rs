@@ -1,7 +1,38 @@
 //! Python's pickle, without Python.
 //!
-//! This crate reads the pickle format, all 68 opcodes of protocols 0 to 5, and knows nothing of an
-//! interpreter. It is what the `halfsour` extension for CPython stands on, and it stands alone:
+//! What Python pickled is read as Rust types, and the other way round; no Python is needed, and none of
+//! what a pickle may tell Python to run is run.
+//!
+#![cfg_attr(feature = "derive", doc = "```")]
+#![cfg_attr(not(feature = "derive"), doc = "```ignore")]
+//! use halfsour::Pickle;
+//!
+//! #[derive(Pickle, Debug, PartialEq)]
+//! #[pickle(module = "shop.models", name = "Order")]
+//! struct Order {
+//!     id: u64,
+//!     customer: String,
+//!     total: f64,
+//!     #[pickle(default)]
+//!     note: Option<String>,
+//! }
+//!
+//! let order = Order { id: 7, customer: "Ada".into(), total: 12.5, note: None };
+//! let bytes = halfsour::to_vec(&order)?; // Python's pickle.loads gives a shop.models.Order
+//! assert_eq!(halfsour::from_slice::<Order>(&bytes)?, order); // as of what Python pickled
+//! # Ok::<(), halfsour::Error>(())
+//! ```
+//!
+//! # Reading
+//! - **Types**: [`from_slice`] and [`from_reader`] for types that are [`FromPickle`]: Rust's own, and
+//!   those that derive it. [`Unpickler`] has the settings: limits, persistent ids, buffers, renamed
+//!   classes. With the feature `serde`, the module `serde` does the same for types that are
+//!   `Deserialize`.
+//! - **A graph**: [`load`] reads any pickle, whatever classes it names. Sharing and cycles are kept; a
+//!   class is a name, an instance a record of how it would be made. [`Graph::to_vec`] gives back the
+//!   very bytes that Python wrote.
+//! - **Opcodes**: [`Reader`] decodes them one by one, without allocating; [`dis::dis`] prints what
+//!   `pickletools.dis` prints; [`Opcode`] is the table of them, as data.
 //!
 //! ```
 //! use halfsour::graph::Node;
@@ -14,14 +45,19 @@
 //! # Ok::<(), halfsour::Error>(())
 //! ```
 //!
-//! - [`load`] reads a pickle into a [`Graph`], in which nothing is run: a class is a name, an
-//!   instance a record of how it would be made. Sharing and cycles are kept.
-//! - [`to_vec`] and [`to_writer`] pickle what is [`ToPickle`]: the standard library's types, types that
-//!   say how, and graphs. [`Pickler`] has the protocol and the hooks.
-//! - [`dis::dis`] prints what `pickletools.dis` prints.
-//! - [`Opcode`] is the table of opcodes, as data.
-//! - [`Reader`] decodes opcodes, [`Machine`] executes them on whatever object model implements
-//!   [`Heap`]. These three are for those who bring their own objects.
+//! # Writing
+//! [`to_vec`] and [`to_writer`] take what is [`ToPickle`]; [`Pickler`] has the settings: protocol (0 to
+//! 5), dispatch tables, persistent ids. What they write is what Python would: frames, batches, and a
+//! memo, so files are as small.
+//!
+//! # Hostile pickles
+//! No pickle makes this crate run code, panic, overflow the stack, or take memory out of proportion to
+//! its size. [`Limits`] bound the rest, by default. An [`Error`] says what is wrong, at which byte, and
+//! where in the data.
+//!
+//! # Your own objects
+//! [`Machine`] executes pickles on whatever object model implements [`Heap`]; [`Emitter`] encodes. The
+//! `halfsour` extension for CPython stands on these.
 #![forbid(unsafe_code)]
 
 mod compat;
