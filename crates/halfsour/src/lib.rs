@@ -16,6 +16,7 @@
 //!
 //! - [`load`] reads a pickle into a [`Graph`], in which nothing is run: a class is a name, an
 //!   instance a record of how it would be made. Sharing and cycles are kept.
+//! - With the feature `serde`, the module `serde` reads and writes types that implement serde's traits.
 //! - [`dis::dis`] prints what `pickletools.dis` prints.
 //! - [`Opcode`] is the table of opcodes, as data.
 //! - [`Reader`] decodes opcodes, [`Machine`] executes them on whatever object model implements
