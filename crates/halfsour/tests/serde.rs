@@ -602,7 +602,7 @@ fn shared_data_costs_no_more_than_allowed() {
     // And to a class whose name is long.
     let mut data = b"c".to_vec();
     data.resize(1 << 20, b'x');
-    data.extend(b"\nA\n)\x81q\00](");
+    data.extend(b"\nA\n)\x81q\x000](");
     data.extend(b"h\0".repeat(1_000_000));
     data.extend(b"e.");
     assert_eq!(kind(from_slice::<Vec<Instance<()>>>(&data)), limit);
