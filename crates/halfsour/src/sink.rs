@@ -80,20 +80,36 @@ impl Buffer {
     }
 }
 
+impl Buffer {
+    /// Whether so many bytes more can be taken.
+    #[inline(always)]
+    fn has_room(&mut self, more: usize) -> bool {
+        let room = self.bytes.capacity() - self.bytes.len();
+        (room >= more || self.grow(more)) && !self.out_of_memory
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) -> bool {
+        self.out_of_memory |= self.bytes.try_reserve(more).is_err();
+        !self.out_of_memory
+    }
+}
+
 impl Sink for Buffer {
-    #[inline]
+    #[inline(always)]
     fn put<const N: usize>(&mut self, bytes: [u8; N], used: usize) {
-        if let Some(used) = bytes.get(..used) {
-            self.extend(used);
+        if self.has_room(N) {
+            // All of them, then off with the rest: that takes no loop.
+            let len = self.bytes.len() + used;
+            self.bytes.extend_from_slice(&bytes);
+            self.bytes.truncate(len);
         }
     }
 
     #[inline]
     fn extend(&mut self, bytes: &[u8]) {
-        if !self.out_of_memory && self.bytes.try_reserve(bytes.len()).is_ok() {
+        if self.has_room(bytes.len()) {
             self.bytes.extend_from_slice(bytes);
-        } else {
-            self.out_of_memory = true;
         }
     }
 

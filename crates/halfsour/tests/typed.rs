@@ -93,6 +93,28 @@ fn containers() {
     check("[None, 1]", vec![None, Some(Box::new(1))]);
 }
 
+/// What `collections` has instead of dicts and lists.
+#[test]
+fn collections() {
+    let map = BTreeMap::from([("b".to_owned(), 1), ("a".to_owned(), 2)]);
+    check("__import__('collections').OrderedDict(b=1, a=2)", map.clone());
+    check(
+        "(lambda d: d.update(b=1, a=2) or d)(__import__('collections').defaultdict(int))",
+        map.clone(),
+    );
+    check("__import__('collections').Counter('baa')", HashMap::<_, _>::from_iter(map));
+    check("__import__('collections').deque([1, 2, 3], 5)", VecDeque::from([1, 2, 3]));
+    check("__import__('collections').deque([1])", VecDeque::from([1]));
+    assert_eq!(
+        error::<HashMap<String, u8>>("__import__('collections').ChainMap({})"),
+        "expected a dict, found a collections.ChainMap"
+    );
+    assert_eq!(
+        error::<Vec<u8>>("__import__('collections').deque()"),
+        "expected a list, found a collections.deque"
+    );
+}
+
 #[test]
 fn borrowed() {
     for (protocol, data) in dumps("{'key': ('text', b'bytes')}").iter().enumerate() {
@@ -663,6 +685,10 @@ fn registry() {
     let unpickler = Unpickler::new().alias("very.old.Bag", "shop", "Bag");
     let bag = unpickler.read(&graph, |item| item.object(&registry)).unwrap();
     assert_eq!(*bag.downcast::<Bag>().unwrap(), Bag::default());
+    // A name with an alias means the other class.
+    let unpickler = Unpickler::new().alias("shop.Bag", "shop", "Bare");
+    let graph = unpickler.load(b"cshop\nBag\n)\x81.").unwrap();
+    assert!(unpickler.read(&graph, |item| Ok(item.is::<Bare>() && !item.is::<Bag>())).unwrap());
 }
 
 /// What is broken in a class's data is an error, not a panic.

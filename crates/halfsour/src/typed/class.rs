@@ -14,6 +14,22 @@ use crate::writer::{Global, ToPickle, Writer};
 /// A type that is a class of Python.
 ///
 /// `#[derive(Pickle)]` implements it, from `#[pickle(module = "...", name = "...", alias = "...")]`.
+///
+/// ```
+/// use halfsour::typed::{Class, Unpickler};
+///
+/// struct Order;
+///
+/// impl Class for Order {
+///     const MODULE: &'static str = "shop.models";
+///     const NAME: &'static str = "Order";
+///     const ALIASES: &'static [&'static str] = &["shop.Order"];
+/// }
+///
+/// let graph = halfsour::load(b"cshop\nOrder\n)\x81.")?;
+/// assert!(Unpickler::new().read(&graph, |item| Ok(item.is::<Order>()))?);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 pub trait Class {
     /// The module in which Python finds the class.
     const MODULE: &'static str;

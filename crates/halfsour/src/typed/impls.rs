@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::item::Within;
-use super::{FromPickle, Item, Items};
+use super::views::Within;
+use super::{FromPickle, Item, Mapping};
 use crate::error::{Error, ErrorKind};
 
 /// At most so many bytes are set aside before there are values to fill them.
@@ -21,8 +21,10 @@ fn room<T>(len: usize) -> usize {
 
 /// Reads all items.
 #[inline]
-pub(super) fn collect<'a, T: FromPickle<'a>>(items: Items<'_, 'a>) -> Result<Vec<T>, Error> {
-    let mut values = Vec::with_capacity(room::<T>(items.len()));
+pub(super) fn collect<'g, 'a: 'g, T: FromPickle<'a>>(
+    items: impl Iterator<Item = Item<'g, 'a>>,
+) -> Result<Vec<T>, Error> {
+    let mut values = Vec::with_capacity(room::<T>(items.size_hint().0));
     for (index, item) in items.enumerate() {
         values.push(T::from_pickle(item).in_item(index)?);
     }
@@ -166,8 +168,12 @@ impl<'a, T: FromPickle<'a>> FromPickle<'a> for Vec<T> {
     }
 }
 
+/// As a [`Vec`]; or a `collections.deque`.
 impl<'a, T: FromPickle<'a>> FromPickle<'a> for VecDeque<T> {
     fn from_pickle(item: Item<'_, 'a>) -> Result<VecDeque<T>, Error> {
+        if item.is_deque() {
+            return collect(item.list_items()?).map(Into::into);
+        }
         T::vec_from_pickle(item).map(Into::into)
     }
 }
@@ -223,10 +229,10 @@ tuples! {
 }
 
 fn entries<'a, K: FromPickle<'a>, V: FromPickle<'a>>(
-    item: Item<'_, 'a>,
+    mapping: Mapping<'_, 'a>,
     mut insert: impl FnMut(K, V),
 ) -> Result<(), Error> {
-    for (key, value) in item.entries()? {
+    for (key, value) in mapping {
         insert(K::from_pickle(key).in_key(key)?, V::from_pickle(value).in_value(key)?);
     }
     Ok(())
@@ -239,9 +245,10 @@ where
     S: BuildHasher + Default,
 {
     fn from_pickle(item: Item<'_, 'a>) -> Result<HashMap<K, V, S>, Error> {
-        let len = item.entries()?.len();
-        let mut map = HashMap::with_capacity_and_hasher(room::<(K, V)>(len), S::default());
-        entries(item, |key, value| {
+        let mapping = item.mapping()?;
+        let room = room::<(K, V)>(mapping.size_hint().0);
+        let mut map = HashMap::with_capacity_and_hasher(room, S::default());
+        entries(mapping, |key, value| {
             map.insert(key, value);
         })?;
         Ok(map)
@@ -251,7 +258,7 @@ where
 impl<'a, K: FromPickle<'a> + Ord, V: FromPickle<'a>> FromPickle<'a> for BTreeMap<K, V> {
     fn from_pickle(item: Item<'_, 'a>) -> Result<BTreeMap<K, V>, Error> {
         let mut map = BTreeMap::new();
-        entries(item, |key, value| {
+        entries(item.mapping()?, |key, value| {
             map.insert(key, value);
         })?;
         Ok(map)

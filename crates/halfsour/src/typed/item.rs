@@ -11,7 +11,8 @@ use super::class::{Class, Registry};
 use super::decoder::Decoder;
 use super::made::Construction;
 use super::unpickler::OldStr;
-use crate::error::{Error, ErrorKind, Step};
+use super::views::{Entries, Items, Mapping, State};
+use crate::error::{Error, ErrorKind};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::number::Integer;
 use crate::text::{repr_bytes, repr_str};
@@ -101,6 +102,7 @@ pub(super) fn with_article(noun: &str) -> String {
 }
 
 impl<'g, 'a> Item<'g, 'a> {
+    #[inline]
     pub(super) fn new(decoder: &'g Decoder<'g, 'a>, id: NodeId, depth: u32) -> Item<'g, 'a> {
         Item { decoder, id, depth }
     }
@@ -110,17 +112,45 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// The graph.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.graph().root(), item.id());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn graph(self) -> &'g Graph<'a> {
         self.decoder.graph
     }
 
     /// The value's number in its graph. References to one object have the same.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"]q\0h\0\x86.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // Twice the same list.
+    ///     assert_eq!(item.get(0)?.id(), item.get(1)?.id());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn id(self) -> NodeId {
         self.id
     }
 
     /// The value as the graph has it, without seeing through anything.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.node(), halfsour::graph::Node::Int(7));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline(always)]
     pub fn node(self) -> Node<'g> {
         self.decoder.graph.get(self.id)
@@ -138,6 +168,15 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// What it is, with an article: `an int`, `a shop.models.Order`.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)\x81.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.describe(), "an app.Point");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[cold]
     pub fn describe(self) -> String {
         let text = match self.node() {
@@ -203,6 +242,15 @@ impl<'g, 'a> Item<'g, 'a> {
     // Scalars.
 
     /// Whether it is None.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"N.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert!(item.is_none());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn is_none(self) -> bool {
         matches!(self.node(), Node::None)
@@ -212,6 +260,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is anything else, an int too.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"\x88.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert!(item.bool()?);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn bool(self) -> Result<bool, Error> {
         match self.node() {
@@ -257,6 +314,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is anything else, or an int of more than 128 bits.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.float()?, 7.0);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn float(self) -> Result<f64, Error> {
         match self.node() {
@@ -276,6 +342,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is anything else, or has lone surrogates.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"Vcaf\\u00e9\n.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.str()?, "café");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn str(self) -> Result<Cow<'g, str>, Error> {
         match self.node() {
@@ -310,6 +385,15 @@ impl<'g, 'a> Item<'g, 'a> {
     /// # Errors
     /// As [`str`](Item::str); and if the text is not in the pickle as it is, but written with escapes,
     /// as protocol 0 does, or in another encoding.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"\x8c\x04spam.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.borrowed_str()?, "spam");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn borrowed_str(self) -> Result<&'a str, Error> {
         let text = self.str()?;
@@ -328,6 +412,15 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// The bytes of a text's characters in UTF-8, of a Python 2 string as they are: to compare names
     /// with. `None` if it is neither.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"U\x04spam.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.name(), Some(b"spam".as_slice()));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn name(self) -> Option<&'g [u8]> {
         match self.node() {
@@ -417,6 +510,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// As [`bytes`](Item::bytes); and if they are not in the pickle as they are.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"C\x04spam.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.borrowed_bytes()?, b"spam");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn borrowed_bytes(self) -> Result<&'a [u8], Error> {
         match self.node() {
@@ -432,6 +534,12 @@ impl<'g, 'a> Item<'g, 'a> {
                 _ => Err(self.not_borrowed("bytes that are in the pickle as they are")),
             },
         }
+    }
+
+    /// Whether it is a `collections.deque`.
+    pub(super) fn is_deque(self) -> bool {
+        let made = self.construction().and_then(|made| self.decoder.global(made.cls));
+        made.is_some_and(|class| class.is("collections", "deque"))
     }
 
     /// Whether only its items can be read, and not bytes.
@@ -483,6 +591,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is anything else; or if it is too deep, or too much was visited: [`Limits`](crate::Limits).
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let numbers: Result<Vec<u8>, _> = item.items()?.map(|item| item.int()).collect();
+    ///     assert_eq!(numbers?, [1, 2]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn items(self) -> Result<Items<'g, 'a>, Error> {
         match self.node() {
@@ -503,6 +621,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// As [`items`](Item::items).
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"c__builtin__\nset\n](K\x01K\x02e\x85R.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // set([1, 2]), as protocol 2 has it.
+    ///     assert_eq!(item.set_items()?.len(), 2);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn set_items(self) -> Result<Items<'g, 'a>, Error> {
         match self.node() {
             Node::Set(ids) | Node::FrozenSet(ids) => self.enter(ids),
@@ -518,6 +646,17 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// As [`items`](Item::items); or if their number is another.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.tuple_items(2)?.len(), 2);
+    ///     let error = item.tuple_items(3).unwrap_err();
+    ///     assert_eq!(error.to_string(), "expected a tuple of 3, found a tuple of 2");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn tuple_items(self, len: usize) -> Result<Items<'g, 'a>, Error> {
         match self.node() {
@@ -538,6 +677,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// As [`items`](Item::items); or if there is none.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.get(1)?.int::<u8>()?, 2);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn get(self, index: usize) -> Result<Item<'g, 'a>, Error> {
         self.items()?
             .nth(index)
@@ -567,6 +715,49 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
+    /// The entries of a dict, or of what the standard library has instead: `OrderedDict`,
+    /// `defaultdict`, `Counter`.
+    ///
+    /// # Errors
+    /// As [`entries`](Item::entries).
+    ///
+    /// ```
+    /// // pickle.dumps(collections.OrderedDict(a=1), 2)
+    /// let data = b"\x80\x02ccollections\nOrderedDict\nq\0)Rq\x01X\x01\0\0\0aq\x02K\x01s.";
+    /// let map: std::collections::BTreeMap<&str, u8> = halfsour::from_slice(data)?;
+    /// assert_eq!(map["a"], 1);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn mapping(self) -> Result<Mapping<'g, 'a>, Error> {
+        let (mut entries, mut effects) = (&[][..], &[][..]);
+        match self.node() {
+            Node::Dict(dict) => entries = dict,
+            Node::Object(object) => match (self.class(), self.construction()) {
+                (Some(ClassName { module: "collections", name }), Some(made))
+                    if matches!(&*name, "OrderedDict" | "defaultdict" | "Counter") =>
+                {
+                    effects = object.effects;
+                    // A Counter is made of a dict; the argument of a defaultdict is a function.
+                    if let [dict] = made.args
+                        && let Node::Dict(dict) = self.graph().get(*dict)
+                    {
+                        entries = dict;
+                    }
+                }
+                _ => return Err(self.expected("a dict")),
+            },
+            _ => return Err(self.expected("a dict")),
+        }
+        let all = 2 * (entries.len() + effects.len());
+        let depth = self.decoder.enter(self.id, self.depth, all)?;
+        Ok(Mapping {
+            decoder: self.decoder,
+            entries: entries.iter(),
+            effects: effects.iter(),
+            depth,
+        })
+    }
+
     // Instances.
 
     #[inline]
@@ -588,6 +779,16 @@ impl<'g, 'a> Item<'g, 'a> {
     /// `None` for all else.
     ///
     /// Names are as Python 3 has them, and as [`Unpickler::alias`](super::Unpickler::alias) says.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"ccopy_reg\n_reconstructor\n(capp\nPoint\nc__builtin__\nobject\nNtR.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // As protocol 0 has it.
+    ///     assert_eq!(item.class().unwrap().to_string(), "app.Point");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn class(self) -> Option<ClassName<'g>> {
         match self.construction() {
@@ -609,12 +810,26 @@ impl<'g, 'a> Item<'g, 'a> {
 
     #[inline]
     fn is_class<T: Class>(self, cls: NodeId) -> bool {
+        let aliases = &self.decoder.unpickler.aliases;
+        let meant = |raw: &ClassName<'_>| {
+            raw.is(T::MODULE, T::NAME)
+                && (aliases.is_empty() || !aliases.contains_key(&raw.to_string()))
+        };
         // Most names are what they were.
-        self.decoder.raw_global(cls).is_some_and(|raw| raw.is(T::MODULE, T::NAME))
+        self.decoder.raw_global(cls).is_some_and(|raw| meant(&raw))
             || self.decoder.global(cls).is_some_and(|class| class.is_of::<T>())
     }
 
     /// Whether it is a global, and this one: a class, a function.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"c__builtin__\nlen\n.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert!(item.is_global("builtins", "len"));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn is_global(self, module: &str, name: &str) -> bool {
         self.decoder.global(self.id).is_some_and(|global| global.is(module, name))
     }
@@ -624,6 +839,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\nK\x01K\x02\x86\x81.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.args()?.len(), 2);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn args(self) -> Result<Items<'g, 'a>, Error> {
         self.enter(self.construction().map_or(&[], |made| made.args))
     }
@@ -632,6 +856,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)}\x8c\x01xK\x01s\x92.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let (name, value) = item.kwargs()?.next().unwrap();
+    ///     assert_eq!((&*name.str()?, value.int::<u8>()?), ("x", 1));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn kwargs(self) -> Result<Entries<'g, 'a>, Error> {
         self.enter_entries(self.construction().map_or(&[], |made| made.kwargs))
     }
@@ -640,6 +874,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)\x81}\x8c\x01xK\x01sb.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.state()?.attr("x")?.unwrap().int::<u8>()?, 1);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn state(self) -> Result<State<'g, 'a>, Error> {
         let effects = self.effects();
@@ -651,6 +894,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nStack\n)\x81(K\x01K\x02e.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let items = item.list_items()?.map(|item| item.int::<u8>());
+    ///     assert_eq!(items.collect::<Result<Vec<_>, _>>()?, [1, 2]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn list_items(self) -> Result<impl Iterator<Item = Item<'g, 'a>>, Error> {
         let contents = self.construction().and_then(|made| made.contents);
         let contents = match contents.map(|id| self.graph().get(id)) {
@@ -671,6 +924,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If it is too deep, or too much was visited.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nTable\n)\x81\x8c\x01xK\x01s.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let (key, value) = item.dict_items()?.next().unwrap();
+    ///     assert_eq!((&*key.str()?, value.int::<u8>()?), ("x", 1));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[allow(clippy::type_complexity, reason = "an iterator of pairs")]
     pub fn dict_items(self) -> Result<impl Iterator<Item = (Item<'g, 'a>, Item<'g, 'a>)>, Error> {
         let contents = self.construction().and_then(|made| made.contents);
@@ -689,6 +952,15 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// The persistent id, if that is what it is.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07Q.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.persistent_id().unwrap().int::<u8>()?, 7);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn persistent_id(self) -> Option<Item<'g, 'a>> {
         match self.node() {
             Node::Object(Object { made: Made::Persistent(pid), .. }) => Some(self.at(pid)),
@@ -701,6 +973,16 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// What that function says; if there is none; if it returns another type.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"K\x07Q.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     // Without persistent_load there is no value.
+    ///     item.persistent::<String>().unwrap_err();
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn persistent<T: 'static>(self) -> Result<Option<T>, Error> {
         let Some(pid) = self.persistent_id() else { return Ok(None) };
         let load = self.decoder.unpickler.persistent_load.as_ref();
@@ -727,6 +1009,15 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// What the type says.
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"(K\x01K\x02l.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert_eq!(item.read::<Vec<u8>>()?, [1, 2]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn read<T: FromPickle<'a>>(self) -> Result<T, Error> {
         T::from_pickle(self)
@@ -761,248 +1052,4 @@ fn wide(bytes: &[u8]) -> Option<Wide> {
 
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
-}
-
-/// The items of a value; see [`Item::items`].
-#[derive(Clone)]
-pub struct Items<'g, 'a> {
-    decoder: &'g Decoder<'g, 'a>,
-    ids: std::slice::Iter<'g, NodeId>,
-    depth: u32,
-}
-
-impl<'g, 'a> Iterator for Items<'g, 'a> {
-    type Item = Item<'g, 'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Item<'g, 'a>> {
-        self.ids.next().map(|id| Item { decoder: self.decoder, id: *id, depth: self.depth })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ids.size_hint()
-    }
-
-    fn nth(&mut self, n: usize) -> Option<Item<'g, 'a>> {
-        self.ids.nth(n).map(|id| Item { decoder: self.decoder, id: *id, depth: self.depth })
-    }
-}
-
-impl DoubleEndedIterator for Items<'_, '_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.ids.next_back().map(|id| Item { decoder: self.decoder, id: *id, depth: self.depth })
-    }
-}
-
-impl ExactSizeIterator for Items<'_, '_> {}
-
-impl fmt::Debug for Items<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
-    }
-}
-
-/// The entries of a dict; see [`Item::entries`].
-#[derive(Clone)]
-pub struct Entries<'g, 'a> {
-    decoder: &'g Decoder<'g, 'a>,
-    entries: std::slice::Iter<'g, [NodeId; 2]>,
-    depth: u32,
-}
-
-impl<'g, 'a> Iterator for Entries<'g, 'a> {
-    type Item = (Item<'g, 'a>, Item<'g, 'a>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let &[key, value] = self.entries.next()?;
-        let item = |id| Item { decoder: self.decoder, id, depth: self.depth };
-        Some((item(key), item(value)))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.entries.size_hint()
-    }
-}
-
-impl ExactSizeIterator for Entries<'_, '_> {}
-
-impl fmt::Debug for Entries<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.clone()).finish()
-    }
-}
-
-/// The state of an instance; see [`Item::state`].
-///
-/// By default that is a dict of attributes; with `__slots__` a pair of such a dict, or None, and a dict
-/// of slots; what a class's own `__getstate__` returns may be anything.
-///
-/// ```
-/// // A state of (None, {"x": 1}), as of a class with __slots__ = ["x"].
-/// let graph = halfsour::load(b"capp\nPoint\n)\x81N}\x8c\x01xK\x01s\x86b.")?;
-/// halfsour::typed::Unpickler::new().read(&graph, |item| {
-///     let x = item.state()?.attr("x")?.unwrap();
-///     assert_eq!(x.int::<u8>()?, 1);
-///     Ok(())
-/// })?;
-/// # Ok::<(), halfsour::Error>(())
-/// ```
-#[derive(Clone, Copy)]
-pub struct State<'g, 'a> {
-    decoder: &'g Decoder<'g, 'a>,
-    id: NodeId,
-    effects: &'g [Effect],
-    depth: u32,
-}
-
-/// What a state is set with: by BUILD, or by a call of a state setter, `setter(object, state)`.
-fn state_of(graph: &Graph<'_>, effect: &Effect) -> Option<NodeId> {
-    match *effect {
-        Effect::Build(state) => Some(state),
-        Effect::SetState(call) => match graph.get(call) {
-            Node::Object(Object { made: Made::Call { args, .. }, .. }) => match graph.get(args) {
-                Node::Tuple(&[_, state]) => Some(state),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-impl<'g, 'a> State<'g, 'a> {
-    /// Whatever it is, as one value; `None` if the instance has none. The last one, if there are
-    /// several.
-    pub fn value(self) -> Option<Item<'g, 'a>> {
-        let id = self.effects.iter().rev().find_map(|e| state_of(self.decoder.graph, e))?;
-        Some(Item { decoder: self.decoder, id, depth: self.depth })
-    }
-
-    /// The attributes by name, those of slots too, in the pickle's order. Of equal names the last one
-    /// counts.
-    ///
-    /// # Errors
-    /// If the state is no dict, and no pair of them; or if too much was visited.
-    #[inline]
-    pub fn attrs(self) -> Result<Attrs<'g, 'a>, Error> {
-        let (mut dict, mut slots) = (&[][..], &[][..]);
-        let mut more = Vec::new();
-        for effect in self.effects {
-            let Some(id) = state_of(self.decoder.graph, effect) else { continue };
-            let halves = self.halves(id)?;
-            // All but one instance in a million have one state.
-            if !dict.is_empty() || !slots.is_empty() {
-                more.extend([dict, slots]);
-            }
-            (dict, slots) = halves;
-        }
-        let (depth, decoder) = (self.depth, self.decoder);
-        let all = more.iter().copied().chain([dict, slots]).map(<[_]>::len).sum::<usize>();
-        // The instance itself was entered: its attributes are as deep.
-        decoder.enter(self.id, depth.saturating_sub(1), 2 * all)?;
-        let mut parts = more;
-        if parts.is_empty() {
-            return Ok(Attrs { decoder, now: dict.iter(), next: slots, parts: Vec::new(), depth });
-        }
-        parts.extend([dict, slots]);
-        parts.reverse();
-        Ok(Attrs { decoder, now: [].iter(), next: &[], parts, depth })
-    }
-
-    /// A state's dict, and that of its slots.
-    #[allow(clippy::type_complexity, reason = "two slices of pairs")]
-    fn halves(self, id: NodeId) -> Result<(&'g [[NodeId; 2]], &'g [[NodeId; 2]]), Error> {
-        let graph = self.decoder.graph;
-        let part = |id| match graph.get(id) {
-            Node::Dict(entries) => Some(entries),
-            Node::None => Some(&[][..]),
-            _ => None,
-        };
-        let halves = match graph.get(id) {
-            Node::Dict(entries) => Some((entries, &[][..])),
-            Node::None => Some((&[][..], &[][..])),
-            Node::Tuple(&[dict, slots]) => part(dict).zip(part(slots)),
-            _ => None,
-        };
-        let item = Item { decoder: self.decoder, id, depth: self.depth };
-        halves.ok_or_else(|| item.expected("attributes by name"))
-    }
-
-    /// An attribute, or a slot, by its name.
-    ///
-    /// # Errors
-    /// As [`attrs`](State::attrs).
-    pub fn attr(self, name: &str) -> Result<Option<Item<'g, 'a>>, Error> {
-        let named = |(key, _): &(Item<'g, 'a>, _)| key.name() == Some(name.as_bytes());
-        Ok(self.attrs()?.filter(named).last().map(|(_, value)| value))
-    }
-}
-
-impl fmt::Debug for State<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("State").field(&self.value()).finish()
-    }
-}
-
-/// The attributes of an instance; see [`State::attrs`].
-#[derive(Clone)]
-pub struct Attrs<'g, 'a> {
-    decoder: &'g Decoder<'g, 'a>,
-    now: std::slice::Iter<'g, [NodeId; 2]>,
-    next: &'g [[NodeId; 2]],
-    /// What comes after, the last first.
-    parts: Vec<&'g [[NodeId; 2]]>,
-    depth: u32,
-}
-
-impl<'g, 'a> Iterator for Attrs<'g, 'a> {
-    type Item = (Item<'g, 'a>, Item<'g, 'a>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(&[key, value]) = self.now.next() {
-                let item = |id| Item { decoder: self.decoder, id, depth: self.depth };
-                return Some((item(key), item(value)));
-            }
-            if self.next.is_empty() {
-                self.next = self.parts.pop()?;
-            }
-            self.now = std::mem::take(&mut self.next).iter();
-        }
-    }
-}
-
-impl fmt::Debug for Attrs<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.clone()).finish()
-    }
-}
-
-/// Where in a container a value is: for errors.
-pub(super) trait Within<T> {
-    /// In the so-manieth item.
-    fn in_item(self, index: usize) -> Result<T, Error>;
-    /// In the value of a key.
-    fn in_value(self, key: Item<'_, '_>) -> Result<T, Error>;
-    /// In a key.
-    fn in_key(self, key: Item<'_, '_>) -> Result<T, Error>;
-}
-
-impl<T> Within<T> for Result<T, Error> {
-    #[inline]
-    fn in_item(self, index: usize) -> Result<T, Error> {
-        self.map_err(|error| error.within(Step::Index(index)))
-    }
-
-    #[inline]
-    fn in_value(self, key: Item<'_, '_>) -> Result<T, Error> {
-        self.map_err(|error| error.within(Step::Key(key.repr())))
-    }
-
-    #[inline]
-    fn in_key(self, key: Item<'_, '_>) -> Result<T, Error> {
-        self.map_err(|error| error.within(Step::InKey(key.repr())))
-    }
 }

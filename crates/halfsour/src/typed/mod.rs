@@ -16,17 +16,19 @@ mod impls;
 mod item;
 mod made;
 mod unpickler;
+mod views;
 
 use std::io::BufRead;
 
 use crate::error::Error;
 
-pub use bytes::{ByteArray, Bytes};
+pub use bytes::{ByteArray, Bytes, FromBytes, ToBytes};
 pub use class::{
     Class, GetState, Hooks, Persistent, Reduce, Registry, Value, read_class, write_class,
 };
-pub use item::{Attrs, ClassName, Entries, Item, Items, State};
+pub use item::{ClassName, Item};
 pub use unpickler::{OldStr, Unpickler};
+pub use views::{Attrs, Entries, Items, Mapping, State};
 
 /// A type that can be read from a pickle.
 ///

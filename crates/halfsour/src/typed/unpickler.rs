@@ -150,6 +150,25 @@ impl<'a> Unpickler<'a> {
         self
     }
 
+    /// Reads a pickle into a graph.
+    ///
+    /// # Errors
+    /// What is wrong with the pickle.
+    ///
+    /// ```
+    /// use halfsour::typed::Unpickler;
+    /// let (unpickler, graph) = (Unpickler::new(), Unpickler::new().load(b"K\x07.")?);
+    /// assert_eq!(unpickler.from_graph::<u8>(&graph)?, 7);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn load(&self, data: &'a [u8]) -> Result<Graph<'a>, Error> {
+        let limit = self.limits.bytes;
+        if data.len() as u64 > limit {
+            return Err(ErrorKind::Limit { what: "bytes", limit }.into());
+        }
+        graph::load(data)
+    }
+
     /// Reads a pickle that is in memory. What follows it is ignored, as `pickle.loads` does.
     ///
     /// # Errors
@@ -161,11 +180,7 @@ impl<'a> Unpickler<'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn from_slice<T: FromPickle<'a>>(&self, data: &'a [u8]) -> Result<T, Error> {
-        let len = data.len() as u64;
-        if len > self.limits.bytes {
-            return Err(ErrorKind::Limit { what: "bytes", limit: self.limits.bytes }.into());
-        }
-        self.from_graph(&graph::load(data)?)
+        self.from_graph(&self.load(data)?)
     }
 
     /// Reads a pickle from a stream, up to the stream's end.

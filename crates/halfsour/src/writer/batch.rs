@@ -4,7 +4,7 @@ use crate::emitter::Emitter;
 use crate::opcode::Opcode;
 
 /// CPython writes so many items between a mark and the opcode that takes them.
-const SIZE: usize = 1000;
+const SIZE: u16 = 1000;
 
 /// What the items are added to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +33,20 @@ pub(crate) struct Batch {
     /// containers may, those of other objects may not.
     loose: bool,
     done: usize,
+    /// How many items the last batch has, or had.
+    batch: u16,
     /// Whether a mark is set.
     open: bool,
 }
 
 impl Batch {
+    #[inline]
     pub(crate) fn new(kind: Kind, loose: bool) -> Batch {
-        Batch { kind, loose, done: 0, open: false }
+        Batch { kind, loose, done: 0, batch: 0, open: false }
     }
 
     /// How many items there were.
+    #[inline]
     pub(crate) fn done(&self) -> usize {
         self.done
     }
@@ -53,10 +57,14 @@ impl Batch {
     }
 
     /// To be called before an item, which is known to be the last, or is not.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn item(&mut self, out: &mut Emitter, last: bool) {
         // Protocol 0 adds item by item.
-        if self.open || !out.is_binary() && self.kind != Kind::Set {
+        if self.open {
+            return;
+        }
+        if !out.is_binary() && self.kind != Kind::Set {
+            self.batch = 0;
             return;
         }
         let alone = last && self.kind != Kind::Set && (self.done == 0 || !self.loose);
@@ -64,17 +72,18 @@ impl Batch {
             out.op(Opcode::Mark);
             self.open = true;
         }
+        self.batch = 0;
     }
 
     /// To be called after an item.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn item_done(&mut self, out: &mut Emitter) {
         self.done += 1;
-        let [one, many] = self.kind.opcodes();
+        self.batch += 1;
         if !self.open {
-            out.op(one);
-        } else if self.done.is_multiple_of(SIZE) {
-            out.op(many);
+            out.op(self.kind.opcodes()[0]);
+        } else if self.batch == SIZE {
+            out.op(self.kind.opcodes()[1]);
             self.open = false;
         }
     }
@@ -88,8 +97,7 @@ impl Batch {
         } else if self.loose
             && self.kind != Kind::List
             && (out.is_binary() || self.kind == Kind::Set)
-            && self.done > 0
-            && self.done.is_multiple_of(SIZE)
+            && self.batch == SIZE
         {
             out.ops([Opcode::Mark, many]);
         }

@@ -2,6 +2,8 @@
 
 use hashbrown::{Equivalent, HashMap};
 
+use crate::emitter::Fetch;
+
 /// Where a shared value is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
@@ -23,13 +25,24 @@ impl Equivalent<OwnedPair> for Pair<'_> {
     }
 }
 
+/// A name, by where it is in the program, and how it is referred to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Static {
+    address: usize,
+    len: usize,
+    fetch: Fetch,
+}
+
+const STATICS: usize = 256;
+
 /// The memo of one pickle.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     /// How many objects the unpickler will have in its memo.
     len: i64,
-    /// Names by where they are in the program: quicker than by their characters.
-    statics: HashMap<(usize, usize), i64>,
+    /// Names by where they are in the program, which is quicker than by their characters. A place is
+    /// for several: who comes, stays until the next.
+    statics: Vec<Static>,
     /// Strings of which Python has but one: names, and those of one character.
     interned: HashMap<Box<str>, i64>,
     /// `bytes` of which Python has but one: empty, or one byte.
@@ -52,14 +65,23 @@ impl Memo {
         self.len
     }
 
-    #[inline]
-    pub(super) fn name(&self, name: &'static str) -> Option<i64> {
-        self.statics.get(&(name.as_ptr().addr(), name.len())).copied()
+    /// How a name is referred to, in binary protocols, if it is known.
+    #[inline(always)]
+    pub(super) fn name(&self, name: &'static str) -> Option<Fetch> {
+        let (address, len) = (name.as_ptr().addr(), name.len());
+        let found = self.statics.get(place(address, len))?;
+        (found.address == address && found.len == len).then_some(found.fetch)
     }
 
     /// Notes where a name is.
-    pub(super) fn note_name(&mut self, name: &'static str, index: i64) {
-        self.statics.insert((name.as_ptr().addr(), name.len()), index);
+    pub(super) fn note_name(&mut self, name: &'static str, fetch: Fetch) {
+        let (address, len) = (name.as_ptr().addr(), name.len());
+        if self.statics.is_empty() {
+            self.statics = vec![Static::default(); STATICS];
+        }
+        if let Some(entry) = self.statics.get_mut(place(address, len)) {
+            *entry = Static { address, len, fetch };
+        }
     }
 
     pub(super) fn interned(&self, text: &str) -> Option<i64> {
@@ -100,4 +122,10 @@ impl Memo {
             self.shared.remove(&key);
         }
     }
+}
+
+/// Names that are near to each other in the program go to different places.
+#[inline(always)]
+fn place(address: usize, len: usize) -> usize {
+    (address ^ len << 3 ^ address >> 8) % STATICS
 }

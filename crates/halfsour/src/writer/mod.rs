@@ -38,7 +38,7 @@ use std::any::Any;
 use std::fmt;
 use std::io::Write;
 
-use crate::emitter::{Emitter, FRAME_TARGET, Payload};
+use crate::emitter::{Emitter, FRAME_TARGET, Fetch, Payload};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::number::{Integer, repr_float};
@@ -356,6 +356,10 @@ impl<'w> Writer<'w> {
             return self.interned(text).map(|_| ());
         }
         let begun = self.begin()?;
+        if self.protocol() >= 4 && text.len() < 256 && begun.key.is_none() {
+            let index = self.memo.next();
+            return Ok(self.out.payload_memoized(Payload::Text, text.as_bytes(), index)?);
+        }
         self.emit_text(text.as_bytes())?;
         self.memoize(begun).map(|_| ())
     }
@@ -380,12 +384,15 @@ impl<'w> Writer<'w> {
     /// As [`str`](Writer::str).
     #[inline]
     pub fn name(&mut self, name: &'static str) -> Result<(), Error> {
-        if let Some(index) = self.memo.name(name) {
+        if let Some(fetch) = self.memo.name(name) {
             let _ = self.begin()?;
-            return Ok(self.out.get(index)?);
+            self.out.get_again(fetch);
+            return Ok(());
         }
         let index = self.interned(name)?;
-        self.memo.note_name(name, index);
+        if self.out.is_binary() {
+            self.memo.note_name(name, Fetch::new(index)?);
+        }
         Ok(())
     }
 
