@@ -587,6 +587,25 @@ fn shared_data_costs_no_more_than_allowed() {
     data.extend(b"h\0".repeat(1_000_000));
     data.extend(b"e.");
     assert_eq!(kind(from_slice::<Vec<String>>(&data)), limit);
+    // Many references to an object to which much is done, of which little is asked for.
+    let mut data = b"capp\nA\n)\x81q\0(".to_vec();
+    data.extend(b"N".repeat(1_000_000));
+    data.extend(b"e}U\x01xK\x01sb0](");
+    data.extend(b"h\0".repeat(1_000_000));
+    data.extend(b"e.");
+    #[derive(Deserialize, Debug)]
+    #[allow(dead_code)]
+    struct X {
+        x: u8,
+    }
+    assert_eq!(kind(from_slice::<Vec<X>>(&data)), limit);
+    // And to a class whose name is long.
+    let mut data = b"c".to_vec();
+    data.resize(1 << 20, b'x');
+    data.extend(b"\nA\n)\x81q\x000](");
+    data.extend(b"h\0".repeat(1_000_000));
+    data.extend(b"e.");
+    assert_eq!(kind(from_slice::<Vec<Instance<()>>>(&data)), limit);
     // What is large by itself is no expansion.
     let mut data = b"\x80\x04B\0\0\0\x08".to_vec();
     data.resize(data.len() + (8 << 24), 7);

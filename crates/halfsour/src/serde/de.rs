@@ -233,6 +233,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         read: impl FnOnce(&mut Self, V) -> Result<V::Value, Error>,
     ) -> Result<V::Value, Error> {
         let graph = self.graph;
+        self.budget.visit_all(object.effects.len())?;
         let value = Parts::of(graph, object).and_then(|parts| match parts.state {
             State::Value(state) if parts.value().is_none() => Some(state),
             _ if parts.kind == Kind::Instance => parts.value(),
@@ -247,7 +248,9 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         }
     }
 
-    fn parts(&self, object: Object<'g>) -> Result<Option<Parts<'g>>, Error> {
+    fn parts(&mut self, object: Object<'g>) -> Result<Option<Parts<'g>>, Error> {
+        // They are looked through to find what is asked for.
+        self.budget.visit_all(object.effects.len())?;
         let parts = Parts::of(self.graph, object);
         match parts {
             Some(Parts { state: State::Several, .. }) => {
@@ -621,6 +624,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
         match self.node() {
             Node::None => visitor.visit_unit(),
             Node::Object(object) if self.explicit == Some(self.id) => {
+                self.budget.visit_all(object.effects.len())?;
                 match Parts::of(self.graph, object) {
                     Some(parts) if parts.is_empty() => visitor.visit_unit(),
                     _ => Err(self.mismatch(&visitor)),
@@ -740,6 +744,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
         };
         match name {
             Some(name) => {
+                self.budget.copy(name.as_bytes())?;
                 let name: StrDeserializer<'_, Error> = name.into_deserializer();
                 visitor.visit_enum(name)
             }

@@ -112,6 +112,8 @@ impl<'r, 'g, 'de> InstanceAccess<'r, 'g, 'de> {
             _ => None,
         };
         let Some(class) = class else { return Err(de.mismatch(&visitor)) };
+        de.budget.copy(class.0.as_bytes())?;
+        de.budget.copy(class.1.as_bytes())?;
         visitor.visit_map(InstanceAccess { de, class, fields: FIELDS.iter(), field: "" })
     }
 }

@@ -250,8 +250,11 @@ impl Reading<'_, '_> {
     fn object(&mut self, object: graph::Object<'_>) -> Result<Value, Error> {
         let made = match object.made {
             graph::Made::Global { module, name } => {
-                let text = |id| match self.graph.utf8(id) {
-                    Some(text) => Ok(text.to_string()),
+                let mut text = |id| match self.graph.utf8(id) {
+                    Some(text) => {
+                        self.budget.copy(text.as_bytes())?;
+                        Ok(text.to_string())
+                    }
                     None => Err(Error::custom("a name that is no text")),
                 };
                 return Ok(Value::Global { module: text(module)?, name: text(name)? });
