@@ -65,6 +65,14 @@ fuzz_target!(|data: &[u8]| {
     if theirs.starts_with("Refused") || failed(&theirs) && (worded || has_objects(data)) {
         return;
     }
+    // Before 3.15 an INT of two characters may be a bool, and before 3.14 one may be octal.
+    if oracle.version < (15, 0) && data.contains(&b'I') {
+        return;
+    }
+    // Before 3.15, a bytearray is made as large as its length says.
+    if theirs.starts_with("MemoryError") && error.is_some() {
+        return;
+    }
     let equal = common::symbols::agree(oracle.version, data, &ours, error.as_ref(), &theirs);
     assert!(equal, "{}\n ours:   {ours}\n theirs: {theirs}", data.escape_ascii());
 });

@@ -144,9 +144,9 @@ pub trait Heap<S: Source> {
     /// EXT1, EXT2 and EXT4: what is registered for a code, which is positive.
     fn extension(&mut self, code: i64) -> Result<Self::Value, S::Error>;
 
-    /// POP and POP_MARK: nobody wants the value.
+    /// POP and POP_MARK: nobody wants the value. `below` is what is now on top of the stack.
     #[inline(always)]
-    fn discard(&mut self, value: Self::Value) {
+    fn discard(&mut self, value: Self::Value, _below: Option<&Self::Value>) {
         drop(value);
     }
 

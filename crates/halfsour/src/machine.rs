@@ -383,7 +383,8 @@ impl<V: Clone> Machine<V> {
                     if self.marks.last() == Some(&self.stack.len()) {
                         ok!(self.marker());
                     } else {
-                        heap.discard(ok!(self.pop()));
+                        let value = ok!(self.pop());
+                        heap.discard(value, self.stack.last());
                     }
                     continue;
                 }
@@ -392,7 +393,7 @@ impl<V: Clone> Machine<V> {
                     while self.stack.len() > mark
                         && let Some(value) = self.stack.pop()
                     {
-                        heap.discard(value);
+                        heap.discard(value, self.stack.last());
                     }
                     continue;
                 }

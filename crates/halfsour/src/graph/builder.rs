@@ -342,12 +342,14 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
         }
     }
 
-    fn discard(&mut self, value: NodeId) {
-        // A state setter is a call whose result nobody wants: `setter(object, state)`.
+    fn discard(&mut self, value: NodeId, below: Option<&NodeId>) {
+        // A state setter is a call whose result nobody wants, while the object waits for its state:
+        // `setter(object, state)`.
         if let Some(RawMade::Call { args, .. }) = self.arena.made(value)
             && let Slot::Tuple(run) = self.arena.slot(args)
-            && let [object, _] = *self.arena.ids(run)
-            && let Slot::Object(object) = self.arena.slot(object)
+            && let [id, _] = *self.arena.ids(run)
+            && below == Some(&id)
+            && let Slot::Object(object) = self.arena.slot(id)
         {
             // Without memory for a note there is none for what comes next.
             let _ = self.affect(object, [Effect::SetState(value)].into_iter());
