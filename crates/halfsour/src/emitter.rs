@@ -449,6 +449,22 @@ impl<S: Sink> Emitter<S> {
         self.write(b"\n");
     }
 
+    /// A string of Python 2, in binary protocols.
+    ///
+    /// # Errors
+    /// [`TooLarge::Text`] from 2 GiB on.
+    pub fn old_string(&mut self, data: &[u8]) -> Result<(), TooLarge> {
+        if let Ok(length) = u8::try_from(data.len()) {
+            self.put([Opcode::ShortBinString as u8, length]);
+        } else {
+            let length = i32::try_from(data.len()).map_err(|_| TooLarge::Text)?;
+            self.op(Opcode::BinString);
+            self.write(&length.to_le_bytes());
+        }
+        self.write(data);
+        Ok(())
+    }
+
     fn payload_header(&mut self, kind: Payload, length: usize) -> Result<(), TooLarge> {
         let short = u8::try_from(length).ok();
         let long = u32::try_from(length).ok();

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::arena::{Arena, Blob, RawMade, Slot};
 use super::keys::Keys;
-use super::{Effect, NodeId};
+use super::{Effect, Graph, NodeId};
 use crate::error::{Error, ErrorKind};
 use crate::heap::Heap;
 use crate::limits::Limits;
@@ -23,6 +23,7 @@ pub(super) struct Builder<'a> {
     pub(super) keys: Keys,
     pub(super) memo: Memo<NodeId>,
     buffers: u32,
+    protocol: u8,
     /// Lines of GLOBAL and INST, so that a module that is named twice is one node, as it would be
     /// in Python and in protocol 4.
     names: HashMap<Box<[u8]>, NodeId>,
@@ -61,6 +62,7 @@ impl<'a> Builder<'a> {
             keys,
             memo,
             buffers: 0,
+            protocol: 0,
             names: HashMap::new(),
             none,
             bools,
@@ -71,8 +73,9 @@ impl<'a> Builder<'a> {
         })
     }
 
-    pub(super) fn into_arena(self) -> Arena<'a> {
-        self.arena
+    pub(super) fn into_graph(self, root: NodeId) -> Graph<'a> {
+        let Builder { arena, memo, protocol, .. } = self;
+        Graph { arena, root, protocol, memo }
     }
 
     fn add(&mut self, slot: Slot) -> Added {
@@ -141,6 +144,10 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
             return over("bytes", self.limits.bytes, reader);
         }
         Ok(false)
+    }
+
+    fn protocol(&mut self, version: u8) {
+        self.protocol = version;
     }
 
     fn none(&mut self) -> Added {

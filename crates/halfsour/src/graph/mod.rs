@@ -11,6 +11,7 @@ mod ahead;
 mod arena;
 mod builder;
 mod keys;
+mod write;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +21,7 @@ use std::num::NonZeroU32;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Machine;
+use crate::memo::Memo;
 use crate::reader::{Reader, SliceSource, Source};
 use crate::stream::StreamSource;
 use arena::Arena;
@@ -210,12 +212,27 @@ impl fmt::Debug for Text<'_> {
 pub struct Graph<'a> {
     arena: Arena<'a>,
     root: NodeId,
+    /// The protocol that PROTO names, else 0.
+    protocol: u8,
+    /// What the pickle put into the memo: writing it again does the same.
+    memo: Memo<NodeId>,
 }
 
 impl<'a> Graph<'a> {
     /// What was pickled.
     pub fn root(&self) -> NodeId {
         self.root
+    }
+
+    /// The protocol of the pickle that was read, as it says itself; 0 where it says none, as those
+    /// of protocols 0 and 1.
+    pub fn protocol(&self) -> u8 {
+        self.protocol
+    }
+
+    /// The nodes that the pickle put into the memo.
+    fn memoized(&self) -> impl Iterator<Item = NodeId> {
+        self.memo.values().copied()
     }
 
     /// The node of a number that this graph gave.
@@ -388,7 +405,7 @@ fn build<'a, S: Source<Error = Error>>(
     let start = reader.source().offset();
     let mut builder = Builder::new(arena, limits, start)?;
     match Machine::new().run(reader, &mut builder) {
-        Ok(root) => Ok(Graph { arena: builder.into_arena(), root }),
+        Ok(root) => Ok(builder.into_graph(root)),
         // The limit was reached before an opcode, not by it.
         Err(error) if matches!(error.kind(), ErrorKind::Limit { .. }) => Err(error),
         Err(error) => Err(error.at(reader.start()).of(reader.opcode())),

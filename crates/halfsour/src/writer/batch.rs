@@ -47,6 +47,11 @@ impl Batch {
         self.done
     }
 
+    /// How many objects an item is.
+    pub(crate) fn width(&self) -> usize {
+        if self.kind == Kind::Dict { 2 } else { 1 }
+    }
+
     /// To be called before an item, which is known to be the last, or is not.
     #[inline]
     pub(crate) fn item(&mut self, out: &mut Emitter, last: bool) {

@@ -45,6 +45,7 @@ use crate::text::{code_points, from_latin1};
 pub use containers::{Entries, Items, TupleItems};
 use memo::{Memo, Place};
 pub use objects::Global;
+pub(crate) use objects::{emit_names, is_persid};
 pub use pickler::{Pickler, to_vec, to_writer};
 
 /// A type that can be pickled.
@@ -62,7 +63,7 @@ pub trait ToPickle {
 /// ([`build`](Writer::build), [`append_items`](Writer::append_items),
 /// [`set_items`](Writer::set_items)) come right behind the one that made it.
 pub struct Writer<'w> {
-    out: Emitter,
+    pub(crate) out: Emitter,
     file: Option<&'w mut dyn Write>,
     memo: Memo,
     limits: Limits,
@@ -85,8 +86,8 @@ impl fmt::Debug for Writer<'_> {
 
 /// What may be shared, and was begun.
 #[must_use]
-struct Begun {
-    key: Option<usize>,
+pub(crate) struct Begun {
+    pub(crate) key: Option<usize>,
 }
 
 type Done = Result<(), Error>;
@@ -121,6 +122,20 @@ impl<'w> Writer<'w> {
         self.out.protocol()
     }
 
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Whether the last batch of a builtin container may be of one item, or empty.
+    pub(crate) fn is_loose(&self) -> bool {
+        self.loose
+    }
+
+    /// The key under which the next object is shared, for those that write it themselves.
+    pub(crate) fn take_key(&mut self) -> Option<usize> {
+        self.key.take()
+    }
+
     /// Hands the file what is not in an open frame.
     fn flush(&mut self) -> Done {
         if self.out.is_out_of_memory() {
@@ -140,7 +155,7 @@ impl<'w> Writer<'w> {
 
     /// To be called before each object.
     #[inline(always)]
-    fn begin(&mut self) -> Result<Begun, Error> {
+    pub(crate) fn begin(&mut self) -> Result<Begun, Error> {
         if self.out.is_full() || self.cuts && self.out.len() >= FRAME_TARGET {
             self.next_frame()?;
         }
@@ -149,7 +164,7 @@ impl<'w> Writer<'w> {
 
     /// Puts the object that was just written into the memo.
     #[inline(always)]
-    fn memoize(&mut self, begun: Begun) -> Result<i64, Error> {
+    pub(crate) fn memoize(&mut self, begun: Begun) -> Result<i64, Error> {
         let index = self.memo.next();
         self.out.memoize(index)?;
         if let Some(key) = begun.key {
@@ -288,13 +303,18 @@ impl<'w> Writer<'w> {
         }
     }
 
-    fn text(&mut self, text: &[u8], begun: Begun) -> Result<i64, Error> {
+    /// Text, which may hold lone surrogates; not put into the memo.
+    #[inline]
+    pub(crate) fn emit_text(&mut self, text: &[u8]) -> Done {
         if self.out.is_binary() {
-            self.payload(Payload::Text, text)?;
-        } else {
-            emit_line(&mut self.out, text);
+            return self.payload(Payload::Text, text);
         }
-        self.memoize(begun)
+        if text.is_ascii() {
+            self.out.ascii_line(text);
+        } else {
+            self.out.unicode_line(code_points(text).into_iter());
+        }
+        Ok(())
     }
 
     /// A `str`.
@@ -308,7 +328,8 @@ impl<'w> Writer<'w> {
             return self.interned(text).map(|_| ());
         }
         let begun = self.begin()?;
-        self.text(text.as_bytes(), begun).map(|_| ())
+        self.emit_text(text.as_bytes())?;
+        self.memoize(begun).map(|_| ())
     }
 
     /// A `str` that is a name in the program, as attributes, classes and modules have: written once,
@@ -341,13 +362,14 @@ impl<'w> Writer<'w> {
     }
 
     /// A `str` of which Python has but one.
-    fn interned(&mut self, text: &str) -> Result<i64, Error> {
+    pub(crate) fn interned(&mut self, text: &str) -> Result<i64, Error> {
         let begun = self.begin()?;
         if let Some(index) = self.memo.interned(text) {
             self.out.get(index)?;
             return Ok(index);
         }
-        let index = self.text(text.as_bytes(), begun)?;
+        self.emit_text(text.as_bytes())?;
+        let index = self.memoize(begun)?;
         self.memo.note_interned(text, index);
         Ok(index)
     }
@@ -359,21 +381,23 @@ impl<'w> Writer<'w> {
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let begun = self.begin()?;
         if bytes.len() > 1 {
-            return self.some_bytes(bytes, begun).map(|_| ());
+            self.emit_bytes(bytes)?;
+            return self.memoize(begun).map(|_| ());
         }
         // Of what is that short, Python has but one.
         if let Some(index) = self.memo.small_bytes(bytes) {
             return Ok(self.out.get(index)?);
         }
-        let index = self.some_bytes(bytes, begun)?;
+        self.emit_bytes(bytes)?;
+        let index = self.memoize(begun)?;
         self.memo.note_small_bytes(bytes, index);
         Ok(())
     }
 
-    fn some_bytes(&mut self, bytes: &[u8], begun: Begun) -> Result<i64, Error> {
+    /// Bytes, not put into the memo.
+    pub(crate) fn emit_bytes(&mut self, bytes: &[u8]) -> Done {
         if self.protocol() >= 3 {
-            self.payload(Payload::Bytes, bytes)?;
-            return self.memoize(begun);
+            return self.payload(Payload::Bytes, bytes);
         }
         if bytes.is_empty() {
             self.global("builtins", "bytes")?;
@@ -383,13 +407,14 @@ impl<'w> Writer<'w> {
             self.tuple_with(2, |args| {
                 args.item_with(|out| {
                     let begun = out.begin()?;
-                    out.text(&from_latin1(bytes), begun).map(|_| ())
+                    out.emit_text(&from_latin1(bytes))?;
+                    out.memoize(begun).map(|_| ())
                 })?;
                 args.item_with(|out| out.name("latin1"))
             })?;
         }
         self.out.op(Opcode::Reduce);
-        self.memoize(begun)
+        Ok(())
     }
 
     /// A `bytearray`.
@@ -398,18 +423,23 @@ impl<'w> Writer<'w> {
     /// As [`bytes`](Writer::bytes).
     pub fn bytearray(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let begun = self.begin()?;
-        if self.protocol() >= 5 {
-            self.payload(Payload::ByteArray, bytes)?;
-        } else {
-            self.global("builtins", "bytearray")?;
-            if bytes.is_empty() {
-                self.out.empty_tuple();
-            } else {
-                self.tuple_with(1, |args| args.item_with(|out| out.bytes(bytes)))?;
-            }
-            self.out.op(Opcode::Reduce);
-        }
+        self.emit_bytearray(bytes)?;
         self.memoize(begun).map(|_| ())
+    }
+
+    /// A bytearray, not put into the memo.
+    pub(crate) fn emit_bytearray(&mut self, bytes: &[u8]) -> Done {
+        if self.protocol() >= 5 {
+            return self.payload(Payload::ByteArray, bytes);
+        }
+        self.global("builtins", "bytearray")?;
+        if bytes.is_empty() {
+            self.out.empty_tuple();
+        } else {
+            self.tuple_with(1, |args| args.item_with(|out| out.bytes(bytes)))?;
+        }
+        self.out.op(Opcode::Reduce);
+        Ok(())
     }
 
     /// A value that several places share: written the first time, then referred to, so that Python
@@ -506,14 +536,5 @@ pub(crate) fn emit_float(out: &mut Emitter, value: f64) {
         out.float(value);
     } else {
         out.float_digits(repr_float(value).as_bytes());
-    }
-}
-
-/// Text, in protocol 0.
-pub(crate) fn emit_line(out: &mut Emitter, text: &[u8]) {
-    if text.is_ascii() {
-        out.ascii_line(text);
-    } else {
-        out.unicode_line(code_points(text).into_iter());
     }
 }

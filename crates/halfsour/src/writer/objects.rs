@@ -2,6 +2,7 @@
 
 use super::{Begun, Done, ToPickle, Writer};
 use crate::compat;
+use crate::emitter::Emitter;
 use crate::error::{Error, ErrorKind};
 use crate::opcode::Opcode;
 
@@ -74,7 +75,7 @@ impl Writer<'_> {
                 3 => (module, name),
                 _ => compat::to_python2(module, name),
             };
-            emit_global(&mut self.out, module.as_bytes(), name.as_bytes())?;
+            emit_names(&mut self.out, Opcode::Global, module.as_bytes(), name.as_bytes())?;
         }
         let index = self.memoize(begun)?;
         self.memo.note_global(module, name, index);
@@ -299,9 +300,10 @@ pub(crate) fn is_persid(text: &[u8]) -> bool {
     text.is_ascii() && !text.contains(&b'\n')
 }
 
-/// GLOBAL, of names that were renamed already.
-pub(crate) fn emit_global(out: &mut crate::Emitter, module: &[u8], name: &[u8]) -> Done {
-    let fits = |text: &[u8]| !text.contains(&b'\n') && (out.protocol() == 3 || text.is_ascii());
+/// GLOBAL or INST, of names that were renamed already.
+pub(crate) fn emit_names(out: &mut Emitter, opcode: Opcode, module: &[u8], name: &[u8]) -> Done {
+    let is_ascii_only = out.protocol() < 3;
+    let fits = |text: &[u8]| !text.contains(&b'\n') && (text.is_ascii() || !is_ascii_only);
     if !fits(module) || !fits(name) {
         let text = format!(
             "can't pickle the name {}.{} using pickle protocol {}",
@@ -311,6 +313,6 @@ pub(crate) fn emit_global(out: &mut crate::Emitter, module: &[u8], name: &[u8]) 
         );
         return Err(ErrorKind::Custom(text).into());
     }
-    out.global(module, name);
+    out.line(opcode, &[module, name].join(&b'\n'));
     Ok(())
 }

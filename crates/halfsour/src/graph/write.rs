@@ -1,0 +1,824 @@
+//! A graph back to bytes: what CPython's pickler would write for the objects that the graph stands for.
+//!
+//! Where the protocol is that of the pickle which was read, each object is put into the memo that was
+//! put there before; so what CPython wrote is written again, byte for byte. Where the protocol is
+//! another, every object is that may come again, as CPython does it. The stack is a vector: depth costs
+//! memory, not stack.
+
+use hashbrown::HashSet;
+
+use super::{Effect, Graph, Made, Node, NodeId, Object};
+use crate::compat;
+use crate::emitter::TooLarge;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Budget;
+use crate::number::Integer;
+use crate::opcode::Opcode;
+use crate::text::repr_bytes;
+use crate::writer::batch::{Batch, Kind};
+use crate::writer::{
+    Begun, Pickler, ToPickle, Writer, emit_float, emit_integer, emit_names, is_persid,
+};
+
+impl Graph<'_> {
+    /// Pickles what the graph stands for, with a protocol from 0 to 5.
+    ///
+    /// What CPython's pickler wrote becomes the same bytes again, with the protocol that it had. With
+    /// another one, Python loads equal objects, shared as they were. Where Python 3 has other names
+    /// than Python 2, they are changed between protocols 2 and 3. Strings of Python 2 remain what
+    /// they are.
+    ///
+    /// ```
+    /// let data = b"\x80\x02]q\0(U\x04spamq\x01h\x01e.";
+    /// let graph = halfsour::load(data)?;
+    /// assert_eq!(graph.to_vec(2)?, data);
+    /// assert_eq!(graph.to_vec(1)?, b"]q\0(U\x04spamq\x01h\x01e.");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the protocol cannot say: names with non-ASCII characters below protocol 3, ints of more
+    /// than 4300 digits below protocol 2. What no pickle can say: out-of-band buffers in another
+    /// order than they came in.
+    pub fn to_vec(&self, protocol: u8) -> Result<Vec<u8>, Error> {
+        Pickler::new().protocol(protocol).to_vec(self)
+    }
+}
+
+/// What the graph stands for.
+impl ToPickle for Graph<'_> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        Walk::new(self, out).run()
+    }
+}
+
+/// Where nodes come from, one after the other.
+#[derive(Clone, Copy)]
+enum Source {
+    /// The items of a container, keys and values by turns.
+    Items(NodeId),
+    /// The arguments of an old class.
+    Args(NodeId),
+    /// Some of what is done to an object.
+    Effects(NodeId, usize, usize),
+}
+
+/// What is still to do.
+enum Task {
+    Save(NodeId),
+    /// The arguments of a call.
+    SaveArgs(NodeId),
+    Op(Opcode),
+    None,
+    EmptyTuple,
+    Global(&'static str, &'static str),
+    Name(&'static str),
+    /// All nodes of a source, from one on.
+    Nodes(Source, usize),
+    /// The same, in batches.
+    Batch(Source, usize, Batch),
+    Tuple {
+        id: NodeId,
+        next: usize,
+        is_args: bool,
+    },
+    FrozenSet(NodeId, usize),
+    /// All that this opcode needs is on the stack: it makes an object.
+    Make(NodeId, Opcode),
+    /// An object's effects, from one on.
+    Effects(NodeId, usize),
+}
+
+struct Walk<'g, 'o, 'w> {
+    graph: &'g Graph<'g>,
+    out: &'o mut Writer<'w>,
+    tasks: Vec<Task>,
+    /// One more than the index in the memo, 0 for what is not there.
+    memo: Vec<u32>,
+    /// Which nodes go into the memo.
+    memoized: Vec<bool>,
+    /// To which nodes there is more than one reference.
+    shared: Vec<bool>,
+    /// Which objects wait for their arguments.
+    open: HashSet<NodeId>,
+    /// The number of the next out-of-band buffer.
+    buffers: u32,
+    budget: Budget,
+    key: Option<usize>,
+}
+
+type Done = Result<(), Error>;
+
+fn at<T: Copy + Default>(table: &[T], id: NodeId) -> T {
+    table.get(id.index()).copied().unwrap_or_default()
+}
+
+impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
+    fn new(graph: &'g Graph<'g>, out: &'o mut Writer<'w>) -> Walk<'g, 'o, 'w> {
+        let mut walk = Walk {
+            graph,
+            tasks: vec![Task::Save(graph.root())],
+            memo: vec![0; graph.len()],
+            memoized: vec![false; graph.len()],
+            shared: vec![false; graph.len()],
+            open: HashSet::new(),
+            buffers: 0,
+            budget: Budget::new(out.limits(), graph.len()),
+            key: out.take_key(),
+            out,
+        };
+        walk.find_shared();
+        walk.find_memoized();
+        walk
+    }
+
+    fn find_shared(&mut self) {
+        let mut seen = vec![false; self.graph.len()];
+        let mut see = |id: NodeId| {
+            if let Some(seen) = seen.get_mut(id.index())
+                && std::mem::replace(seen, true)
+                && let Some(shared) = self.shared.get_mut(id.index())
+            {
+                *shared = true;
+            }
+        };
+        see(self.graph.root());
+        for (_, node) in self.graph.iter() {
+            each_child(node, &mut see);
+        }
+    }
+
+    fn find_memoized(&mut self) {
+        let (from, to) = (self.graph.protocol(), self.out.protocol());
+        // Without PROTO, it is 0 or 1.
+        let is_same = from == to || from < 2 && to < 2;
+        if is_same {
+            for id in self.graph.memoized() {
+                if let Some(memoized) = self.memoized.get_mut(id.index()) {
+                    *memoized = true;
+                }
+            }
+        }
+        let places = self.memoized.iter_mut().zip(&self.shared);
+        for ((_, node), (memoized, shared)) in self.graph.iter().zip(places) {
+            *memoized = match node {
+                Node::None | Node::Bool(_) | Node::Int(_) | Node::BigInt(_) | Node::Float(_) => {
+                    false
+                }
+                Node::Tuple([]) => false,
+                _ if *memoized || *shared => true,
+                Node::Buffer(_) | Node::ReadonlyBuffer(_) => false,
+                Node::Object(Object { made: Made::Persistent(_) | Made::Extension(_), .. }) => {
+                    false
+                }
+                _ => !is_same,
+            };
+        }
+    }
+
+    fn run(mut self) -> Done {
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Save(id) => self.save(id, false)?,
+                Task::SaveArgs(id) => self.save(id, true)?,
+                Task::Op(opcode) => self.out.out.op(opcode),
+                Task::None => self.out.none()?,
+                Task::EmptyTuple => self.out.out.empty_tuple(),
+                Task::Global(module, name) => self.out.global(module, name)?,
+                Task::Name(name) => self.out.name(name)?,
+                Task::Nodes(source, next) => self.nodes(source, next)?,
+                Task::Batch(source, next, batch) => self.batch(source, next, batch)?,
+                Task::Tuple { id, next, is_args } => self.tuple(id, next, is_args)?,
+                Task::FrozenSet(id, next) => self.frozenset(id, next)?,
+                Task::Make(id, opcode) => self.make(id, opcode)?,
+                Task::Effects(id, next) => self.effects(id, next)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Tasks in the order in which they are to be done.
+    fn then<const N: usize>(&mut self, tasks: [Task; N]) {
+        self.tasks.extend(tasks.into_iter().rev());
+    }
+
+    fn children(&self, source: Source) -> Children<'g> {
+        match source {
+            Source::Items(id) => Children::Nodes(match self.graph.get(id) {
+                Node::Tuple(items) | Node::FrozenSet(items) => items,
+                Node::List(items) | Node::Set(items) => items,
+                Node::Dict(entries) => entries.as_flattened(),
+                _ => &[],
+            }),
+            Source::Args(id) => Children::Nodes(match self.graph.get(id) {
+                Node::Object(Object { made: Made::Inst { args, .. }, .. }) => args,
+                _ => &[],
+            }),
+            Source::Effects(id, start, end) => {
+                let effects = self.effects_of(id).get(start..end).unwrap_or_default();
+                Children::Effects(effects)
+            }
+        }
+    }
+
+    fn effects_of(&self, id: NodeId) -> &'g [Effect] {
+        match self.graph.get(id) {
+            Node::Object(object) => object.effects,
+            _ => &[],
+        }
+    }
+
+    /// Saves a node if that takes no task; else says that it does.
+    fn save_now(&mut self, id: NodeId) -> Result<bool, Error> {
+        let _ = self.out.begin()?;
+        let index = at(&self.memo, id);
+        if index > 0 {
+            self.out.out.get(i64::from(index) - 1)?;
+            return Ok(true);
+        }
+        let out = &mut *self.out;
+        match self.graph.get(id) {
+            Node::None => out.out.none(),
+            Node::Bool(value) => out.out.bool(value),
+            Node::Int(value) => emit_integer(&mut out.out, &Integer::Small(value))?,
+            Node::BigInt(bytes) => emit_integer(&mut out.out, &Integer::from_le_bytes(bytes))?,
+            Node::Float(value) => emit_float(&mut out.out, value),
+            Node::Str(text) => {
+                out.emit_text(text.as_bytes())?;
+                self.memoize(id)?;
+            }
+            Node::OldStr(bytes) => {
+                self.old_str(bytes)?;
+                self.memoize(id)?;
+            }
+            Node::Bytes(bytes) => {
+                out.emit_bytes(bytes)?;
+                self.memoize(id)?;
+            }
+            Node::ByteArray(bytes) => {
+                out.emit_bytearray(bytes)?;
+                self.memoize(id)?;
+            }
+            Node::Buffer(number) => {
+                if number != self.buffers {
+                    let text = "out-of-band buffers in another order than they came in";
+                    return Err(ErrorKind::Custom(text.into()).into());
+                }
+                self.buffers += 1;
+                out.out.op(Opcode::NextBuffer);
+                self.memoize(id)?;
+            }
+            Node::Tuple([]) => out.out.empty_tuple(),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn save(&mut self, id: NodeId, is_args: bool) -> Done {
+        if self.save_now(id)? {
+            return Ok(());
+        }
+        self.budget.visit()?;
+        let protocol = self.out.protocol();
+        let loose = self.out.is_loose();
+        match self.graph.get(id) {
+            Node::Tuple(items) => {
+                if items.len() > 3 || protocol < 2 {
+                    self.out.out.op(Opcode::Mark);
+                }
+                self.then([Task::Tuple { id, next: 0, is_args }]);
+            }
+            Node::List(items) => {
+                self.out.out.empty_list();
+                self.memoize(id)?;
+                if !items.is_empty() {
+                    let batch = Batch::new(Kind::List, loose);
+                    self.then([Task::Batch(Source::Items(id), 0, batch)]);
+                }
+            }
+            Node::Dict(entries) => {
+                self.out.out.empty_dict();
+                self.memoize(id)?;
+                if !entries.is_empty() {
+                    let batch = Batch::new(Kind::Dict, loose);
+                    self.then([Task::Batch(Source::Items(id), 0, batch)]);
+                }
+            }
+            Node::Set(_) if protocol < 4 => self.set_of_list(id, "set")?,
+            Node::Set(items) => {
+                self.out.out.op(Opcode::EmptySet);
+                self.memoize(id)?;
+                if !items.is_empty() {
+                    let batch = Batch::new(Kind::Set, loose);
+                    self.then([Task::Batch(Source::Items(id), 0, batch)]);
+                }
+            }
+            Node::FrozenSet(_) if protocol < 4 => self.set_of_list(id, "frozenset")?,
+            Node::FrozenSet(_) => {
+                self.out.out.op(Opcode::Mark);
+                self.then([Task::FrozenSet(id, 0)]);
+            }
+            Node::ReadonlyBuffer(buffer) => {
+                self.then([Task::Save(buffer), Task::Make(id, Opcode::ReadonlyBuffer)]);
+            }
+            Node::Object(object) => {
+                if !self.open.insert(id) {
+                    self.renew_arguments(id);
+                }
+                self.object(id, object.made)?;
+            }
+            // All others were saved.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Puts the topmost object into the memo, if it goes there.
+    fn memoize(&mut self, id: NodeId) -> Done {
+        if !at(&self.memoized, id) {
+            return Ok(());
+        }
+        let key = if id == self.graph.root() { self.key.take() } else { None };
+        let index = self.out.memoize(Begun { key })?;
+        let number = u32::try_from(index + 1).map_err(|_| TooLarge::MemoPut)?;
+        if let Some(place) = self.memo.get_mut(id.index()) {
+            *place = number;
+        }
+        Ok(())
+    }
+
+    /// A string of Python 2, as Python 2 wrote it.
+    fn old_str(&mut self, bytes: &[u8]) -> Done {
+        let out = &mut self.out.out;
+        if !out.is_binary() {
+            let repr = repr_bytes(bytes);
+            out.line(Opcode::String, repr.trim_start_matches('b').as_bytes());
+            return Ok(());
+        }
+        Ok(out.old_string(bytes)?)
+    }
+
+    fn nodes(&mut self, source: Source, mut next: usize) -> Done {
+        let children = self.children(source);
+        while let Some(child) = children.get(next) {
+            next += 1;
+            if !self.save_now(child)? {
+                self.then([Task::Save(child), Task::Nodes(source, next)]);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, source: Source, mut next: usize, mut batch: Batch) -> Done {
+        let children = self.children(source);
+        let (len, width) = (children.len(), batch.width());
+        loop {
+            if next > 0 && next.is_multiple_of(width) {
+                batch.item_done(&mut self.out.out);
+            }
+            let Some(child) = children.get(next) else {
+                batch.end(&mut self.out.out);
+                return Ok(());
+            };
+            if next.is_multiple_of(width) {
+                batch.item(&mut self.out.out, next + width == len);
+            }
+            next += 1;
+            if !self.save_now(child)? {
+                self.then([Task::Save(child), Task::Batch(source, next, batch)]);
+                return Ok(());
+            }
+        }
+    }
+
+    fn tuple(&mut self, id: NodeId, mut next: usize, is_args: bool) -> Done {
+        let Node::Tuple(items) = self.graph.get(id) else { return Ok(()) };
+        while let Some(&item) = items.get(next) {
+            next += 1;
+            if !self.save_now(item)? {
+                self.then([Task::Save(item), Task::Tuple { id, next, is_args }]);
+                return Ok(());
+            }
+        }
+        let protocol = self.out.protocol();
+        let marked = items.len() > 3 || protocol < 2;
+        let index = at(&self.memo, id);
+        // Whoever reduces an object makes the arguments' tuple anew each time, or else it is shared.
+        let is_new = is_args && !at(&self.shared, id);
+        if index > 0 && !is_new {
+            // It is part of itself, and was written while its items were: drop them, fetch it.
+            if marked && protocol > 0 {
+                self.out.out.op(Opcode::PopMark);
+            } else {
+                (0..items.len() + usize::from(marked)).for_each(|_| self.out.out.op(Opcode::Pop));
+            }
+            return Ok(self.out.out.get(i64::from(index) - 1)?);
+        }
+        self.out.out.op(match (marked, items.len()) {
+            (false, 1) => Opcode::Tuple1,
+            (false, 2) => Opcode::Tuple2,
+            (false, 3) => Opcode::Tuple3,
+            _ => Opcode::Tuple,
+        });
+        self.memoize(id)
+    }
+
+    fn frozenset(&mut self, id: NodeId, mut next: usize) -> Done {
+        let Node::FrozenSet(items) = self.graph.get(id) else { return Ok(()) };
+        while let Some(&item) = items.get(next) {
+            next += 1;
+            if !self.save_now(item)? {
+                self.then([Task::Save(item), Task::FrozenSet(id, next)]);
+                return Ok(());
+            }
+        }
+        let index = at(&self.memo, id);
+        if index > 0 {
+            self.out.out.op(Opcode::PopMark);
+            return Ok(self.out.out.get(i64::from(index) - 1)?);
+        }
+        self.out.out.op(Opcode::FrozenSet);
+        self.memoize(id)
+    }
+
+    /// `set([...])`, which older protocols have instead of a set's own opcodes.
+    fn set_of_list(&mut self, id: NodeId, class: &'static str) -> Done {
+        self.out.global("builtins", class)?;
+        self.out.out.op(Opcode::Mark);
+        self.out.out.empty_list();
+        let batch = Batch::new(Kind::List, false);
+        self.then([
+            Task::Batch(Source::Items(id), 0, batch),
+            Task::Op(Opcode::Tuple),
+            Task::Make(id, Opcode::Reduce),
+        ]);
+        Ok(())
+    }
+
+    /// An opcode that makes an object; then what is done to the object.
+    fn make(&mut self, id: NodeId, opcode: Opcode) -> Done {
+        match (opcode, self.graph.get(id)) {
+            (Opcode::Inst, Node::Object(Object { made: Made::Inst { cls, .. }, .. })) => {
+                if let Node::Object(Object { made: Made::Global { module, name }, .. }) =
+                    self.graph.get(cls)
+                {
+                    let (module, name) = self.names(module, name);
+                    emit_names(&mut self.out.out, Opcode::Inst, module, name)?;
+                }
+            }
+            _ => self.out.out.op(opcode),
+        }
+        self.made(id)
+    }
+
+    /// An object is found among its own arguments, as the state of an instance in them. A list there
+    /// that was made before the instance was being filled when it was found, and is again. One that was
+    /// made after it is of another time: whoever reduced the object made the list anew each time, and so
+    /// must we.
+    fn renew_arguments(&mut self, id: NodeId) {
+        let is_begin = |task: &Task| matches!(task, Task::Make(of, _) if *of == id);
+        let begin = self.tasks.iter().rposition(is_begin);
+        let inner = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default();
+        let instance = inner.iter().find_map(|task| match task {
+            Task::Effects(instance, _) => Some(*instance),
+            _ => None,
+        });
+        let Some(instance) = instance else { return };
+        for task in inner.iter().take_while(|task| !matches!(task, Task::Effects(..))) {
+            if let Task::Batch(Source::Items(list), ..) = task
+                && *list > instance
+                && let Some(place) = self.memo.get_mut(list.index())
+            {
+                *place = 0;
+            }
+        }
+    }
+
+    fn made(&mut self, id: NodeId) -> Done {
+        self.open.remove(&id);
+        let index = at(&self.memo, id);
+        if index > 0 {
+            // It is part of its own arguments, and was made while they were.
+            self.out.out.op(Opcode::Pop);
+            return Ok(self.out.out.get(i64::from(index) - 1)?);
+        }
+        self.memoize(id)?;
+        if !self.effects_of(id).is_empty() {
+            self.then([Task::Effects(id, 0)]);
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, id: NodeId, made: Made<'g>) -> Done {
+        let protocol = self.out.protocol();
+        match made {
+            Made::Global { module, name } => return self.global(id, module, name),
+            Made::Extension(code) => {
+                self.out.out.extension(code);
+                return self.made(id);
+            }
+            Made::Persistent(pid) => {
+                if let (0, Node::Str(text)) = (protocol, self.graph.get(pid))
+                    && is_persid(text.as_bytes())
+                {
+                    self.out.out.line(Opcode::Persid, text.as_bytes());
+                    return self.made(id);
+                }
+                self.then([Task::Save(pid), Task::Make(id, Opcode::BinPersid)]);
+            }
+            Made::Call { callable, args } => self.then([
+                Task::Save(callable),
+                Task::SaveArgs(args),
+                Task::Make(id, Opcode::Reduce),
+            ]),
+            Made::New { cls, args, kwargs: None } if protocol >= 2 => {
+                self.then([Task::Save(cls), Task::SaveArgs(args), Task::Make(id, Opcode::NewObj)])
+            }
+            Made::New { cls, args, kwargs: Some(kwargs) } if protocol >= 4 => self.then([
+                Task::Save(cls),
+                Task::SaveArgs(args),
+                Task::Save(kwargs),
+                Task::Make(id, Opcode::NewObjEx),
+            ]),
+            Made::New { cls, args, kwargs } => {
+                if !matches!(self.graph.get(args), Node::Tuple(_)) {
+                    let text = "arguments of a class that are no tuple, below protocol 2 or 4";
+                    return Err(ErrorKind::Custom(text.into()).into());
+                }
+                match kwargs {
+                    None => self.newobj_by_call(id, cls, args)?,
+                    Some(kwargs) => self.newobj_ex_by_call(id, cls, args, kwargs)?,
+                }
+            }
+            Made::Inst { cls, .. } => {
+                self.out.out.op(Opcode::Mark);
+                let args = Task::Nodes(Source::Args(id), 0);
+                let is_named = matches!(
+                    self.graph.get(cls),
+                    Node::Object(Object { made: Made::Global { .. }, effects: [] })
+                );
+                if protocol == 0 && is_named && !at(&self.shared, cls) {
+                    self.then([args, Task::Make(id, Opcode::Inst)]);
+                } else {
+                    self.then([Task::Save(cls), args, Task::Make(id, Opcode::Obj)]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a global, as the protocol that is written has them.
+    fn names(&self, module: NodeId, name: NodeId) -> (&'g [u8], &'g [u8]) {
+        let (module, name) = (self.text(module), self.text(name));
+        let (Ok(new_module), Ok(new_name)) = (str::from_utf8(module), str::from_utf8(name)) else {
+            return (module, name);
+        };
+        let (new_module, new_name) = match (self.graph.protocol() < 3, self.out.protocol() < 3) {
+            (true, false) => compat::to_python3(new_module, new_name),
+            (false, true) => compat::to_python2(new_module, new_name),
+            _ => return (module, name),
+        };
+        (new_module.as_bytes(), new_name.as_bytes())
+    }
+
+    fn global(&mut self, id: NodeId, module: NodeId, name: NodeId) -> Done {
+        let (new_module, new_name) = self.names(module, name);
+        let is_same = new_module == self.text(module) && new_name == self.text(name);
+        let out = &mut *self.out;
+        if out.protocol() >= 4 {
+            if is_same {
+                self.then([
+                    Task::Save(module),
+                    Task::Save(name),
+                    Task::Make(id, Opcode::StackGlobal),
+                ]);
+                return Ok(());
+            }
+            for part in [new_module, new_name] {
+                out.interned(str::from_utf8(part).unwrap_or_default())?;
+            }
+            out.out.op(Opcode::StackGlobal);
+            return self.made(id);
+        }
+        // Only STACK_GLOBAL follows dots.
+        let mut parts = new_name.split(|byte| *byte == b'.');
+        match parts.next() {
+            Some(first) if self.graph.protocol() >= 4 && first.len() < new_name.len() => {
+                let (first_module, first) = match out.protocol() {
+                    // The name of the outermost class, as it is known alone.
+                    0..3 => match (str::from_utf8(new_module), str::from_utf8(first)) {
+                        (Ok(module), Ok(first)) => {
+                            let (module, first) = compat::to_python2(module, first);
+                            (module.as_bytes(), first.as_bytes())
+                        }
+                        _ => (new_module, first),
+                    },
+                    _ => (new_module, first),
+                };
+                for _ in parts.clone() {
+                    out.global("builtins", "getattr")?;
+                    out.out.op(Opcode::Mark);
+                }
+                emit_names(&mut out.out, Opcode::Global, first_module, first)?;
+                for part in parts {
+                    out.emit_text(part)?;
+                    out.out.ops([Opcode::Tuple, Opcode::Reduce]);
+                }
+            }
+            _ => emit_names(&mut out.out, Opcode::Global, new_module, new_name)?,
+        }
+        self.made(id)
+    }
+
+    /// What a name is in the pickle that was read.
+    fn text(&self, id: NodeId) -> &'g [u8] {
+        match self.graph.get(id) {
+            Node::Str(text) => text.as_bytes(),
+            Node::OldStr(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// `copyreg.__newobj__(cls, *args)`, before protocol 2
+    fn newobj_by_call(&mut self, id: NodeId, cls: NodeId, args: NodeId) -> Done {
+        self.out.global("copyreg", "__newobj__")?;
+        self.out.out.op(Opcode::Mark);
+        self.then([
+            Task::Save(cls),
+            Task::Nodes(Source::Items(args), 0),
+            Task::Op(Opcode::Tuple),
+            Task::Make(id, Opcode::Reduce),
+        ]);
+        Ok(())
+    }
+
+    /// `functools.partial(cls.__new__, cls, *args, **kwargs)()`, before protocol 4
+    fn newobj_ex_by_call(&mut self, id: NodeId, cls: NodeId, args: NodeId, kwargs: NodeId) -> Done {
+        let new = || {
+            [
+                Task::Op(Opcode::Mark),
+                Task::Global("builtins", "getattr"),
+                Task::Op(Opcode::Mark),
+                Task::Save(cls),
+                Task::Name("__new__"),
+                Task::Op(Opcode::Tuple),
+                Task::Op(Opcode::Reduce),
+            ]
+        };
+        self.out.global("functools", "partial")?;
+        // The partial, which is called with the function, then its state: function, arguments, keyword
+        // arguments, attributes.
+        let made = [Task::Op(Opcode::Tuple), Task::Op(Opcode::Reduce)];
+        let state = [
+            Task::Op(Opcode::Mark),
+            Task::Save(cls),
+            Task::Nodes(Source::Items(args), 0),
+            Task::Op(Opcode::Tuple),
+            Task::Save(kwargs),
+            Task::None,
+            Task::Op(Opcode::Tuple),
+            Task::Op(Opcode::Build),
+            Task::EmptyTuple,
+            Task::Make(id, Opcode::Reduce),
+        ];
+        let mut tasks: Vec<Task> =
+            new().into_iter().chain(made).chain(new()).chain(state).collect();
+        tasks.reverse();
+        self.tasks.append(&mut tasks);
+        Ok(())
+    }
+
+    fn effects(&mut self, id: NodeId, next: usize) -> Done {
+        let effects = self.effects_of(id);
+        let rest = effects.get(next..).unwrap_or_default();
+        let Some(first) = rest.first() else { return Ok(()) };
+        let kind = match *first {
+            Effect::Build(state) => {
+                self.then([
+                    Task::Save(state),
+                    Task::Op(Opcode::Build),
+                    Task::Effects(id, next + 1),
+                ]);
+                return Ok(());
+            }
+            Effect::SetState(call) => {
+                self.then([Task::Effects(id, next + 1)]);
+                self.set_state(call);
+                return Ok(());
+            }
+            Effect::Append(_) => Kind::List,
+            Effect::SetItem(..) => Kind::Dict,
+            Effect::Add(_) => Kind::Set,
+        };
+        let same =
+            |effect: &&Effect| std::mem::discriminant(*effect) == std::mem::discriminant(first);
+        let end = next + rest.iter().take_while(same).count();
+        let source = Source::Effects(id, next, end);
+        self.then([Task::Batch(source, 0, Batch::new(kind, false)), Task::Effects(id, end)]);
+        Ok(())
+    }
+
+    /// `setter(object, state)`, its result dropped.
+    fn set_state(&mut self, call: NodeId) {
+        let Node::Object(Object { made: Made::Call { callable, args }, .. }) = self.graph.get(call)
+        else {
+            return;
+        };
+        if let Node::Tuple(&[object, state]) = self.graph.get(args)
+            && !at(&self.shared, args)
+            && !at(&self.shared, call)
+        {
+            self.then([
+                Task::Save(callable),
+                Task::Save(object),
+                Task::Save(state),
+                Task::Op(Opcode::Tuple2),
+                Task::Op(Opcode::Reduce),
+                Task::Op(Opcode::Pop),
+            ]);
+        } else {
+            self.then([Task::Save(call), Task::Op(Opcode::Pop)]);
+        }
+    }
+}
+
+/// The nodes of a source.
+#[derive(Clone, Copy)]
+enum Children<'g> {
+    Nodes(&'g [NodeId]),
+    /// All of the same kind.
+    Effects(&'g [Effect]),
+}
+
+impl Children<'_> {
+    fn len(self) -> usize {
+        match self {
+            Children::Nodes(nodes) => nodes.len(),
+            Children::Effects(effects @ [Effect::SetItem(..), ..]) => 2 * effects.len(),
+            Children::Effects(effects) => effects.len(),
+        }
+    }
+
+    fn get(self, index: usize) -> Option<NodeId> {
+        match self {
+            Children::Nodes(nodes) => nodes.get(index).copied(),
+            Children::Effects(effects @ [Effect::SetItem(..), ..]) => {
+                match *effects.get(index / 2)? {
+                    Effect::SetItem(key, value) => {
+                        Some(if index.is_multiple_of(2) { key } else { value })
+                    }
+                    _ => None,
+                }
+            }
+            Children::Effects(effects) => match *effects.get(index)? {
+                Effect::Append(item) | Effect::Add(item) => Some(item),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// As [`Graph::children`], without a vector.
+fn each_child(node: Node<'_>, see: &mut impl FnMut(NodeId)) {
+    match node {
+        Node::ReadonlyBuffer(buffer) => see(buffer),
+        Node::Tuple(items) | Node::FrozenSet(items) | Node::List(items) | Node::Set(items) => {
+            items.iter().copied().for_each(see);
+        }
+        Node::Dict(entries) => entries.as_flattened().iter().copied().for_each(see),
+        Node::Object(object) => {
+            match object.made {
+                Made::Global { module, name } => [module, name].map(&mut *see),
+                Made::Call { callable, args } => [callable, args].map(&mut *see),
+                Made::New { cls, args, kwargs } => {
+                    kwargs.into_iter().for_each(&mut *see);
+                    [cls, args].map(&mut *see)
+                }
+                Made::Inst { cls, args } => {
+                    see(cls);
+                    args.iter().copied().for_each(&mut *see);
+                    [(), ()]
+                }
+                Made::Persistent(pid) => {
+                    see(pid);
+                    [(), ()]
+                }
+                Made::Extension(_) => [(), ()],
+            };
+            for effect in object.effects {
+                match *effect {
+                    Effect::Build(node)
+                    | Effect::Append(node)
+                    | Effect::Add(node)
+                    | Effect::SetState(node) => see(node),
+                    Effect::SetItem(key, value) => {
+                        see(key);
+                        see(value);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
