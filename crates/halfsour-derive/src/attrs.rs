@@ -2,6 +2,8 @@
 //!
 //! All that can be wrong with them is said here, with what to write instead.
 
+use std::collections::HashSet;
+
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
@@ -85,6 +87,7 @@ pub(crate) struct EnumMember {
 }
 
 /// The value of an enum's member.
+#[derive(PartialEq, Eq, Hash)]
 pub(crate) enum Value {
     Int(i64),
     Str(String),
@@ -240,6 +243,12 @@ fn struct_shape(attrs: &TypeAttrs, ident: &Ident, fields: &Fields) -> Result<Sha
     let members = fields.members().zip(fields);
     let fields: Vec<Attr> =
         members.map(|(member, field)| field_attr(attrs, member, field)).collect::<Result<_>>()?;
+    let mut names = HashSet::new();
+    let mut written = fields.iter().filter(|field| field.place != Place::Skipped);
+    if let Some(field) = written.find(|field| !names.insert(&field.name)) {
+        let message = format!("two fields are `{}` in the pickle: rename one", field.name);
+        return Err(Error::new(field.ty.span(), message));
+    }
     if attrs.dict.is_some() {
         attrs.refuse(&["module", "name", "alias", "slots", "newargs"], "a dict is no class")?;
         if let Some(field) = fields.iter().find(|f| matches!(f.place, Place::Arg | Place::Kwarg)) {
@@ -325,7 +334,11 @@ fn enum_shape(attrs: &TypeAttrs, ident: &Ident, data: &DataEnum) -> Result<Shape
                 format!("a variant of one class: write {0}(Type)", variant.ident),
             )),
         });
-        return Ok(Shape::Classes(variants.collect::<Result<_>>()?));
+        let variants: Vec<_> = variants.collect::<Result<_>>()?;
+        if variants.is_empty() {
+            return Err(Error::new(ident.span(), "an enum without variants has no values"));
+        }
+        return Ok(Shape::Classes(variants));
     }
     let class = attrs.class(ident).map_err(|error| {
         let says_module = "write #[pickle(module = \"...\")] for an enum of Python, with unit variants; \
@@ -335,7 +348,7 @@ fn enum_shape(attrs: &TypeAttrs, ident: &Ident, data: &DataEnum) -> Result<Shape
     let members = data.variants.iter().map(|variant| {
         if !matches!(variant.fields, Fields::Unit) {
             return Err(Error::new(
-                variant.span(),
+                variant.ident.span(),
                 "a member of an enum of Python holds nothing; for variants that hold a class each, \
                  write #[pickle(classes)] on the enum",
             ));
@@ -355,7 +368,18 @@ fn enum_shape(attrs: &TypeAttrs, ident: &Ident, data: &DataEnum) -> Result<Shape
         let value = value.ok_or_else(missing)?;
         Ok(EnumMember { variant: variant.ident.clone(), name, value })
     });
-    Ok(Shape::Members(class, members.collect::<Result<_>>()?))
+    let members: Vec<EnumMember> = members.collect::<Result<_>>()?;
+    let (mut names, mut values) = (HashSet::new(), HashSet::new());
+    for member in &members {
+        if !names.insert(&member.name) || !values.insert(&member.value) {
+            let message = "two members with this name or value: in Python they would be one";
+            return Err(Error::new(member.variant.span(), message));
+        }
+    }
+    if members.is_empty() {
+        return Err(Error::new(ident.span(), "an enum without members has no values"));
+    }
+    Ok(Shape::Members(class, members))
 }
 
 fn enum_value(meta: &ParseNestedMeta<'_>) -> Result<Value> {

@@ -227,7 +227,7 @@ fn enum_members(members: &[EnumMember]) -> TokenStream {
         }
     });
     quote! {
-        let member = derive::member::<Self>(item)?;
+        let member = &derive::member::<Self>(item)?;
         #(#arms)*
         ::core::result::Result::Err(derive::no_member::<Self>(member))
     }

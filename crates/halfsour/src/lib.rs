@@ -22,7 +22,6 @@
 //!   [`Heap`]. These three are for those who bring their own objects.
 #![forbid(unsafe_code)]
 
-#[allow(dead_code, reason = "the way to Python 3 comes with graphs")]
 mod compat;
 pub mod dis;
 pub mod emitter;
@@ -39,6 +38,7 @@ pub mod sink;
 mod stream;
 mod text;
 pub mod typed;
+pub mod types;
 mod unicode;
 pub mod writer;
 
@@ -46,7 +46,7 @@ pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
 pub use graph::{Graph, NodeId, load, load_from};
 #[cfg(feature = "derive")]
-pub use halfsour_derive::{FromPickle, Pickle};
+pub use halfsour_derive::{FromPickle, Pickle, ToPickle};
 pub use heap::Heap;
 pub use limits::Limits;
 pub use machine::{HIGHEST_PROTOCOL, Machine};

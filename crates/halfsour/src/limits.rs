@@ -28,8 +28,8 @@ pub struct Limits {
     /// default, as in CPython.
     pub digits: usize,
     /// How many nodes may be visited when a graph becomes typed values, in which what was shared is
-    /// there again and again, as a multiple of the graph's nodes. 16 by default, but always at least
-    /// a million visits.
+    /// there again and again, as a multiple of the graph's nodes and references. 16 by default, but
+    /// always at least a million visits.
     pub expansion: u32,
 }
 
@@ -105,9 +105,9 @@ pub(crate) struct Budget {
 
 #[allow(dead_code, reason = "depth is for serde: a typed reading's cursor counts its own")]
 impl Budget {
-    /// For a graph of so many nodes.
-    pub(crate) fn new(limits: Limits, nodes: usize) -> Budget {
-        let visits = (nodes as u64).saturating_mul(limits.expansion.into()).max(1_000_000);
+    /// For a graph of so many nodes and references.
+    pub(crate) fn new(limits: Limits, size: usize) -> Budget {
+        let visits = (size as u64).saturating_mul(limits.expansion.into()).max(1_000_000);
         Budget { limits, depth: 0, visits }
     }
 

@@ -10,11 +10,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use halfsour::typed::{
-    ByteArray, Bytes, Class, Entries, Hooks, Item, Items, OldStr, Persistent, Registry, State,
-    Unpickler,
+    ByteArray, Bytes, Class, Entries, GetState, Hooks, Item, Items, OldStr, Persistent, Reduce,
+    Registry, State, Unpickler, Value,
 };
 use halfsour::{
-    Error, ErrorKind, FromPickle, FromPickleOwned, Graph, Limits, from_reader, from_slice, load,
+    Error, ErrorKind, FromPickle, FromPickleOwned, Graph, Limits, Pickler, ToPickle, from_reader,
+    from_slice, load,
 };
 
 /// The pickles of a Python expression in protocols 0 to 5.
@@ -95,7 +96,8 @@ fn containers() {
 #[test]
 fn borrowed() {
     for (protocol, data) in dumps("{'key': ('text', b'bytes')}").iter().enumerate() {
-        let cow: HashMap<Cow<'_, str>, (Cow<'_, str>, Cow<'_, [u8]>)> = from_slice(data).unwrap();
+        type Pair<'d> = (Cow<'d, str>, Cow<'d, [u8]>);
+        let cow: HashMap<Cow<'_, str>, Pair<'_>> = from_slice(data).unwrap();
         let (text, bytes) = &cow["key"];
         assert_eq!((text.as_ref(), bytes.as_ref()), ("text", b"bytes".as_slice()));
         assert_eq!(matches!(bytes, Cow::Borrowed(_)), protocol >= 3);
@@ -454,7 +456,7 @@ fn instances() {
             Ok(())
         });
     }
-    for data in shop("[shop.Outer.Inner(), shop.Outer]", 4..=5) {
+    for data in shop("[shop.Outer.Inner(), shop.Outer]", 0..=5) {
         with_item(&data, |item| {
             assert_eq!(item.get(0)?.class().unwrap().name, "Outer.Inner");
             assert!(item.get(1)?.is_global("shop", "Outer"));
@@ -589,7 +591,7 @@ impl Hooks for Bag {
     }
 }
 
-halfsour::class!(Bag);
+halfsour::class!(Bag: read);
 
 /// A class that has but its name.
 #[derive(Debug, PartialEq)]
@@ -606,7 +608,7 @@ impl Hooks for Bare {
     }
 }
 
-halfsour::class!(Bare);
+halfsour::class!(Bare: read);
 
 #[test]
 fn hooks() {
@@ -748,4 +750,94 @@ fn corpus() {
             "{name}: {result:?}"
         );
     }
+}
+
+/// What the hooks of a hand-written class say, of all kinds.
+struct Hand {
+    args: Vec<u8>,
+    kwargs: Vec<(&'static str, u8)>,
+    items: Option<Vec<u8>>,
+    entries: Option<Vec<(&'static str, u8)>>,
+    state: fn() -> GetState<'static>,
+}
+
+/// One class of Python, with these hooks.
+macro_rules! hand {
+    ($name:ident, $text:literal) => {
+        struct $name(Hand);
+
+        impl Class for $name {
+            const MODULE: &'static str = "shop";
+            const NAME: &'static str = $text;
+        }
+
+        impl Reduce for $name {
+            fn getnewargs_ex(&self) -> (Vec<Value<'_>>, Vec<(&'static str, Value<'_>)>) {
+                let kwargs = self.0.kwargs.iter().map(|(name, it)| (*name, Box::new(it) as Value<'_>));
+                (self.0.args.iter().map(|it| Box::new(it) as Value<'_>).collect(), kwargs.collect())
+            }
+
+            fn listitems(&self) -> Option<impl Iterator<Item = Value<'_>>> {
+                self.0.items.as_ref().map(|items| items.iter().map(|it| Box::new(it) as Value<'_>))
+            }
+
+            fn dictitems(&self) -> Option<impl Iterator<Item = (Value<'_>, Value<'_>)>> {
+                self.0.entries.as_ref().map(|entries| {
+                    entries.iter().map(|(key, value)| (Box::new(key) as Value<'_>, Box::new(value) as _))
+                })
+            }
+
+            fn getstate(&self) -> GetState<'_> {
+                (self.0.state)()
+            }
+        }
+
+        halfsour::class!($name: write);
+    };
+}
+
+hand!(HandList, "List");
+hand!(HandDict, "Dict");
+hand!(HandNewEx, "NewEx");
+hand!(HandSlots, "Slots");
+hand!(HandState, "State");
+
+/// The bytes are those that Python writes.
+#[test]
+fn written_hooks() {
+    let none = || Hand {
+        args: vec![],
+        kwargs: vec![],
+        items: None,
+        entries: None,
+        state: || GetState::None,
+    };
+    let check = |expression: &str, value: &dyn ToPickle, from: u8| {
+        for (protocol, expected) in (from..=5).zip(shop(expression, from..=5)) {
+            let data = Pickler::new().protocol(protocol).to_vec(value).unwrap();
+            assert_eq!(data.escape_ascii().to_string(), expected.escape_ascii().to_string());
+        }
+    };
+    let list = Hand {
+        items: Some(vec![1, 2]),
+        state: || GetState::Dict(vec![("name", Box::new("n"))]),
+        ..none()
+    };
+    check("make(shop.List, [1, 2], name='n')", &HandList(list), 2);
+    let dict = Hand { entries: Some(vec![("key", 1), ("other", 2)]), ..none() };
+    check("shop.Dict(key=1, other=2)", &HandDict(dict), 2);
+    let new = Hand { args: vec![1], kwargs: vec![("y", 2)], ..none() };
+    check("shop.NewEx(1)", &HandNewEx(new), 4);
+    let slots = Hand {
+        state: || {
+            let slots: Vec<(_, Value<'_>)> = vec![("a", Box::new(1)), ("b", Box::new(2))];
+            GetState::Slots(vec![("other", Box::new(3))], slots)
+        },
+        ..none()
+    };
+    check("make(shop.Slots, a=1, b=2, other=3)", &HandSlots(slots), 2);
+    let slots = Hand { state: || GetState::Slots(vec![], vec![("a", Box::new(1))]), ..none() };
+    check("make(shop.Slots, a=1)", &HandSlots(slots), 2);
+    let state = Hand { state: || GetState::Any(Box::new(("any", "thing", 3))), ..none() };
+    check("shop.State()", &HandState(state), 2);
 }

@@ -149,6 +149,11 @@ impl<'a> Arena<'a> {
         self.slots.len()
     }
 
+    /// How many nodes there are, and references between them.
+    pub(super) fn size(&self) -> usize {
+        self.slots.len() + self.ids.len() + 2 * self.pairs.len() + self.effects.len()
+    }
+
     #[inline(always)]
     pub(super) fn slot(&self, id: NodeId) -> Slot {
         self.slots[id.index()]

@@ -266,6 +266,11 @@ impl<'a> Graph<'a> {
         self.arena.len()
     }
 
+    /// How many nodes there are, and references between them: what a walk through all of it visits.
+    pub(crate) fn size(&self) -> usize {
+        self.arena.size()
+    }
+
     /// All nodes, also those that the root does not reach.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, Node<'_>)> {
         let ids = (1..=self.arena.len() as u32).filter_map(NonZeroU32::new).map(NodeId);

@@ -5,9 +5,10 @@ use std::ops::{Deref, DerefMut};
 
 use super::{FromPickle, Item};
 use crate::error::Error;
+use crate::writer::{ToPickle, Writer};
 
 macro_rules! wrapper {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $write:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name<T = Vec<u8>>(pub T);
@@ -31,6 +32,15 @@ macro_rules! wrapper {
                 T::from_bytes(item).map($name)
             }
         }
+
+        impl<T: ToBytes> ToPickle for $name<T> {
+            fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+                match self.0.to_bytes() {
+                    Some(bytes) => out.$write(bytes),
+                    None => out.none(),
+                }
+            }
+        }
     };
 }
 
@@ -41,9 +51,10 @@ wrapper! {
     /// use halfsour::typed::Bytes;
     /// let data: Bytes<&[u8]> = halfsour::from_slice(b"C\x04spam.")?;
     /// assert_eq!(data.0, b"spam");
+    /// assert_eq!(halfsour::to_vec(&data)?, b"\x80\x05\x95\x08\0\0\0\0\0\0\0C\x04spam\x94.");
     /// # Ok::<(), halfsour::Error>(())
     /// ```
-    Bytes
+    Bytes, bytes
 }
 
 wrapper! {
@@ -55,7 +66,7 @@ wrapper! {
     /// assert_eq!(*data, b"spam");
     /// # Ok::<(), halfsour::Error>(())
     /// ```
-    ByteArray
+    ByteArray, bytearray
 }
 
 /// What can hold the bytes of a pickle.
@@ -104,5 +115,29 @@ impl<const N: usize> FromBytes<'_> for [u8; N] {
 impl<'a, T: FromBytes<'a>> FromBytes<'a> for Option<T> {
     fn from_bytes(item: Item<'_, 'a>) -> Result<Option<T>, Error> {
         if item.is_none() { Ok(None) } else { T::from_bytes(item).map(Some) }
+    }
+}
+
+/// What has bytes for a pickle.
+pub trait ToBytes {
+    /// The bytes; `None` for what is None.
+    fn to_bytes(&self) -> Option<&[u8]>;
+}
+
+macro_rules! to_bytes {
+    ($([$($params:tt)*] $type:ty),*) => {$(
+        impl<$($params)*> ToBytes for $type {
+            fn to_bytes(&self) -> Option<&[u8]> {
+                Some(self)
+            }
+        }
+    )*};
+}
+
+to_bytes! { [] [u8], [] Vec<u8>, [] Box<[u8]>, [] &[u8], [] Cow<'_, [u8]>, [const N: usize] [u8; N] }
+
+impl<T: ToBytes> ToBytes for Option<T> {
+    fn to_bytes(&self) -> Option<&[u8]> {
+        self.as_ref().and_then(ToBytes::to_bytes)
     }
 }

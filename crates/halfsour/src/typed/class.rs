@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::item::with_article;
 use super::{Entries, FromPickle, FromPickleOwned, Item, Items, State};
 use crate::error::{Error, ErrorKind};
+use crate::writer::{Global, ToPickle, Writer};
 
 /// A type that is a class of Python.
 ///
@@ -35,10 +36,9 @@ macro_rules! pointers {
 
 pointers! { Box<T> std::rc::Rc<T> std::sync::Arc<T> }
 
-/// The hooks of a class that is written by hand; named after those of Python.
+/// The hooks that make an instance, of a class that is written by hand; named after those of Python.
 ///
-/// With [`class!`](crate::class!) the type can be read and written like any other. Instances are
-/// made as the pickle says: first [`new`](Hooks::new), then what was put into it, then its state.
+/// With [`class!`](crate::class!) the type can be read like any other. Instances are made as the pickle says: first [`new`](Hooks::new), then what was put into it, then its state.
 ///
 /// ```
 /// use halfsour::typed::{Class, Entries, Hooks, Item, Items, State};
@@ -69,7 +69,7 @@ pointers! { Box<T> std::rc::Rc<T> std::sync::Arc<T> }
 ///     }
 /// }
 ///
-/// halfsour::class!(Stack);
+/// halfsour::class!(Stack: read);
 ///
 /// let data = b"\x80\x02capp\nStack\n)\x81(K\x01K\x02e}X\x04\0\0\0nameX\x01\0\0\0ssb.";
 /// let stack: Stack = halfsour::from_slice(data)?;
@@ -156,12 +156,154 @@ pub fn read_class<T: Hooks>(item: Item<'_, '_>) -> Result<T, Error> {
     Ok(instance)
 }
 
-/// Lets a type that has [`Hooks`] be read and written: implements [`FromPickle`] for it.
+/// A value that a hook returns: one of the object's own, or one that was made for it.
+pub type Value<'v> = Box<dyn ToPickle + 'v>;
+
+/// What `__getstate__` returns.
+#[non_exhaustive]
+pub enum GetState<'v> {
+    /// None: there is no state.
+    None,
+    /// The attributes.
+    Dict(Vec<(&'static str, Value<'v>)>),
+    /// The attributes that are in a dict, and those that are in slots.
+    Slots(Vec<(&'static str, Value<'v>)>, Vec<(&'static str, Value<'v>)>),
+    /// Anything else, which the class's `__setstate__` knows.
+    Any(Value<'v>),
+}
+
+impl fmt::Debug for GetState<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GetState::None => "None",
+            GetState::Dict(_) => "Dict",
+            GetState::Slots(..) => "Slots",
+            GetState::Any(_) => "Any",
+        })
+    }
+}
+
+/// The hooks that say what is in an instance, of a class that is written by hand; named after those of
+/// Python.
 ///
-/// An example is at [`Hooks`].
+/// ```
+/// use halfsour::typed::{Class, GetState, Reduce, Value};
+///
+/// /// `class Stack(list)`, with a name.
+/// struct Stack { name: String, items: Vec<i64> }
+///
+/// impl Class for Stack {
+///     const MODULE: &'static str = "app";
+///     const NAME: &'static str = "Stack";
+/// }
+///
+/// impl Reduce for Stack {
+///     fn getstate(&self) -> GetState<'_> {
+///         GetState::Dict(vec![("name", Box::new(&self.name))])
+///     }
+///     fn listitems(&self) -> Option<impl Iterator<Item = Value<'_>>> {
+///         Some(self.items.iter().map(|item| Box::new(item) as Value<'_>))
+///     }
+/// }
+///
+/// halfsour::class!(Stack: write);
+///
+/// let data = halfsour::to_vec(&Stack { name: "s".into(), items: vec![1, 2] })?;
+/// # assert!(data.ends_with(b"\x93\x94)\x81\x94(K\x01K\x02e}\x94\x8c\x04name\x94\x8c\x01s\x94sb."));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+pub trait Reduce: Class {
+    /// `__getnewargs__`: the arguments for `__new__`; none by default.
+    fn getnewargs(&self) -> Vec<Value<'_>> {
+        Vec::new()
+    }
+
+    /// `__getnewargs_ex__`: the arguments for `__new__`, and those by name; by default what
+    /// [`getnewargs`](Reduce::getnewargs) returns.
+    #[allow(clippy::type_complexity, reason = "as in Python")]
+    fn getnewargs_ex(&self) -> (Vec<Value<'_>>, Vec<(&'static str, Value<'_>)>) {
+        (self.getnewargs(), Vec::new())
+    }
+
+    /// `__getstate__`: none by default.
+    fn getstate(&self) -> GetState<'_> {
+        GetState::None
+    }
+
+    /// The items of what is a list or a set too; by default it is none.
+    fn listitems(&self) -> Option<impl Iterator<Item = Value<'_>>> {
+        None::<std::iter::Empty<Value<'_>>>
+    }
+
+    /// The entries of what is a dict too; by default it is none.
+    fn dictitems(&self) -> Option<impl Iterator<Item = (Value<'_>, Value<'_>)>> {
+        None::<std::iter::Empty<(Value<'_>, Value<'_>)>>
+    }
+}
+
+/// Writes an instance with its hooks: what [`class!`](crate::class!) has `to_pickle` do.
+///
+/// # Errors
+/// What writing the values says.
+pub fn write_class<T: Reduce>(instance: &T, out: &mut Writer<'_>) -> Result<(), Error> {
+    fn values<'v>(values: &'v [Value<'_>]) -> Vec<&'v dyn ToPickle> {
+        values.iter().map(|value| value as &dyn ToPickle).collect()
+    }
+    fn fields<'v>(
+        fields: &'v [(&'static str, Value<'_>)],
+    ) -> Vec<(&'static str, &'v dyn ToPickle)> {
+        fields.iter().map(|(name, value)| (*name, value as &dyn ToPickle)).collect()
+    }
+    let class = Global::new(T::MODULE, T::NAME);
+    let (args, kwargs) = instance.getnewargs_ex();
+    if kwargs.is_empty() {
+        out.newobj(&class, &values(&args))?;
+    } else {
+        out.newobj_ex(&class, &values(&args), &fields(&kwargs))?;
+    }
+    if let Some(items) = instance.listitems() {
+        out.append_items(items)?;
+    }
+    if let Some(entries) = instance.dictitems() {
+        out.set_items(entries)?;
+    }
+    match instance.getstate() {
+        GetState::None => Ok(()),
+        GetState::Dict(dict) => out.build(|out| out.fields(&fields(&dict))),
+        GetState::Any(state) => out.build(|out| out.save(&state)),
+        GetState::Slots(dict, slots) => out.build(|out| {
+            out.tuple_with(2, |pair| {
+                pair.item_with(|out| {
+                    if dict.is_empty() { out.none() } else { out.fields(&fields(&dict)) }
+                })?;
+                pair.item_with(|out| out.fields(&fields(&slots)))
+            })
+        }),
+    }
+}
+
+/// Lets a type whose hooks are written by hand be read, by its [`Hooks`], and written, by its
+/// [`Reduce`]: implements [`FromPickle`] and [`ToPickle`](crate::ToPickle) for it.
+///
+/// With `class!(Type: read)` it is read only, with `class!(Type: write)` written only. Examples are at
+/// [`Hooks`] and [`Reduce`].
 #[macro_export]
 macro_rules! class {
     ($type:ty) => {
+        $crate::class!($type: read);
+        $crate::class!($type: write);
+    };
+    ($type:ty: write) => {
+        impl $crate::ToPickle for $type {
+            fn to_pickle(
+                &self,
+                out: &mut $crate::Writer<'_>,
+            ) -> ::core::result::Result<(), $crate::Error> {
+                $crate::typed::write_class(self, out)
+            }
+        }
+    };
+    ($type:ty: read) => {
         impl<'a> $crate::FromPickle<'a> for $type {
             fn from_pickle(
                 item: $crate::typed::Item<'_, 'a>,
@@ -214,8 +356,8 @@ impl Registry {
 
     pub(super) fn read(&self, item: Item<'_, '_>) -> Result<Box<dyn Any>, Error> {
         let read = item.class().and_then(|class| {
-            let read = self.classes.get(&(class.module, class.name));
-            read.or_else(|| self.aliases.get(class.to_string().as_str()))
+            let read = self.classes.get(&(class.module, &*class.name)).copied();
+            read.or_else(|| self.aliases.get(class.to_string().as_str()).copied())
         });
         read.ok_or_else(|| item.expected("an instance of a registered class"))?(item)
     }

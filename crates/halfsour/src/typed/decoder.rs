@@ -31,7 +31,7 @@ impl<'g, 'a> Decoder<'g, 'a> {
         Decoder {
             graph,
             unpickler,
-            budget: RefCell::new(Budget::new(unpickler.limits, graph.len())),
+            budget: RefCell::new(Budget::new(unpickler.limits, graph.size())),
             way: RefCell::default(),
             closes: Cell::new(None),
             shared: RefCell::default(),

@@ -5,8 +5,9 @@ use super::item::with_article;
 use super::{Class, Item};
 use crate::error::{Error, ErrorKind, Step};
 use crate::graph::Node;
+use crate::writer::{ToPickle, Writer};
 
-pub use super::bytes::FromBytes;
+pub use super::bytes::{FromBytes, ToBytes};
 
 /// Whether the item is an instance of the class.
 #[inline]
@@ -54,12 +55,11 @@ pub fn none_of(item: Item<'_, '_>, classes: &[String]) -> Error {
 }
 
 /// A member of an enum: by its value, `Color(1)`, or by its name, `getattr(Color, "RED")`.
-#[derive(Clone, Copy)]
 pub enum Member<'g, 'a> {
     /// Its value.
     Value(Item<'g, 'a>),
     /// Its name.
-    Name(&'g [u8]),
+    Name(String),
 }
 
 /// Takes a member of an enum apart.
@@ -71,47 +71,68 @@ pub fn member<'g, 'a, T: Class>(item: Item<'g, 'a>) -> Result<Member<'g, 'a>, Er
             None => Err(error()),
         };
     }
-    if item.class().is_some_and(|class| class.is("builtins", "getattr")) {
-        let mut args = item.args()?;
-        if let (Some(class), Some(name)) = (args.next(), args.next())
-            && class.is_global_of::<T>()
-            && let Some(name) = name.name()
-        {
-            return Ok(Member::Name(name));
-        }
-    }
-    // By a name in its module, as enum.global_enum has it; or in its class.
+    // By its name in its class, `getattr(Color, "RED")`; in its module, as enum.global_enum has it.
     match item.global_name() {
         Some(global) if global.module == T::MODULE => {
             let inner = global.name.strip_prefix(T::NAME).and_then(|rest| rest.strip_prefix('.'));
-            Ok(Member::Name(inner.unwrap_or(global.name).as_bytes()))
+            Ok(Member::Name(inner.unwrap_or(&global.name).into()))
         }
         _ => Err(error()),
     }
 }
 
 /// Whether a member has one of these names.
-pub fn is_named(member: Member<'_, '_>, names: &[&str]) -> bool {
-    matches!(member, Member::Name(name) if names.iter().any(|known| known.as_bytes() == name))
+pub fn is_named(member: &Member<'_, '_>, names: &[&str]) -> bool {
+    matches!(member, Member::Name(name) if names.contains(&name.as_str()))
 }
 
 /// Whether a member has this value.
-pub fn is_int(member: Member<'_, '_>, int: i64) -> bool {
+pub fn is_int(member: &Member<'_, '_>, int: i64) -> bool {
     matches!(member, Member::Value(value) if value.node() == Node::Int(int))
 }
 
 /// Whether a member has this value.
-pub fn is_str(member: Member<'_, '_>, text: &str) -> bool {
+pub fn is_str(member: &Member<'_, '_>, text: &str) -> bool {
     matches!(member, Member::Value(value) if value.name() == Some(text.as_bytes()))
 }
 
 /// A member that the type does not have.
 #[cold]
-pub fn no_member<T: Class>(member: Member<'_, '_>) -> Error {
+pub fn no_member<T: Class>(member: &Member<'_, '_>) -> Error {
     let found = match member {
         Member::Value(value) => format!("{}({})", T::NAME, value.repr()),
-        Member::Name(name) => format!("{}.{}", T::NAME, String::from_utf8_lossy(name)),
+        Member::Name(name) => format!("{}.{name}", T::NAME),
     };
     let expected = format!("a member of {}.{}", T::MODULE, T::NAME);
     ErrorKind::Expected { expected, found }.into()
+}
+
+/// What is written as bytes.
+pub struct AsBytes<'v, T: ?Sized>(pub &'v T);
+
+impl<T: ToBytes + ?Sized> ToPickle for AsBytes<'_, T> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        match self.0.to_bytes() {
+            Some(bytes) => out.bytes(bytes),
+            None => out.none(),
+        }
+    }
+}
+
+/// What is written by a function.
+pub struct With<F>(pub F);
+
+impl<F: Fn(&mut Writer<'_>) -> Result<(), Error>> ToPickle for With<F> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        self.0(out)
+    }
+}
+
+/// A string constant of a program.
+pub struct Name(pub &'static str);
+
+impl ToPickle for Name {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.name(self.0)
+    }
 }

@@ -53,18 +53,18 @@ pub struct Item<'g, 'a> {
 /// let graph = halfsour::load(b"ccollections\nOrderedDict\n.")?;
 /// halfsour::typed::Unpickler::new().read(&graph, |item| {
 ///     let class = item.class().unwrap();
-///     assert_eq!((class.module, class.name), ("collections", "OrderedDict"));
+///     assert_eq!((class.module, &*class.name), ("collections", "OrderedDict"));
 ///     assert_eq!(class.to_string(), "collections.OrderedDict");
 ///     Ok(())
 /// })?;
 /// # Ok::<(), halfsour::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClassName<'g> {
     /// The module.
     pub module: &'g str,
     /// The qualified name, for a class in a class with a dot.
-    pub name: &'g str,
+    pub name: Cow<'g, str>,
 }
 
 impl ClassName<'_> {
@@ -77,12 +77,12 @@ impl ClassName<'_> {
     /// Whether it is this one, given with a dot between module and name.
     fn is_dotted(&self, dotted: &str) -> bool {
         let rest = dotted.strip_prefix(self.module).and_then(|rest| rest.strip_prefix('.'));
-        rest == Some(self.name)
+        rest == Some(&*self.name)
     }
 
     /// Whether it is a name of a class.
     #[inline]
-    fn is_of<T: Class>(self) -> bool {
+    fn is_of<T: Class>(&self) -> bool {
         self.is(T::MODULE, T::NAME) || T::ALIASES.iter().any(|alias| self.is_dotted(alias))
     }
 }
@@ -95,7 +95,7 @@ impl fmt::Display for ClassName<'_> {
 }
 
 /// "a" or "an", and the noun.
-pub(super) fn with_article(noun: &str) -> String {
+pub(crate) fn with_article(noun: &str) -> String {
     let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
     format!("{} {noun}", if vowel { "an" } else { "a" })
 }
@@ -162,17 +162,21 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     fn describe_object(self, object: Object<'g>) -> String {
-        let class = self.class();
-        match (object.made, class) {
-            (Made::Global { .. }, Some(name)) => format!("the global {name}"),
-            (Made::Extension(_), Some(name)) => format!("the global {name}"),
-            (Made::Extension(code), None) => format!("the extension {code}"),
+        match (object.made, self.construction()) {
             (Made::Persistent(_), _) => "a persistent id".into(),
-            (_, Some(ClassName { module: "_codecs", name: "encode" })) => "bytes".into(),
-            (_, Some(ClassName { module: "builtins", name: "bytes" })) => "bytes".into(),
-            (_, Some(ClassName { module: "builtins", name })) => with_article(name),
-            (_, Some(name)) => with_article(&name.to_string()),
-            _ => "an object".into(),
+            (_, Some(made)) => match self.decoder.global(made.cls) {
+                Some(name) if name.is("_codecs", "encode") || name.is("builtins", "bytes") => {
+                    "bytes".into()
+                }
+                Some(ClassName { module: "builtins", name }) => with_article(&name),
+                Some(name) => with_article(&name.to_string()),
+                None => "an object".into(),
+            },
+            (made, None) => match (self.decoder.global(self.id), made) {
+                (Some(name), _) => format!("the global {name}"),
+                (None, Made::Extension(code)) => format!("the extension {code}"),
+                _ => "an object".into(),
+            },
         }
     }
 
@@ -371,7 +375,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// Bytes before protocol 3, a bytearray before protocol 5: calls.
     fn called_bytes(self, object: Object<'g>) -> Option<Cow<'g, [u8]>> {
         let (name, args) = self.decoder.call(object)?;
-        match (name.module, name.name, args) {
+        match (name.module, &*name.name, args) {
             ("builtins", "bytes" | "bytearray", []) => Some(Cow::Borrowed(&[])),
             ("_codecs", "encode", [text, encoding])
             | ("builtins", "bytes" | "bytearray", [text, encoding]) => {
@@ -442,7 +446,7 @@ impl<'g, 'a> Item<'g, 'a> {
     // Containers.
 
     /// Another node, at the same place: for what belongs to the value.
-    fn at(self, id: NodeId) -> Item<'g, 'a> {
+    pub(crate) fn at(self, id: NodeId) -> Item<'g, 'a> {
         Item { id, ..self }
     }
 
@@ -461,7 +465,8 @@ impl<'g, 'a> Item<'g, 'a> {
     /// What a container is made from, where it is a call: `set([1, 2])`.
     fn called_items(self, object: Object<'g>, kinds: &[&str]) -> Option<&'g [NodeId]> {
         let (name, args) = self.decoder.call(object)?;
-        if name.module != "builtins" || !kinds.contains(&name.name) || !object.effects.is_empty() {
+        if name.module != "builtins" || !kinds.contains(&&*name.name) || !object.effects.is_empty()
+        {
             return None;
         }
         match args {
@@ -594,18 +599,19 @@ impl<'g, 'a> Item<'g, 'a> {
     /// Whether it is an instance of a class.
     #[inline]
     pub fn is<T: Class>(self) -> bool {
-        let class = self.construction().and_then(|made| self.decoder.global(made.cls));
-        class.is_some_and(ClassName::is_of::<T>)
+        self.construction().is_some_and(|made| self.is_class::<T>(made.cls))
     }
 
     /// The name of a global, a class or a function that is itself the value.
-    pub(super) fn global_name(self) -> Option<ClassName<'g>> {
+    pub(crate) fn global_name(self) -> Option<ClassName<'g>> {
         self.decoder.global(self.id)
     }
 
-    /// Whether it is a class itself, and this one.
-    pub(super) fn is_global_of<T: Class>(self) -> bool {
-        self.global_name().is_some_and(ClassName::is_of::<T>)
+    #[inline]
+    fn is_class<T: Class>(self, cls: NodeId) -> bool {
+        // Most names are what they were.
+        self.decoder.raw_global(cls).is_some_and(|raw| raw.is(T::MODULE, T::NAME))
+            || self.decoder.global(cls).is_some_and(|class| class.is_of::<T>())
     }
 
     /// Whether it is a global, and this one: a class, a function.
@@ -975,7 +981,7 @@ impl fmt::Debug for Attrs<'_, '_> {
 }
 
 /// Where in a container a value is: for errors.
-pub(super) trait Within<T> {
+pub(crate) trait Within<T> {
     /// In the so-manieth item.
     fn in_item(self, index: usize) -> Result<T, Error>;
     /// In the value of a key.

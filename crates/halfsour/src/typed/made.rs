@@ -3,8 +3,11 @@
 //! Nothing is run: the few callables of the standard library that pickling itself uses are known by
 //! name.
 
+use std::borrow::Cow;
+
 use super::decoder::Decoder;
 use super::item::ClassName;
+use crate::compat::to_python3;
 use crate::graph::{Effect, Made, Node, NodeId, Object};
 
 /// `cls.__new__(cls, *args, **kwargs)`, or `cls(*args)`.
@@ -17,19 +20,6 @@ pub(super) struct Construction<'g> {
     pub(super) contents: Option<NodeId>,
 }
 
-/// Where what Python 2 knew under another name is now.
-fn renamed<'g>(module: &'g str, name: &'g str) -> (&'g str, &'g str) {
-    match (module, name) {
-        ("__builtin__", "unicode") => ("builtins", "str"),
-        ("__builtin__", "long") => ("builtins", "int"),
-        ("__builtin__", "xrange") => ("builtins", "range"),
-        ("__builtin__" | "exceptions", name) => ("builtins", name),
-        ("copy_reg", name) => ("copyreg", name),
-        ("UserDict" | "UserList" | "UserString", name) => ("collections", name),
-        _ => (module, name),
-    }
-}
-
 impl<'g> Decoder<'g, '_> {
     /// Text of which nothing but its characters counts.
     fn name(&self, id: NodeId) -> Option<&'g str> {
@@ -40,24 +30,71 @@ impl<'g> Decoder<'g, '_> {
         }
     }
 
-    /// The name of a global, as it is today, and as the settings have it.
+    /// The name of what is a global by its opcode.
     #[inline]
-    pub(super) fn global(&self, id: NodeId) -> Option<ClassName<'_>> {
+    fn plain_global(&self, id: NodeId) -> Option<ClassName<'_>> {
         let Node::Object(object) = self.graph.get(id) else { return None };
-        let (module, name) = match object.made {
-            Made::Global { module, name } => renamed(self.name(module)?, self.name(name)?),
+        match object.made {
+            Made::Global { module, name } => {
+                Some(ClassName { module: self.name(module)?, name: self.name(name)?.into() })
+            }
             Made::Extension(code) => {
                 let (module, name) = self.unpickler.extensions.get(&code)?;
-                (module.as_str(), name.as_str())
+                Some(ClassName { module, name: name.into() })
             }
-            _ => return None,
+            _ => None,
+        }
+    }
+
+    /// `getattr(outer, 'name')`: how protocols 0 to 3 write what is in a class.
+    fn attribute(&self, object: Object<'g>) -> Option<(NodeId, &'g str)> {
+        let Made::Call { callable, args } = object.made else { return None };
+        let &[outer, name] = self.tuple(args)? else { return None };
+        let global = self.plain_global(callable)?;
+        let (module, function) = to_python3(global.module, &global.name);
+        ((module, function) == ("builtins", "getattr")).then_some((outer, self.name(name)?))
+    }
+
+    /// The name of a global, as the pickle has it.
+    #[inline]
+    pub(super) fn raw_global(&self, id: NodeId) -> Option<ClassName<'_>> {
+        self.plain_global(id).or_else(|| self.nested_global(id))
+    }
+
+    /// The name of a class in a class.
+    #[cold]
+    fn nested_global(&self, mut id: NodeId) -> Option<ClassName<'_>> {
+        let mut inner = Vec::new();
+        // What is nested deeper is no class.
+        while inner.len() < 32 {
+            let Node::Object(object) = self.graph.get(id) else { return None };
+            let Some((outer, name)) = self.attribute(object) else { break };
+            inner.push(name);
+            id = outer;
+        }
+        let outer = self.plain_global(id)?;
+        inner.push(&outer.name);
+        inner.reverse();
+        Some(ClassName { module: outer.module, name: inner.join(".").into() })
+    }
+
+    /// The name of a global, as Python 3 and the settings have it.
+    pub(super) fn global(&self, id: NodeId) -> Option<ClassName<'_>> {
+        let ClassName { module, name } = self.raw_global(id)?;
+        let class = match name {
+            Cow::Borrowed(name) => {
+                let (module, name) = to_python3(module, name);
+                ClassName { module, name: name.into() }
+            }
+            name => ClassName { module: to_python3(module, "").0, name },
         };
-        let class = ClassName { module, name };
         if self.unpickler.aliases.is_empty() {
             return Some(class);
         }
-        let alias = self.unpickler.aliases.get(&class.to_string());
-        Some(alias.map_or(class, |(module, name)| ClassName { module, name }))
+        match self.unpickler.aliases.get(&class.to_string()) {
+            Some((module, name)) => Some(ClassName { module, name: name.into() }),
+            None => Some(class),
+        }
     }
 
     fn tuple(&self, id: NodeId) -> Option<&'g [NodeId]> {
@@ -97,7 +134,8 @@ impl<'g> Decoder<'g, '_> {
             _ => return None,
         };
         let Some(global) = self.global(callable) else { return self.partial(callable, args) };
-        match (global.module, global.name, args) {
+        match (global.module, &*global.name, args) {
+            ("builtins", "getattr", [_, _]) => None,
             ("copyreg", "_reconstructor", &[cls, base, state]) => {
                 self.reconstructor(cls, base, state, args)
             }
@@ -124,7 +162,7 @@ impl<'g> Decoder<'g, '_> {
     ) -> Option<Construction<'g>> {
         let base = self.global(base)?;
         let made = |args, contents| Some(Construction { cls, args, kwargs: &[], contents });
-        match (base.module, base.name) {
+        match (base.module, &*base.name) {
             ("builtins", "object") => made(&[], None),
             ("builtins", "list" | "dict" | "set") => made(&[], Some(state)),
             // As a namedtuple has it in later protocols.
@@ -152,7 +190,6 @@ impl<'g> Decoder<'g, '_> {
     /// `getattr(cls, '__new__')`
     fn is_new(&self, id: NodeId) -> bool {
         let Node::Object(object) = self.graph.get(id) else { return false };
-        matches!(self.call(object), Some((name, &[_, attribute]))
-            if name.is("builtins", "getattr") && self.name(attribute) == Some("__new__"))
+        self.attribute(object).is_some_and(|(_, name)| name == "__new__")
     }
 }

@@ -1,8 +1,8 @@
 //! Pickles as typed values.
 //!
-//! [`FromPickle`] is how a type is read; the derive macro `Pickle` writes it for structs and enums, and
-//! [`Hooks`] for a class by hand, in functions that are named after Python's. Nothing is run, and no
-//! class is looked up: a type says which class it is.
+//! [`FromPickle`] is how a type is read. The derive macro `Pickle` implements it for structs and enums;
+//! by hand, a class has [`Hooks`] that are named after Python's, and [`Reduce`] for writing. Nothing is
+//! run, and no class is looked up: a type says which class it is.
 //!
 //! Reading recurses, up to [`Limits::depth`](crate::Limits::depth); the graph below it does not.
 
@@ -13,7 +13,7 @@ mod decoder;
 #[allow(missing_docs)]
 pub mod derive;
 mod impls;
-mod item;
+pub(crate) mod item;
 mod made;
 mod unpickler;
 
@@ -22,7 +22,9 @@ use std::io::BufRead;
 use crate::error::Error;
 
 pub use bytes::{ByteArray, Bytes};
-pub use class::{Class, Hooks, Persistent, Registry, read_class};
+pub use class::{
+    Class, GetState, Hooks, Persistent, Reduce, Registry, Value, read_class, write_class,
+};
 pub use item::{Attrs, ClassName, Entries, Item, Items, State};
 pub use unpickler::{OldStr, Unpickler};
 

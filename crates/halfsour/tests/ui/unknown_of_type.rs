@@ -1,0 +1,9 @@
+use halfsour::Pickle;
+
+#[derive(Pickle)]
+#[pickle(modul = "shop.models")]
+struct Order {
+    id: u64,
+}
+
+fn main() {}
