@@ -47,9 +47,18 @@ impl FromPickle<'_> for Decimal {
 impl ToPickle for Decimal {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         match is_decimal(&self.0) {
-            true => out.call(&Global::new("decimal", "Decimal"), &[&self.0]),
+            true => out.call(&Global::new("decimal", "Decimal"), &[&Fresh(&self.0)]),
             false => Err(invalid("decimal number", &self.0)),
         }
+    }
+}
+
+/// The text of a number, which Python makes anew each time.
+struct Fresh<'t>(&'t str);
+
+impl ToPickle for Fresh<'_> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.fresh_str(self.0)
     }
 }
 
