@@ -215,6 +215,8 @@ for expr in exprs:
         for (protocol, pickle) in (0..).zip(pickles) {
             if let Err(read) = (case.read)(pickle)
                 && protocol >= case.whole
+                // Before 3.11.4, 3.11 pickled members by their names.
+                && (minor >= 12 || !case.expr.starts_with("SafeUUID"))
             {
                 faults.push(format!("{} in {protocol} is read as {read}", case.expr));
             }

@@ -6,7 +6,7 @@
 //! would refuse, a 13th month, is an error both ways.
 //!
 //! These are data, not a calendar, not arithmetic: crates for those can be read and written too, with
-//! the features `chrono`, `jiff`, `uuid`, `rust_decimal` and `num-bigint`.
+//! the features `chrono`, `uuid`, `rust_decimal` and `num-bigint`.
 //!
 //! ```
 //! use halfsour::types::{Date, Decimal};
@@ -20,6 +20,7 @@
 mod collections;
 mod date;
 mod exception;
+mod foreign;
 mod name;
 mod number;
 mod path;
