@@ -8,7 +8,7 @@
 
 use std::fmt::Debug;
 
-use halfsour::types::{Date, Decimal, Uuid};
+use halfsour::types::{Date, DateTime, Decimal, Time, TimeDelta, TimeZone, Uuid};
 use halfsour::{FromPickleOwned, ToPickle, from_slice, to_vec};
 
 /// Both write the same, and the same is read.
@@ -22,6 +22,20 @@ fn same<T: ToPickle + FromPickleOwned + Debug + PartialEq>(value: T, ours: &dyn 
 fn values_become_those_of_python() {
     let date = chrono::NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
     same(date, &Date { year: 2024, month: 2, day: 29 });
+    let moment = chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap();
+    let time = Time {
+        hour: 22,
+        minute: 13,
+        second: 20,
+        microsecond: 123_456,
+        fold: false,
+        tz: Some(TimeZone::UTC),
+    };
+    same(moment, &DateTime { date: Date { year: 2023, month: 11, day: 14 }, time });
+    for micros in [0, 1, -1, -1_500_000, 86_400_000_000, -86_400_000_001] {
+        let delta = TimeDelta::from_microseconds(micros.into()).unwrap();
+        same(chrono::TimeDelta::microseconds(micros), &delta);
+    }
     same(uuid::Uuid::from_u128(7), &Uuid { int: 7, is_safe: None });
     same(rust_decimal::Decimal::new(-150, 2), &Decimal("-1.50".into()));
     for number in [0, 1, -1, 255, -128, i128::MAX, i128::MIN] {

@@ -90,3 +90,62 @@ impl ToPickle for chrono::NaiveDate {
         out.save(&Date { year, month: self.month() as u8, day: self.day() as u8 })
     }
 }
+
+/// `datetime.timedelta`
+#[cfg(feature = "chrono")]
+impl FromPickle<'_> for chrono::TimeDelta {
+    fn from_pickle(item: Item<'_, '_>) -> Result<chrono::TimeDelta, Error> {
+        let delta: TimeDelta = item.read()?;
+        let microseconds = i64::try_from(delta.total_microseconds());
+        let microseconds = microseconds.map_err(|_| invalid("TimeDelta of chrono", delta))?;
+        Ok(chrono::TimeDelta::microseconds(microseconds))
+    }
+}
+
+/// `datetime.timedelta`
+#[cfg(feature = "chrono")]
+impl ToPickle for chrono::TimeDelta {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        let seconds = i128::from(self.num_seconds()) * 1_000_000;
+        out.save(&TimeDelta::from_microseconds(seconds + i128::from(self.subsec_micros()))?)
+    }
+}
+
+/// `datetime.datetime` in UTC; of others, the moment.
+#[cfg(feature = "chrono")]
+impl FromPickle<'_> for chrono::DateTime<chrono::Utc> {
+    fn from_pickle(item: Item<'_, '_>) -> Result<chrono::DateTime<chrono::Utc>, Error> {
+        let DateTime { date: Date { year, month, day }, time } = item.read::<DateTime>()?;
+        let zone = time.tz.ok_or_else(|| item.expected("a datetime with a timezone"))?;
+        let offset = i64::try_from(zone.offset.total_microseconds()).unwrap_or_default();
+        let Time { hour, minute, second, microsecond, .. } = time;
+        chrono::NaiveDate::from_ymd_opt(year.into(), month.into(), day.into())
+            .and_then(|date| {
+                date.and_hms_micro_opt(hour.into(), minute.into(), second.into(), microsecond)
+            })
+            .and_then(|local| local.checked_sub_signed(chrono::TimeDelta::microseconds(offset)))
+            .map(|utc| utc.and_utc())
+            .ok_or_else(|| item.expected("a datetime that is one in UTC too"))
+    }
+}
+
+/// `datetime.datetime` in UTC. A leap second ends with the last microsecond of the one before.
+#[cfg(feature = "chrono")]
+impl ToPickle for chrono::DateTime<chrono::Utc> {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        use chrono::{Datelike, Timelike};
+        let year = u16::try_from(self.year());
+        let year = year.map_err(|_| invalid("datetime of Python", format_args!("{self:?}")))?;
+        out.save(&DateTime {
+            date: Date { year, month: self.month() as u8, day: self.day() as u8 },
+            time: Time {
+                hour: self.hour() as u8,
+                minute: self.minute() as u8,
+                second: self.second() as u8,
+                microsecond: (self.nanosecond() / 1000).min(999_999),
+                fold: false,
+                tz: Some(TimeZone::UTC),
+            },
+        })
+    }
+}
