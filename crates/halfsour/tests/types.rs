@@ -8,6 +8,8 @@ use common::{PACK, python, unpack, version};
 use halfsour::types::*;
 use halfsour::{FromPickleOwned, Pickler, ToPickle, from_slice};
 
+type Read = Box<dyn Fn(&[u8]) -> Result<(), String>>;
+
 /// A value in both languages.
 struct Case {
     /// In Python.
@@ -15,7 +17,7 @@ struct Case {
     /// What Rust writes with a protocol.
     write: Box<dyn Fn(u8) -> Vec<u8>>,
     /// Whether Rust reads the value from a pickle.
-    read: Box<dyn Fn(&[u8]) -> Result<(), String>>,
+    read: Read,
     /// From which minor version of Python 3 on the bytes are the same.
     exact: u32,
     /// From which protocol on all of the value is written.

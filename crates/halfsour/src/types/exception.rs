@@ -13,7 +13,7 @@ use crate::writer::{ToPickle, Writer};
 /// ```
 /// use halfsour::types::{Arg, Exception, Name};
 /// // pickle.dumps(ValueError("not so"))
-/// let data = b"\x80\x04\x95\x2e\0\0\0\0\0\0\0\x8c\x08builtins\x94\x8c\nValueError\x94\x93\x94\
+/// let data = b"\x80\x04\x95\x28\0\0\0\0\0\0\0\x8c\x08builtins\x94\x8c\nValueError\x94\x93\x94\
 ///     \x8c\x06not so\x94\x85\x94R\x94.";
 /// let error: Exception = halfsour::from_slice(data)?;
 /// assert_eq!(error.class, Name::new("builtins", "ValueError"));
