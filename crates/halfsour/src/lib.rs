@@ -78,6 +78,7 @@ pub mod sink;
 mod stream;
 mod text;
 pub mod typed;
+pub mod types;
 mod unicode;
 pub mod writer;
 

@@ -96,7 +96,7 @@ impl fmt::Display for ClassName<'_> {
 }
 
 /// "a" or "an", and the noun.
-pub(super) fn with_article(noun: &str) -> String {
+pub(crate) fn with_article(noun: &str) -> String {
     let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
     format!("{} {noun}", if vowel { "an" } else { "a" })
 }
@@ -554,7 +554,7 @@ impl<'g, 'a> Item<'g, 'a> {
     // Containers.
 
     /// Another node, at the same place: for what belongs to the value.
-    fn at(self, id: NodeId) -> Item<'g, 'a> {
+    pub(crate) fn at(self, id: NodeId) -> Item<'g, 'a> {
         Item { id, ..self }
     }
 
@@ -804,7 +804,7 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// The name of a global, a class or a function that is itself the value.
-    pub(super) fn global_name(self) -> Option<ClassName<'g>> {
+    pub(crate) fn global_name(self) -> Option<ClassName<'g>> {
         self.decoder.global(self.id)
     }
 

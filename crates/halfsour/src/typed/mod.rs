@@ -13,10 +13,10 @@ mod decoder;
 #[allow(missing_docs)]
 pub mod derive;
 mod impls;
-mod item;
+pub(crate) mod item;
 mod made;
 mod unpickler;
-mod views;
+pub(crate) mod views;
 
 use std::io::BufRead;
 

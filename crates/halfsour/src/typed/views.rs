@@ -292,7 +292,7 @@ impl fmt::Debug for Attrs<'_, '_> {
 }
 
 /// Where in a container a value is: for errors.
-pub(super) trait Within<T> {
+pub(crate) trait Within<T> {
     /// In the so-manieth item.
     fn in_item(self, index: usize) -> Result<T, Error>;
     /// In the value of a key.

@@ -364,6 +364,13 @@ impl<'w> Writer<'w> {
         self.memoize(begun).map(|_| ())
     }
 
+    /// A `str` that is its own object, however short.
+    pub(crate) fn fresh_str(&mut self, text: &str) -> Result<(), Error> {
+        let begun = self.begin()?;
+        self.emit_text(text.as_bytes())?;
+        self.memoize(begun).map(|_| ())
+    }
+
     /// A `str` that is a name in the program, as attributes, classes and modules have: written once,
     /// then referred to.
     ///

@@ -61,7 +61,11 @@ impl Writer<'_> {
         }
         if self.protocol() >= 4 {
             self.interned(module)?;
-            self.interned(name)?;
+            // A class of C has a new name each time: that it is the module's too shows in this one.
+            match (module, name) {
+                ("datetime", "datetime") => self.fresh_str(name)?,
+                _ => self.interned(name).map(|_| ())?,
+            }
             self.out.op(Opcode::StackGlobal);
         } else if let Some((parent, last)) = name.rsplit_once('.') {
             self.global("builtins", "getattr")?;

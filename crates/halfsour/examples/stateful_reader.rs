@@ -1,0 +1,71 @@
+//! A reader of lines that is pickled while it reads: its file stays outside, its place goes along.
+//!
+//! The Python documentation has this class in its chapter on stateful objects. What cannot be
+//! pickled, an open file, is opened again on load, and read up to the line that was next.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Lines};
+
+use halfsour::{Error, ErrorKind, FromPickle, Item, ToPickle, Writer};
+
+/// Numbers the lines of a file.
+struct TextReader {
+    filename: String,
+    lineno: usize,
+    lines: Lines<BufReader<File>>,
+}
+
+impl TextReader {
+    /// Opens a file, and skips the lines that were read already.
+    fn open(filename: String, lineno: usize) -> std::io::Result<TextReader> {
+        let mut lines = BufReader::new(File::open(&filename)?).lines();
+        for line in lines.by_ref().take(lineno) {
+            line?;
+        }
+        Ok(TextReader { filename, lineno, lines })
+    }
+
+    fn readline(&mut self) -> Option<String> {
+        let line = self.lines.next()?.ok()?;
+        self.lineno += 1;
+        Some(format!("{}: {line}", self.lineno))
+    }
+}
+
+/// What Python's `__getstate__` returned: all but the file.
+impl ToPickle for TextReader {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        let state: [(&str, &dyn ToPickle); 2] =
+            [("filename", &self.filename), ("lineno", &self.lineno)];
+        out.instance("reader", "TextReader", &state)
+    }
+}
+
+/// What Python's `__setstate__` did: opens the file again.
+impl FromPickle<'_> for TextReader {
+    fn from_pickle(item: Item<'_, '_>) -> Result<TextReader, Error> {
+        let state = item.state()?;
+        let missing = |name: &str| ErrorKind::Missing { name: name.into() };
+        let filename = state.attr("filename")?.ok_or_else(|| missing("filename"))?.read()?;
+        let lineno = state.attr("lineno")?.ok_or_else(|| missing("lineno"))?.read()?;
+        TextReader::open(filename, lineno)
+            .map_err(|error| ErrorKind::Custom(error.to_string()).into())
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let file = std::env::temp_dir().join(format!("halfsour-hello-{}.txt", std::process::id()));
+    std::fs::write(&file, "Hello world!\nI am line number two.\nGoodbye!\n")?;
+
+    let mut reader = TextReader::open(file.display().to_string(), 0)?;
+    println!("{:?}", reader.readline());
+    println!("{:?}", reader.readline());
+
+    let data = halfsour::to_vec(&reader)?;
+    let mut again: TextReader = halfsour::from_slice(&data)?;
+    let last = again.readline();
+    println!("{last:?}");
+    assert_eq!(last.as_deref(), Some("3: Goodbye!"));
+    std::fs::remove_file(file)?;
+    Ok(())
+}
