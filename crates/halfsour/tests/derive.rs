@@ -73,7 +73,11 @@ fn round<T: FromPickleOwned + ToPickle + PartialEq + Debug>(
     read(expression, protocols.clone(), value);
     for (protocol, expected) in dumps(expression, protocols) {
         let data = to_vec(value, protocol);
-        if protocol >= 2 {
+        // Up to 3.11.3, members of enums are written by their names.
+        let by_name =
+            ["models.Color.", "models.Mode."].iter().any(|name| expression.contains(name))
+                && common::version() < (11, 4);
+        if protocol >= 2 && !by_name {
             assert_eq!(
                 data.escape_ascii().to_string(),
                 expected.escape_ascii().to_string(),

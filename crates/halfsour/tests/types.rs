@@ -211,14 +211,15 @@ for expr in exprs:
         exprs(&cases)
     );
     let pickles = unpack(&python(&script, b""));
-    let (minor, _) = version();
+    let (minor, micro) = version();
     let mut faults = Vec::new();
     for (case, pickles) in cases.iter().zip(pickles.chunks(6)) {
         for (protocol, pickle) in (0..).zip(pickles) {
             if let Err(read) = (case.read)(pickle)
                 && protocol >= case.whole
                 // Before 3.11.4, 3.11 pickled members by their names.
-                && (minor >= 12 || !case.expr.starts_with("SafeUUID"))
+                && ((minor, micro) >= (11, 4)
+                    || !case.expr.starts_with("SafeUUID") && case.expr != "re.I")
             {
                 faults.push(format!("{} in {protocol} is read as {read}", case.expr));
             }

@@ -375,9 +375,14 @@ impl Registry {
     }
 
     pub(super) fn read(&self, item: Item<'_, '_>) -> Result<Box<dyn Any>, Error> {
+        let find = |module: &str, name: &str| {
+            let read = self.classes.get(&(module, name)).copied();
+            read.or_else(|| self.aliases.get(format!("{module}.{name}").as_str()).copied())
+        };
         let read = item.class().and_then(|class| {
-            let read = self.classes.get(&(class.module, &*class.name)).copied();
-            read.or_else(|| self.aliases.get(class.to_string().as_str()).copied())
+            // Some versions of Python write a member of an enum as what is in its class.
+            let outer = || class.name.rsplit_once('.').map(|(outer, _)| outer);
+            find(class.module, &class.name).or_else(|| find(class.module, outer()?))
         });
         read.ok_or_else(|| item.expected("an instance of a registered class"))?(item)
     }
