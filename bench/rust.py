@@ -130,7 +130,8 @@ def main() -> int:
 
     package = ROOT / "bench" / "rust"
     target = ROOT / "target" / "bench-rust"
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", target], cwd=package, check=True)
+    command = ["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", str(target)]
+    subprocess.run(command, cwd=package, check=True)
     program = str(target / "release" / f"bench-rust{sysconfig.get_config_var('EXE')}")
     folder = ROOT / "build" / "bench" / "rust"
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,10 +161,10 @@ def main() -> int:
                 figures.setdefault(task, {}).setdefault(library, {})[name] = figure
 
     for task, libraries in figures.items():
-        unit = "ms, MB written" if task == "encode" else "ms, MB of memory"
-        print(f"\n{task} ({unit})".ljust(32) + "".join(name.rjust(16) for name in sets))
+        unit, key, scale = ("MB written", "size", 1e6) if task == "encode" else ("MB of memory", "kib", 1024)
+        print(f"\n{task} (ms, {unit})".ljust(32) + "".join(name.rjust(16) for name in sets))
         for library, row in libraries.items():
-            cells = [f"{row[name]['seconds'] * 1e3:.1f} {row[name]['size' if task == 'encode' else 'kib'] / (1e6 if task == 'encode' else 1024):.0f}"
+            cells = [f"{row[name]['seconds'] * 1e3:.1f} {row[name][key] / scale:.0f}"
                      if "seconds" in row[name] else "error" for name in sets]
             print(library.ljust(31) + "".join(cell.rjust(16) for cell in cells))
     missed = 0

@@ -174,7 +174,7 @@ def things():
                 function, str.upper, [].append, collections.UserDict, range, type(None), ..., NotImplemented]
     yield from [Plain(), Plain(a=1), [Plain(a=1, b=2) for _ in range(3)], slots, NewArgs(), NewArgsEx(),
                 [NewArgsEx(), NewArgsEx()], NAMED, Colour.RED, [Colour.RED] * 2, Pair(1, [2]), functools.partial(int, '1', base=2)]
-    yield from [datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc), decimal.Decimal('1.5'), fractions.Fraction(1, 3),
+    yield from [datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC), decimal.Decimal('1.5'), fractions.Fraction(1, 3),
                 complex(1, 2), collections.Counter('abca'), collections.defaultdict(list, a=[1]), slice(1, 2), range(3),
                 ValueError('x', 1), FileNotFoundError(2, 'x', 'y'), ModuleNotFoundError('m')]
     yield from [Reduced(Plain, (1,), 'state'), Reduced(Plain, (), 0), Reduced(Plain, (), {}), Reduced(Plain, (), ({'a': 1}, {'b': 2})),
@@ -243,5 +243,5 @@ for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
     emit_all(protocol, lambda: [dumped(pickle.Pickler, fast, protocol, fast=True)])
 buffers = [bytearray(b'one'), b'two', bytearray(b'x' * 70000)]
 for callback in (lambda buffer: False, lambda buffer: True):
-    make = lambda: [pickle.dumps([*map(pickle.PickleBuffer, buffers), buffers[0]], 5, buffer_callback=callback)]
-    emit_all(5, make)
+    views = [*map(pickle.PickleBuffer, buffers), buffers[0]]
+    emit_all(5, lambda: [pickle.dumps(views, 5, buffer_callback=callback)])
