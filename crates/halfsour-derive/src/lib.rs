@@ -47,9 +47,10 @@ fn expand(
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 ///
-/// Fields are attributes, in this order, and the bytes are those that CPython writes for such an
-/// instance. Attributes that the type does not know are ignored; a field that is not there is an error,
-/// unless it has a `default`. All protocols are read, whichever way they write an instance. Types may be
+/// Fields are attributes, in this order. From protocol 2 on the bytes are those that CPython writes for
+/// such an instance; in protocols 0 and 1 they are others, which Python loads as the same. A class whose
+/// state is no dict, as that of `@dataclass(frozen=True, slots=True)`, needs hooks by hand. Attributes that the type does not know are ignored; a field that is not there is an error,
+/// unless it has a `default`. All protocols are read. Types may be
 /// generic and may borrow: `struct Name<'a> { text: &'a str }`.
 ///
 /// # Of a type

@@ -1,6 +1,7 @@
 //! The code that writes a type: `ToPickle`.
 //!
-//! An instance is written as CPython writes it: its class, what `__new__` gets, its state.
+//! An instance is written as CPython writes it from protocol 2 on: its class, what `__new__` gets, its
+//! state.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -143,7 +143,6 @@ impl Budget {
     }
 
     /// To be called for text or bytes that may be copied: what is short costs no more than its visit.
-    #[cfg(feature = "serde")]
     #[inline]
     pub(crate) fn copy(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match bytes.len() as u64 / COPIED {

@@ -835,3 +835,23 @@ fn values_are_bounded() {
     let error = value(b"capp\nA\n)\x81q\0}U\x01ah\0sb.").unwrap_err();
     assert_eq!((error.kind(), &*error.path().to_string()), (&ErrorKind::Cycle, "root['a']"));
 }
+
+/// A persistent id may be in another one, or in itself: no error shows what is in it.
+#[test]
+fn nested_persistent_ids_are_not_shown() {
+    let deep = [b"N".as_slice(), &[b'Q'; 100_000], b"."].concat();
+    let mut wide = b"NQ\x94".to_vec();
+    for index in 0..60_u8 {
+        wide.extend([b'h', index, b'h', index, 0x86, b'Q', 0x94]);
+    }
+    wide.push(b'.');
+    for data in [deep, wide, b"]\x94Q\x940h\0h\x01ah\x01.".to_vec()] {
+        for text in [
+            halfsour::serde::from_slice::<i64>(&data).unwrap_err().to_string(),
+            halfsour::from_slice::<i64>(&data).unwrap_err().to_string(),
+        ] {
+            assert!(text.ends_with("found a persistent id"), "{}", text.len());
+        }
+        assert!(halfsour::serde::from_slice::<halfsour::serde::Value>(&data).is_err());
+    }
+}

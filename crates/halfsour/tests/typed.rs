@@ -905,3 +905,31 @@ fn mutations() {
         let _ = from_slice::<Bag>(&data);
     }
 }
+
+/// Text and bytes that are shared are copied for each reference: that is charged, too.
+#[test]
+fn shared_text_is_charged() {
+    for opcode in [b'X', b'B'] {
+        let mut data = vec![b']', b'(', opcode, 0xa0, 0x86, 0x01, 0];
+        data.extend([b'x'; 100_000]);
+        data.push(0x94);
+        data.extend(b"h\0".repeat(100_000));
+        data.extend(b"e.");
+        let over = |error: Error| {
+            assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
+        };
+        match opcode {
+            b'X' => {
+                over(from_slice::<Vec<String>>(&data).unwrap_err());
+                over(from_slice::<Vec<Box<str>>>(&data).unwrap_err());
+                // What borrows copies nothing.
+                assert_eq!(from_slice::<Vec<&str>>(&data).unwrap().len(), 100_001);
+            }
+            _ => {
+                over(from_slice::<Vec<Vec<u8>>>(&data).unwrap_err());
+                over(from_slice::<Vec<halfsour::typed::ByteArray>>(&data).unwrap_err());
+                assert_eq!(from_slice::<Vec<&[u8]>>(&data).unwrap().len(), 100_001);
+            }
+        }
+    }
+}

@@ -159,7 +159,6 @@ impl<'a> Arena<'a> {
     }
 
     /// How many bytes text and bytes can be in: the pickle's and the copied ones.
-    #[cfg(feature = "serde")]
     pub(super) fn text_size(&self) -> usize {
         self.pickle.len() + self.copied.len()
     }

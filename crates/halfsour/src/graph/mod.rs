@@ -268,7 +268,6 @@ impl<'a> Graph<'a> {
     }
 
     /// How many bytes text and bytes can be in.
-    #[cfg(feature = "serde")]
     pub(crate) fn text_size(&self) -> usize {
         self.arena.text_size()
     }

@@ -58,7 +58,13 @@ impl<'a> Graph<'a> {
         match object.made {
             Made::Global { .. } => format!("the global {}", self.name_of(id)),
             Made::Extension(code) => format!("the extension {code}"),
-            Made::Persistent(pid) => format!("the persistent id {}", self.repr(pid)),
+            // What is in a persistent id may be another one: only what is short is shown.
+            Made::Persistent(pid) => match self.get(pid) {
+                Node::Int(_) | Node::Str(_) | Node::OldStr(_) | Node::Bytes(_) => {
+                    format!("the persistent id {}", self.repr_leaf(pid))
+                }
+                _ => "a persistent id".into(),
+            },
             Made::Call { callable, args } => match (self.global(callable), self.get(args)) {
                 // copyreg's functions make instances of their first argument.
                 (Some(("copyreg" | "copy_reg", _)), Node::Tuple([cls, ..])) => {

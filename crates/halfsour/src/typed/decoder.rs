@@ -31,7 +31,11 @@ impl<'g, 'a> Decoder<'g, 'a> {
         Decoder {
             graph,
             unpickler,
-            budget: RefCell::new(Budget::new(unpickler.limits, graph.size())),
+            budget: RefCell::new(Budget::with_text(
+                unpickler.limits,
+                graph.size(),
+                graph.text_size(),
+            )),
             way: RefCell::default(),
             closes: Cell::new(None),
             shared: RefCell::default(),
@@ -62,6 +66,12 @@ impl<'g, 'a> Decoder<'g, 'a> {
         way.truncate(depth as usize);
         way.push(id);
         Ok(depth + 1)
+    }
+
+    /// To be called for text or bytes that are handed out, and are probably copied then.
+    #[inline]
+    pub(super) fn copy(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.budget.borrow_mut().copy(bytes)
     }
 
     /// Where the depth ends, a value that holds itself is told from one that is merely deep.

@@ -353,6 +353,14 @@ impl<'g, 'a> Item<'g, 'a> {
     /// ```
     #[inline]
     pub fn str(self) -> Result<Cow<'g, str>, Error> {
+        let text = self.text()?;
+        self.decoder.copy(text.as_bytes())?;
+        Ok(text)
+    }
+
+    /// As [`str`](Item::str), for those that do not copy it.
+    #[inline]
+    fn text(self) -> Result<Cow<'g, str>, Error> {
         match self.node() {
             Node::Str(text) => match text.to_str() {
                 Some(text) => Ok(Cow::Borrowed(text)),
@@ -396,7 +404,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// ```
     #[inline]
     pub fn borrowed_str(self) -> Result<&'a str, Error> {
-        let text = self.str()?;
+        let text = self.text()?;
         let borrowed = self.decoder.graph.borrowed(self.id).and_then(|b| str::from_utf8(b).ok());
         match borrowed {
             Some(borrowed) if matches!(text, Cow::Borrowed(_)) => Ok(borrowed),
@@ -446,12 +454,14 @@ impl<'g, 'a> Item<'g, 'a> {
     /// ```
     #[inline]
     pub fn bytes(self) -> Result<Cow<'g, [u8]>, Error> {
-        match self.node() {
+        let bytes = match self.node() {
             Node::Bytes(bytes) | Node::ByteArray(bytes) | Node::OldStr(bytes) => {
-                Ok(Cow::Borrowed(bytes))
+                Cow::Borrowed(bytes)
             }
-            _ => self.other_bytes(),
-        }
+            _ => self.other_bytes()?,
+        };
+        self.decoder.copy(&bytes)?;
+        Ok(bytes)
     }
 
     fn other_bytes(self) -> Result<Cow<'g, [u8]>, Error> {
