@@ -23,10 +23,10 @@ use crate::writer::{
 impl Graph<'_> {
     /// Pickles what the graph stands for, with a protocol from 0 to 5.
     ///
-    /// What CPython's pickler in C wrote becomes the same bytes again, with the protocol that it had; one
-    /// exception is known, an instance of a subclass of tuple that holds itself. With another protocol, Python loads equal objects, shared as they were. Where Python 3 has other names
-    /// than Python 2, they are changed between protocols 2 and 3. Strings of Python 2 remain what
-    /// they are.
+    /// What CPython's pickler in C wrote becomes the same bytes again, with the protocol that it had;
+    /// one exception is known, an instance of a subclass of tuple that holds itself. With another
+    /// protocol, Python loads equal objects, shared as they were. Where Python 3 has other names than
+    /// Python 2, they are changed between protocols 2 and 3. Strings of Python 2 remain what they are.
     ///
     /// ```
     /// let data = b"\x80\x02]q\0(U\x04spamq\x01h\x01e.";
