@@ -47,6 +47,16 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// One level deeper than `depth`.
+    #[inline]
+    pub(crate) fn deeper(&self, depth: u32) -> Result<u32, Error> {
+        if depth >= self.depth {
+            let limit = self.depth.into();
+            return Err(ErrorKind::Limit { what: "depth", limit }.into());
+        }
+        Ok(depth + 1)
+    }
+
     /// These limits with another [`depth`](Limits::depth).
     #[must_use]
     pub fn depth(mut self, depth: u32) -> Limits {
@@ -95,18 +105,14 @@ const COPIED: u64 = 64;
 
 /// What is left while a graph becomes typed values.
 #[derive(Debug)]
-#[allow(
-    dead_code,
-    reason = "`enter` and `leave` are for serde; typed reading counts depth in its cursor"
-)]
 pub(crate) struct Budget {
     limits: Limits,
-    #[allow(dead_code, reason = "as below")]
+    /// How deep serde's recursion is: the cursor of typed reading counts its own.
+    #[cfg(feature = "serde")]
     depth: u32,
     visits: u64,
 }
 
-#[allow(dead_code, reason = "depth is for serde: a typed reading's cursor counts its own")]
 impl Budget {
     /// For a graph of so many nodes and references.
     pub(crate) fn new(limits: Limits, size: usize) -> Budget {
@@ -118,10 +124,16 @@ impl Budget {
     pub(crate) fn with_text(limits: Limits, size: usize, bytes: usize) -> Budget {
         let size = size as u64 + bytes as u64 / COPIED;
         let visits = size.saturating_mul(limits.expansion.into()).max(1_000_000);
-        Budget { limits, depth: 0, visits }
+        Budget {
+            limits,
+            #[cfg(feature = "serde")]
+            depth: 0,
+            visits,
+        }
     }
 
     /// To be called for each value.
+    #[cfg(feature = "serde")]
     #[inline]
     pub(crate) fn visit(&mut self) -> Result<(), Error> {
         self.visit_all(1)
@@ -152,16 +164,14 @@ impl Budget {
     }
 
     /// To be called before what is inside of a value; then [`leave`](Budget::leave).
+    #[cfg(feature = "serde")]
     #[inline]
     pub(crate) fn enter(&mut self) -> Result<(), Error> {
-        if self.depth == self.limits.depth {
-            let limit = self.limits.depth.into();
-            return Err(ErrorKind::Limit { what: "depth", limit }.into());
-        }
-        self.depth += 1;
+        self.depth = self.limits.deeper(self.depth)?;
         Ok(())
     }
 
+    #[cfg(feature = "serde")]
     #[inline]
     pub(crate) fn leave(&mut self) {
         self.depth -= 1;

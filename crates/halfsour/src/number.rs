@@ -186,6 +186,26 @@ impl Integer {
     }
 }
 
+/// An integer of at most 128 bits.
+pub(crate) enum Wide {
+    Signed(i128),
+    /// One that is too large for a signed one.
+    Unsigned(u128),
+}
+
+/// What [`Integer::Big`] holds, if 128 bits can hold it.
+pub(crate) fn wide(bytes: &[u8]) -> Option<Wide> {
+    let last = *bytes.last()?;
+    if let [low @ .., 0] = bytes
+        && let Ok(low) = <[u8; 16]>::try_from(low)
+    {
+        return Some(Wide::Unsigned(u128::from_le_bytes(low)));
+    }
+    let mut whole = [if last >= 0x80 { 0xff } else { 0 }; 16];
+    whole.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(Wide::Signed(i128::from_le_bytes(whole)))
+}
+
 /// The integer that a float of at least 2^53 is, as [`Integer::Big`] holds it; `None` for infinity.
 pub(crate) fn exact_integer(value: f64) -> Option<Box<[u8]>> {
     let bits = value.to_bits();

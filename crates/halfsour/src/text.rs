@@ -82,9 +82,14 @@ fn push_code(text: &mut Vec<u8>, code: u32) {
     }
 }
 
+/// Latin-1 as a string.
+pub(crate) fn latin1(text: &[u8]) -> String {
+    text.iter().map(|&byte| char::from(byte)).collect()
+}
+
 /// Latin-1 to UTF-8.
 pub(crate) fn from_latin1(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|&byte| char::from(byte)).collect::<String>().into()
+    latin1(text).into()
 }
 
 /// Whether bytes are UTF-8, perhaps with surrogates; else what CPython says about it.

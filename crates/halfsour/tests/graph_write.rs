@@ -79,7 +79,8 @@ fn pickles_by_the_running_python_are_written_byte_for_byte() {
 
 /// What Python finds in pickles.
 fn shown(pickles: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let script = format!("{PACK}{}", include_str!("python/graphs.py"));
+    let script = concat!(include_str!("python/symbol.py"), include_str!("python/graphs.py"));
+    let script = format!("{PACK}{script}");
     unpack(&python(&script, &pack(pickles.iter().map(Vec::as_slice))))
 }
 

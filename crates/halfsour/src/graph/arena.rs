@@ -188,8 +188,8 @@ impl<'a> Arena<'a> {
     /// The place of bytes that are in the pickle, or are copied here.
     #[inline]
     pub(super) fn blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
-        if let Some(bytes) = self.in_pickle(bytes) {
-            let place = bytes.as_ptr().addr() - self.pickle.as_ptr().addr();
+        let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
+        if place <= self.pickle.len() && bytes.len() <= self.pickle.len() - place {
             return Ok(self.place(false, place, bytes.len()));
         }
         self.copied.try_reserve(bytes.len()).map_err(OutOfMemory::from)?;
@@ -244,13 +244,6 @@ impl<'a> Arena<'a> {
         let (copied, place, len) = self.range(blob);
         let whole = if copied { self.copied.as_slice() } else { self.pickle };
         &whole[place..place + len]
-    }
-
-    /// Bytes that may be in the pickle, for as long as that lives.
-    #[inline]
-    fn in_pickle(&self, bytes: &[u8]) -> Option<&'a [u8]> {
-        let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
-        self.pickle.get(place..place.checked_add(bytes.len())?)
     }
 
     /// Text and whether it is in the pickle, if a node is that.

@@ -267,6 +267,16 @@ impl<'a> Graph<'a> {
         self.arena.borrowed(id)
     }
 
+    /// A node's text, if it is text that Rust can hold.
+    #[inline]
+    pub(crate) fn utf8(&self, id: NodeId) -> Option<&str> {
+        match self.get(id) {
+            Node::Str(text) => text.to_str(),
+            Node::OldStr(text) => str::from_utf8(text).ok(),
+            _ => None,
+        }
+    }
+
     /// How many bytes text and bytes can be in.
     pub(crate) fn text_size(&self) -> usize {
         self.arena.text_size()

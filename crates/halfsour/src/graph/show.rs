@@ -20,16 +20,6 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// A node's text, if it is text that Rust can hold.
-    #[inline]
-    pub(crate) fn utf8(&self, id: NodeId) -> Option<&str> {
-        match self.get(id) {
-            Node::Str(text) => text.to_str(),
-            Node::OldStr(text) => str::from_utf8(text).ok(),
-            _ => None,
-        }
-    }
-
     /// What a node is: `an int`, `an instance of app.Point`.
     #[cold]
     pub(crate) fn describe(&self, id: NodeId) -> String {

@@ -11,7 +11,7 @@ use super::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::compat;
 use crate::emitter::TooLarge;
 use crate::error::{Error, ErrorKind};
-use crate::limits::Limits;
+use crate::limits::Budget;
 use crate::number::Integer;
 use crate::opcode::Opcode;
 use crate::text::repr_bytes;
@@ -112,8 +112,7 @@ struct Walk<'g, 'o, 'w> {
     buffers: u32,
     /// How many more references may be written: containers that hold themselves are written several
     /// times.
-    left: u64,
-    limits: Limits,
+    budget: Budget,
     key: Option<usize>,
 }
 
@@ -134,8 +133,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             shared: vec![false; graph.len()],
             open: HashSet::new(),
             buffers: 0,
-            left: 0,
-            limits,
+            budget: Budget::new(limits, 0),
             key: out.take_key(),
             out,
         };
@@ -146,7 +144,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
 
     fn find_shared(&mut self) {
         let mut seen = vec![false; self.graph.len()];
-        let mut references = self.graph.len() as u64;
+        let mut references = self.graph.len();
         let mut see = |id: NodeId| {
             references += 1;
             if let Some(seen) = seen.get_mut(id.index())
@@ -160,7 +158,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         for (_, node) in self.graph.iter() {
             each_child(node, &mut see);
         }
-        self.left = references.saturating_mul(self.limits.expansion.into()).max(1_000_000);
+        self.budget = Budget::new(self.out.limits(), references);
     }
 
     fn find_memoized(&mut self) {
@@ -302,11 +300,8 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         if self.save_now(id)? {
             return Ok(());
         }
-        let references = 1 + self.children(Source::Items(id)).len() as u64;
-        self.left = self
-            .left
-            .checked_sub(references)
-            .ok_or(ErrorKind::Limit { what: "expansion", limit: self.limits.expansion.into() })?;
+        let references = 1 + self.children(Source::Items(id)).len();
+        self.budget.visit_all(references)?;
         let protocol = self.out.protocol();
         let loose = self.out.is_loose();
         match self.graph.get(id) {

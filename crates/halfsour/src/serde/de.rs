@@ -18,6 +18,7 @@ use super::object::{self, Kind, Member, Parts, State};
 use crate::error::{Error, ErrorKind, Step};
 use crate::graph::{Effect, Graph, Node, NodeId, Object};
 use crate::limits::{Budget, Limits};
+use crate::number::{Wide, wide};
 
 /// Reads a pickle that is in memory. What follows it is ignored, as `pickle.loads` does.
 ///
@@ -455,24 +456,6 @@ fn items<'g>(graph: &'g Graph<'_>, id: NodeId) -> Option<&'g [NodeId]> {
         }
         _ => None,
     }
-}
-
-pub(super) enum Wide {
-    Signed(i128),
-    Unsigned(u128),
-}
-
-/// An int of at most 128 bits, from little-endian two's complement.
-pub(super) fn wide(bytes: &[u8]) -> Option<Wide> {
-    let last = *bytes.last()?;
-    if let [low @ .., 0] = bytes
-        && let Ok(low) = <[u8; 16]>::try_from(low)
-    {
-        return Some(Wide::Unsigned(u128::from_le_bytes(low)));
-    }
-    let mut whole = [if last >= 0x80 { 0xff } else { 0 }; 16];
-    whole.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    Some(Wide::Signed(i128::from_le_bytes(whole)))
 }
 
 /// An int asked for: signed ones are handed over as such, since visitors may take only those.

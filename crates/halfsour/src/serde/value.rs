@@ -9,13 +9,12 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::de::{Wide, wide};
 use super::instance::Instance;
 use super::ser::{BYTEARRAY, FROZENSET, SET};
 use crate::error::{Error, ErrorKind, Step};
 use crate::graph::{self, Graph, Node, NodeId};
 use crate::limits::{Budget, Limits};
-use crate::number::Integer;
+use crate::number::{Integer, Wide, wide};
 use crate::writer::{ToPickle, Writer};
 
 /// A Python object, as far as it can be told without running it.

@@ -58,14 +58,13 @@ impl<'g, 'a> Decoder<'g, 'a> {
     /// depth they are.
     #[inline]
     pub(super) fn enter(&self, id: NodeId, depth: u32, children: usize) -> Result<u32, Error> {
-        if depth >= self.unpickler.limits.depth {
-            return Err(self.too_deep(id, depth));
-        }
+        let deeper = self.unpickler.limits.deeper(depth);
+        let deeper = deeper.map_err(|error| self.too_deep(id, depth, error))?;
         self.budget.borrow_mut().visit_all(children)?;
         let mut way = self.way.borrow_mut();
         way.truncate(depth as usize);
         way.push(id);
-        Ok(depth + 1)
+        Ok(deeper)
     }
 
     /// To be called for text or bytes that are handed out, and are probably copied then.
@@ -76,7 +75,7 @@ impl<'g, 'a> Decoder<'g, 'a> {
 
     /// Where the depth ends, a value that holds itself is told from one that is merely deep.
     #[cold]
-    fn too_deep(&self, id: NodeId, depth: u32) -> Error {
+    fn too_deep(&self, id: NodeId, depth: u32, error: Error) -> Error {
         let mut way = self.way.borrow_mut();
         way.truncate(depth as usize);
         way.push(id);
@@ -86,10 +85,7 @@ impl<'g, 'a> Decoder<'g, 'a> {
                 self.closes.set(Some(place));
                 ErrorKind::Cycle.into()
             }
-            None => {
-                let limit = self.unpickler.limits.depth.into();
-                ErrorKind::Limit { what: "depth", limit }.into()
-            }
+            None => error,
         }
     }
 

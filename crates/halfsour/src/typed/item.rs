@@ -14,8 +14,8 @@ use super::unpickler::OldStr;
 use super::views::{Entries, Items, Mapping, State};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
-use crate::number::Integer;
-use crate::text::{repr_bytes, repr_str};
+use crate::number::{Integer, Wide, wide};
+use crate::text::{latin1, repr_bytes, repr_str};
 
 /// A value of a pickle, at its place in the data.
 ///
@@ -291,8 +291,8 @@ impl<'g, 'a> Item<'g, 'a> {
         let value = match self.node() {
             Node::Int(value) => T::try_from(value).ok(),
             Node::BigInt(bytes) => match wide(bytes) {
-                Some(Wide::Negative(value)) => T::try_from(value).ok(),
-                Some(Wide::Positive(value)) => T::try_from(value).ok(),
+                Some(Wide::Signed(value)) => T::try_from(value).ok(),
+                Some(Wide::Unsigned(value)) => T::try_from(value).ok(),
                 None => None,
             },
             _ => return Err(self.expected("an int")),
@@ -329,8 +329,8 @@ impl<'g, 'a> Item<'g, 'a> {
             Node::Float(value) => Ok(value),
             Node::Int(value) => Ok(value as f64),
             Node::BigInt(bytes) => match wide(bytes) {
-                Some(Wide::Negative(value)) => Ok(value as f64),
-                Some(Wide::Positive(value)) => Ok(value as f64),
+                Some(Wide::Signed(value)) => Ok(value as f64),
+                Some(Wide::Unsigned(value)) => Ok(value as f64),
                 None => Err(self.out_of_range("128 bits")),
             },
             _ => Err(self.expected("a float")),
@@ -1039,27 +1039,4 @@ impl fmt::Debug for Item<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Item").field(&self.node()).finish()
     }
-}
-
-/// An integer of more than 64 bits that fits into 128.
-enum Wide {
-    Negative(i128),
-    Positive(u128),
-}
-
-fn wide(bytes: &[u8]) -> Option<Wide> {
-    let negative = bytes.last().is_some_and(|last| *last >= 0x80);
-    let mut value = [if negative { 0xff } else { 0 }; 16];
-    match bytes {
-        [low @ .., 0] if low.len() == 16 => value.copy_from_slice(low),
-        _ => value.get_mut(..bytes.len())?.copy_from_slice(bytes),
-    }
-    Some(match negative {
-        true => Wide::Negative(i128::from_le_bytes(value)),
-        false => Wide::Positive(u128::from_le_bytes(value)),
-    })
-}
-
-fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| char::from(*byte)).collect()
 }

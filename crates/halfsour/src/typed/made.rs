@@ -21,23 +21,15 @@ pub(super) struct Construction<'g> {
 }
 
 impl<'g> Decoder<'g, '_> {
-    /// Text of which nothing but its characters counts.
-    fn name(&self, id: NodeId) -> Option<&'g str> {
-        match self.graph.get(id) {
-            Node::Str(text) => text.to_str(),
-            Node::OldStr(text) => str::from_utf8(text).ok(),
-            _ => None,
-        }
-    }
-
     /// The name of what is a global by its opcode.
     #[inline]
     fn plain_global(&self, id: NodeId) -> Option<ClassName<'_>> {
         let Node::Object(object) = self.graph.get(id) else { return None };
         match object.made {
-            Made::Global { module, name } => {
-                Some(ClassName { module: self.name(module)?, name: self.name(name)?.into() })
-            }
+            Made::Global { module, name } => Some(ClassName {
+                module: self.graph.utf8(module)?,
+                name: self.graph.utf8(name)?.into(),
+            }),
             Made::Extension(code) => {
                 let (module, name) = self.unpickler.extensions.get(&code)?;
                 Some(ClassName { module, name: name.into() })
@@ -52,7 +44,7 @@ impl<'g> Decoder<'g, '_> {
         let &[outer, name] = self.tuple(args)? else { return None };
         let global = self.plain_global(callable)?;
         let (module, function) = to_python3(global.module, &global.name);
-        ((module, function) == ("builtins", "getattr")).then_some((outer, self.name(name)?))
+        ((module, function) == ("builtins", "getattr")).then_some((outer, self.graph.utf8(name)?))
     }
 
     /// The name of a global, as the pickle has it.

@@ -198,11 +198,7 @@ impl<'w> Writer<'w> {
     /// To be called before what is inside of an object; then [`leave`](Writer::leave).
     #[inline]
     fn enter(&mut self) -> Done {
-        if self.depth == self.limits.depth {
-            let limit = self.limits.depth.into();
-            return Err(ErrorKind::Limit { what: "depth", limit }.into());
-        }
-        self.depth += 1;
+        self.depth = self.limits.deeper(self.depth)?;
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use halfsour::graph::{self, Effect, Made, Node};
 use halfsour::{Error, ErrorKind, Exception, Graph, NodeId, Opcode, Reader, Rules, SliceSource};
 
 /// What `_pickle` makes of each pickle, in a notation that keeps types and identity.
-pub(crate) const SCRIPT: &str = include_str!("../python/symbols.py");
+pub(crate) const SCRIPT: &str =
+    concat!(include_str!("../python/symbol.py"), include_str!("../python/symbols.py"));
 
 /// What the root reaches; or what there is no notation for, since Python would refuse it.
 pub(crate) fn show(graph: &Graph<'_>) -> Result<String, String> {
