@@ -183,6 +183,8 @@ const CASES: &[&[u8]] = &[
     b"\x8f.",
     b"\x8f(\x90.",
     b"\x8f(K\x01K\x02\x90.",
+    // A set's order is its own, even where items share.
+    b"(K\x01\x85q\0h\0h\0\x86h\0h\0h\0\x87h\0\x85h\0\x85\x85h\0\x85\x85\x85\x91.",
     b"(N\x90.",
     b"\x90.",
     b"N(N\x90.",

@@ -11,101 +11,142 @@ pub(crate) const SCRIPT: &str =
 
 /// What the root reaches; or what there is no notation for, since Python would refuse it.
 pub(crate) fn show(graph: &Graph<'_>) -> Result<String, String> {
-    Show { graph, seen: HashMap::new() }.show(graph.root())
+    Show { graph, seen: HashMap::new(), keys: HashMap::new() }.show(graph.root())
 }
 
 /// Recursive, since the cases are shallow.
 struct Show<'a> {
     graph: &'a Graph<'a>,
     seen: HashMap<NodeId, usize>,
+    keys: HashMap<NodeId, String>,
 }
+
+/// How children are told of.
+type Child<'a> = fn(&mut Show<'a>, NodeId) -> Result<String, String>;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-impl Show<'_> {
-    fn all(&mut self, name: &str, ids: impl IntoIterator<Item = NodeId>) -> Result<String, String> {
-        let texts: Result<Vec<String>, String> = ids.into_iter().map(|id| self.show(id)).collect();
+impl<'a> Show<'a> {
+    fn all(
+        &mut self,
+        name: &str,
+        ids: impl IntoIterator<Item = NodeId>,
+        child: Child<'a>,
+    ) -> Result<String, String> {
+        let texts: Result<Vec<String>, String> =
+            ids.into_iter().map(|id| child(self, id)).collect();
         Ok(format!("{name}({})", texts?.join(" ")))
     }
 
-    fn sorted(&mut self, name: &str, ids: &[NodeId]) -> Result<String, String> {
-        let texts: Result<Vec<String>, String> = ids.iter().map(|&id| self.show(id)).collect();
-        let mut texts = texts?;
-        texts.sort();
-        Ok(format!("{name}({})", texts.join(" ")))
-    }
-
     /// What a call passes: Python takes the tuple apart.
-    fn args(&self, args: NodeId) -> Result<Vec<NodeId>, String> {
+    fn args(&self, args: NodeId) -> Result<&'a [NodeId], String> {
         match self.graph.get(args) {
-            Node::Tuple(items) => Ok(items.to_vec()),
+            Node::Tuple(items) => Ok(items),
             other => Err(format!("args are no tuple but {other:?}")),
         }
     }
 
-    fn show(&mut self, id: NodeId) -> Result<String, String> {
-        let graph = self.graph;
-        match graph.get(id) {
-            Node::None => return Ok("None".into()),
-            Node::Bool(value) => return Ok(if value { "True" } else { "False" }.into()),
+    /// The notation of what holds nothing, and has no identity.
+    fn atom(&mut self, id: NodeId) -> Result<Option<String>, String> {
+        Ok(Some(match self.graph.get(id) {
+            Node::None => "None".into(),
+            Node::Bool(value) => if value { "True" } else { "False" }.into(),
             Node::Int(value) => {
                 let significant = (0..8).find(|n| value == value << (56 - 8 * n) >> (56 - 8 * n));
-                return Ok(format!("int:{}", hex(&value.to_le_bytes()[..=significant.unwrap()])));
+                format!("int:{}", hex(&value.to_le_bytes()[..=significant.unwrap()]))
             }
-            Node::BigInt(bytes) => return Ok(format!("int:{}", hex(bytes))),
-            Node::Float(value) => return Ok(format!("float:{:016x}", value.to_bits())),
-            Node::Str(text) => return Ok(format!("str:{}", hex(text.as_bytes()))),
+            Node::BigInt(bytes) => format!("int:{}", hex(bytes)),
+            Node::Float(value) => format!("float:{:016x}", value.to_bits()),
+            Node::Str(text) => format!("str:{}", hex(text.as_bytes())),
             Node::OldStr(bytes) => {
                 let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-                return Ok(format!("str:{}", hex(text.as_bytes())));
+                format!("str:{}", hex(text.as_bytes()))
             }
-            Node::Bytes(bytes) => return Ok(format!("bytes:{}", hex(bytes))),
-            Node::Tuple([]) => return Ok("tuple()".into()),
-            Node::Object(object) => {
-                if let Made::Global { module, name } = object.made {
-                    return self.all("global", [module, name]);
-                }
-            }
-            _ => {}
+            Node::Bytes(bytes) => format!("bytes:{}", hex(bytes)),
+            Node::Tuple([]) => "tuple()".into(),
+            Node::Object(object) => match object.made {
+                Made::Global { module, name } => self.all("global", [module, name], Show::show)?,
+                _ => return Ok(None),
+            },
+            _ => return Ok(None),
+        }))
+    }
+
+    /// What a set's items are sorted by: a hash (FNV) of all they hold, in whatever order they are met.
+    fn key(&mut self, id: NodeId) -> Result<String, String> {
+        if let Some(key) = self.keys.get(&id) {
+            return Ok(key.clone());
+        }
+        self.keys.insert(id, "#".into()); // It holds itself.
+        let text = match self.atom(id)? {
+            Some(text) => text,
+            None => self.notation(id, Show::key)?,
+        };
+        let hash = text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        let key = format!("{hash:016x}");
+        self.keys.insert(id, key.clone());
+        Ok(key)
+    }
+
+    fn show(&mut self, id: NodeId) -> Result<String, String> {
+        if let Some(text) = self.atom(id)? {
+            return Ok(text);
         }
         if let Some(number) = self.seen.get(&id) {
             return Ok(format!("#{number}"));
         }
         self.seen.insert(id, self.seen.len());
+        self.notation(id, Show::show)
+    }
+
+    fn set(&mut self, name: &str, ids: &[NodeId], child: Child<'a>) -> Result<String, String> {
+        let keyed: Result<Vec<(String, NodeId)>, String> =
+            ids.iter().map(|&id| Ok((self.key(id)?, id))).collect();
+        let mut keyed = keyed?;
+        keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.all(name, keyed.into_iter().map(|(_, id)| id), child)
+    }
+
+    /// What a node is, with what `child` says of all that it holds.
+    fn notation(&mut self, id: NodeId, child: Child<'a>) -> Result<String, String> {
+        let graph = self.graph;
         match graph.get(id) {
             Node::ByteArray(bytes) => Ok(format!("bytearray:{}", hex(bytes))),
-            Node::Tuple(items) => self.all("tuple", items.iter().copied()),
-            Node::List(items) => self.all("list", items.iter().copied()),
-            Node::Set(items) => self.sorted("set", items),
-            Node::FrozenSet(items) => self.sorted("frozenset", items),
-            Node::Dict(entries) => self.all("dict", entries.as_flattened().iter().copied()),
+            Node::Tuple(items) => self.all("tuple", items.iter().copied(), child),
+            Node::List(items) => self.all("list", items.iter().copied(), child),
+            Node::Set(items) => self.set("set", items, child),
+            Node::FrozenSet(items) => self.set("frozenset", items, child),
+            Node::Dict(entries) => self.all("dict", entries.as_flattened().iter().copied(), child),
             Node::Object(object) => {
                 let mut text = match object.made {
-                    Made::Persistent(pid) => self.all("pid", [pid])?,
+                    Made::Persistent(pid) => self.all("pid", [pid], child)?,
                     Made::Call { callable, args } => {
-                        let args = self.args(args)?;
-                        self.all("call", [callable].into_iter().chain(args))?
+                        let args = self.args(args)?.iter().copied();
+                        self.all("call", [callable].into_iter().chain(args), child)?
                     }
                     Made::New { cls, args, kwargs } => {
-                        let args = self.args(args)?;
+                        let args = self.args(args)?.iter().copied();
                         let kwargs = kwargs.filter(|id| graph.get(*id) != Node::Dict(&[]));
-                        self.all("new", [cls].into_iter().chain(args).chain(kwargs))?
+                        self.all("new", [cls].into_iter().chain(args).chain(kwargs), child)?
                     }
                     Made::Inst { cls, args } => {
                         // Without arguments Python does not call the class.
                         let name = if args.is_empty() { "new" } else { "call" };
-                        self.all(name, [cls].into_iter().chain(args.iter().copied()))?
+                        let args = args.iter().copied();
+                        self.all(name, [cls].into_iter().chain(args), child)?
                     }
                     other => return Err(format!("not in the notation: {other:?}")),
                 };
                 for effect in object.effects {
                     text += &match *effect {
-                        Effect::Build(state) => self.all(".build", [state])?,
-                        Effect::Append(item) => self.all(".append", [item])?,
-                        Effect::SetItem(key, value) => self.all(".setitem", [key, value])?,
-                        Effect::Add(item) => self.all(".add", [item])?,
+                        Effect::Build(state) => self.all(".build", [state], child)?,
+                        Effect::Append(item) => self.all(".append", [item], child)?,
+                        Effect::SetItem(key, value) => self.all(".setitem", [key, value], child)?,
+                        Effect::Add(item) => self.all(".add", [item], child)?,
                         other => return Err(format!("not in the notation: {other:?}")),
                     };
                 }

@@ -37,11 +37,31 @@ def load(data):
     return _pickle.loads(data, encoding='latin-1')
 
 
-def show(obj, seen):
-    def all(name, children, sort=False):
-        texts = [show(child, seen) for child in children]
-        return f'{name}({" ".join(sorted(texts) if sort else texts)})'
+def notation(obj, keys, child):
+    """What obj is, with what child says of all that it holds."""
 
+    def all(name, children):
+        return f'{name}({" ".join(map(child, children))})'
+
+    match obj:
+        case bytearray():
+            return 'bytearray:' + obj.hex()
+        case tuple() | list():
+            return all(type(obj).__name__, obj)
+        case set() | frozenset():
+            return all(type(obj).__name__, sorted(obj, key=lambda item: key(item, keys)))
+        case dict():
+            return all('dict', [child for item in obj.items() for child in item])
+        case Symbol():
+            text = all(obj.how, obj.args[obj.how == 'pid':])
+            for name, *children in obj.effects:
+                text += all('.' + name, children)
+            return text
+    raise Refused(f'no notation for {type(obj)}')
+
+
+def atom(obj):
+    """The notation of what holds nothing, and has no identity."""
     if obj is None or isinstance(obj, bool):
         return str(obj)
     if isinstance(obj, int):
@@ -54,27 +74,31 @@ def show(obj, seen):
     if isinstance(obj, bytes):
         return 'bytes:' + obj.hex()
     if isinstance(obj, Meta):
-        return all('global', [obj.home, obj.__name__])
+        return f'global({atom(obj.home)} {atom(obj.__name__)})'
     if obj == () and type(obj) is tuple:
         return 'tuple()'
+    return None
+
+
+def key(obj, keys):
+    """What a set's items are sorted by: a hash (FNV) of all they hold, in whatever order they are met."""
+    if id(obj) not in keys:
+        keys[id(obj)] = '#'  # It holds itself.
+        text = atom(obj) or notation(obj, keys, lambda child: key(child, keys))
+        value = 0xCBF29CE484222325
+        for byte in text.encode():
+            value = (value ^ byte) * 0x100000001B3 % 2**64
+        keys[id(obj)] = f'{value:016x}'
+    return keys[id(obj)]
+
+
+def show(obj, seen, keys):
+    if text := atom(obj):
+        return text
     if id(obj) in seen:
         return f'#{seen[id(obj)]}'
     seen[id(obj)] = len(seen)
-    match obj:
-        case bytearray():
-            return 'bytearray:' + obj.hex()
-        case tuple() | list():
-            return all(type(obj).__name__, obj)
-        case set() | frozenset():
-            return all(type(obj).__name__, obj, sort=True)
-        case dict():
-            return all('dict', [child for item in obj.items() for child in item])
-        case Symbol():
-            text = all(obj.how, obj.args[obj.how == 'pid':])
-            for name, *children in obj.effects:
-                text += all('.' + name, children)
-            return text
-    raise Refused(f'no notation for {type(obj)}')
+    return notation(obj, keys, lambda child: show(child, seen, keys))
 
 
 server = '--server' in sys.argv
@@ -83,7 +107,7 @@ for name in ('m', 'mod'):
     sys.modules[name] = Module(name)
 for data in unpack():
     try:
-        emit(show(load(data), {}))
+        emit(show(load(data), {}, {}))
     except Exception as exception:
         emit(f'{type(exception).__name__}: {exception}')
     sys.stdout.buffer.flush()
