@@ -133,6 +133,17 @@ fn is_escaped(byte: &u8) -> bool {
     matches!(byte, b'\\' | 0 | b'\n' | b'\r' | 0x1a)
 }
 
+/// An int in its shortest opcode, and how many of the bytes that is.
+#[inline(always)]
+fn counted_int(value: i32) -> ([u8; 8], usize) {
+    let (opcode, size) = match value {
+        0..=0xff => (Opcode::BinInt1, 2),
+        0x100..=0xffff => (Opcode::BinInt2, 3),
+        _ => (Opcode::BinInt, 5),
+    };
+    ((u64::from(value.cast_unsigned()) << 8 | opcode as u64).to_le_bytes(), size)
+}
+
 impl<S: Sink> Emitter<S> {
     /// An emitter for a protocol, 0 to 5.
     pub fn with_sink(protocol: u8, sink: S) -> Emitter<S> {
@@ -236,6 +247,9 @@ impl<S: Sink> Emitter<S> {
 
     #[cold]
     fn next_frame(&mut self) -> bool {
+        if !self.framing {
+            return true;
+        }
         self.close_frame();
         if let Some(ends) = &mut self.ends {
             ends.push(self.sink.len());
@@ -302,6 +316,19 @@ impl<S: Sink> Emitter<S> {
         self.put([opcode as u8]);
     }
 
+    /// Removes a `None`, if that is all that was emitted since there were `before` bytes.
+    #[cfg(feature = "serde")]
+    pub(crate) fn take_back_none(&mut self, before: usize) -> bool
+    where
+        S: AsRef<[u8]>,
+    {
+        let none = self.sink.as_ref().get(before..) == Some(&[Opcode::None as u8]);
+        if none {
+            self.sink.remove(before, 1);
+        }
+        none
+    }
+
     /// An opcode with a text argument, up to a newline.
     pub fn line(&mut self, opcode: Opcode, text: &[u8]) {
         self.op(opcode);
@@ -316,6 +343,7 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// `True` or `False`
+    #[inline]
     pub fn bool(&mut self, value: bool) {
         if self.protocol >= 2 {
             self.op(if value { Opcode::NewTrue } else { Opcode::NewFalse });
@@ -328,15 +356,15 @@ impl<S: Sink> Emitter<S> {
     #[inline(always)]
     pub fn int(&mut self, value: i32) {
         if !self.binary {
-            self.line(Opcode::Int, value.to_string().as_bytes());
-            return;
+            return self.int_line(value);
         }
-        let [a, b, c, d] = value.to_le_bytes();
-        match (b, c, d) {
-            (0, 0, 0) => self.put([Opcode::BinInt1 as u8, a]),
-            (_, 0, 0) => self.put([Opcode::BinInt2 as u8, a, b]),
-            _ => self.put([Opcode::BinInt as u8, a, b, c, d]),
-        }
+        let (bytes, used) = counted_int(value);
+        self.sink.put(bytes, used);
+    }
+
+    #[cold]
+    fn int_line(&mut self, value: i32) {
+        self.line(Opcode::Int, value.to_string().as_bytes());
     }
 
     /// Ints, one after the other, as [`int`](Emitter::int) writes them in binary protocols; at most
@@ -346,15 +374,10 @@ impl<S: Sink> Emitter<S> {
         let mut bytes = [0; NUMBERS * 5 + 8];
         let mut used = 0;
         for &value in values.iter().take(NUMBERS) {
-            let (opcode, size) = match value {
-                0..=0xff => (Opcode::BinInt1, 2),
-                0x100..=0xffff => (Opcode::BinInt2, 3),
-                _ => (Opcode::BinInt, 5),
-            };
+            let (word, size) = counted_int(value);
             // What is too much is overwritten by the next.
-            let word = u64::from(value.cast_unsigned()) << 8 | opcode as u64;
             if let Some(place) = bytes.get_mut(used..used + 8) {
-                place.copy_from_slice(&word.to_le_bytes());
+                place.copy_from_slice(&word);
             }
             used += size;
         }
@@ -540,6 +563,7 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// `()`, which is never memoized.
+    #[inline]
     pub fn empty_tuple(&mut self) {
         if self.protocol > 0 {
             self.op(Opcode::EmptyTuple);
@@ -549,6 +573,7 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// `[]`
+    #[inline]
     pub fn empty_list(&mut self) {
         if self.binary {
             self.op(Opcode::EmptyList);
@@ -558,6 +583,7 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// `{}`
+    #[inline]
     pub fn empty_dict(&mut self) {
         if self.binary {
             self.op(Opcode::EmptyDict);
@@ -589,10 +615,27 @@ impl<S: Sink> Emitter<S> {
         self.sink.len()
     }
 
+    /// Has what is emitted without frames count as full from so many bytes on.
+    pub fn set_limit(&mut self, limit: usize) {
+        if !self.framing {
+            self.limit = limit;
+        }
+    }
+
     /// Whether the open frame is full: [`boundary`](Emitter::boundary) will close it.
     #[inline(always)]
     pub fn is_full(&self) -> bool {
         self.sink.len() >= self.limit
+    }
+
+    /// Whether nothing is in the way of so many bytes and 16 more: the protocol is 4 or later and
+    /// binary, the frame is not full, and the sink has room.
+    #[inline(always)]
+    pub fn is_quick(&self, bytes: usize) -> bool {
+        self.binary
+            && self.protocol >= 4
+            && self.sink.len() < self.limit
+            && self.sink.room() >= bytes + 16
     }
 
     /// How many bytes fit into the open frame before it is full; many outside of frames.
@@ -663,12 +706,17 @@ impl<S: Sink> Emitter<S> {
         self.memo(Opcode::Get, Opcode::BinGet, Opcode::LongBinGet, index).ok_or(TooLarge::MemoGet)
     }
 
+    #[cold]
+    fn memo_line(&mut self, opcode: Opcode, index: i64) {
+        self.line(opcode, index.to_string().as_bytes());
+    }
+
     // Indexes are signed, since a program may fill CPython's memo with any; like CPython, a
     // negative one is written by its low byte.
     #[inline(always)]
     fn memo(&mut self, text: Opcode, short: Opcode, long: Opcode, index: i64) -> Option<()> {
         if !self.binary {
-            self.line(text, index.to_string().as_bytes());
+            self.memo_line(text, index);
         } else if index < 256 {
             self.put([short as u8, index.to_le_bytes()[0]]);
         } else {

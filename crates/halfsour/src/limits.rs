@@ -51,10 +51,14 @@ impl Limits {
     #[inline]
     pub(crate) fn deeper(&self, depth: u32) -> Result<u32, Error> {
         if depth >= self.depth {
-            let limit = self.depth.into();
-            return Err(ErrorKind::Limit { what: "depth", limit }.into());
+            return Err(self.too_deep());
         }
         Ok(depth + 1)
+    }
+
+    #[cold]
+    fn too_deep(&self) -> Error {
+        ErrorKind::Limit { what: "depth", limit: self.depth.into() }.into()
     }
 
     /// These limits with another [`depth`](Limits::depth).

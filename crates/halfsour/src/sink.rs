@@ -2,8 +2,8 @@
 
 /// A growing buffer of bytes.
 ///
-/// Memory may run out: then a sink takes no more bytes, keeps what it has, and says so. The emitter's
-/// user asks now and then, and does not check each byte.
+/// Memory may run out: then bytes are missing, and the sink says so. The emitter's user asks now and
+/// then, and does not check each byte.
 ///
 /// ```
 /// use halfsour::{Emitter, Sink};
@@ -56,6 +56,12 @@ pub trait Sink {
     /// How many bytes are in the sink.
     fn len(&self) -> usize;
 
+    /// How many bytes can be appended without asking for memory; none, if that is not known.
+    #[inline]
+    fn room(&self) -> usize {
+        0
+    }
+
     /// Replaces the bytes from `at` on, which are in the sink.
     fn overwrite<const N: usize>(&mut self, at: usize, bytes: [u8; N]);
 
@@ -84,14 +90,19 @@ impl Buffer {
     /// Whether so many bytes more can be taken.
     #[inline(always)]
     fn has_room(&mut self, more: usize) -> bool {
-        let room = self.bytes.capacity() - self.bytes.len();
-        (room >= more || self.grow(more)) && !self.out_of_memory
+        self.room() >= more || self.grow(more)
     }
 
     #[cold]
     fn grow(&mut self, more: usize) -> bool {
         self.out_of_memory |= self.bytes.try_reserve(more).is_err();
         !self.out_of_memory
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -116,6 +127,11 @@ impl Sink for Buffer {
     #[inline]
     fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    #[inline(always)]
+    fn room(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
     }
 
     fn overwrite<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {

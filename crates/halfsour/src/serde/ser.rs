@@ -57,7 +57,7 @@ pub struct Serde<T>(pub T);
 
 impl<T: Serialize> ToPickle for Serde<T> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
-        self.0.serialize(Serializer(out)).map(|_| ())
+        self.0.serialize(Serializer(out))
     }
 }
 
@@ -66,19 +66,12 @@ pub(super) const SET: &str = "$halfsour::serde::set";
 pub(super) const FROZENSET: &str = "$halfsour::serde::frozenset";
 pub(super) const BYTEARRAY: &str = "$halfsour::serde::bytearray";
 
-/// What was written.
-#[derive(PartialEq, Eq)]
-enum Wrote {
-    None,
-    Other,
-}
-
-type Written = Result<Wrote, Error>;
+type Written = Result<(), Error>;
 
 struct Serializer<'o, 'w>(&'o mut Writer<'w>);
 
 fn write<T: Serialize + ?Sized>(value: &T, out: &mut Writer<'_>) -> Result<(), Error> {
-    value.serialize(Serializer(out)).map(|_| ())
+    value.serialize(Serializer(out))
 }
 
 /// A key as errors show it.
@@ -89,7 +82,7 @@ fn shown<K: Serialize + ?Sized>(key: &K) -> String {
 }
 
 impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
-    type Ok = Wrote;
+    type Ok = ();
     type Error = Error;
     type SerializeSeq = Seq<'o, 'w>;
     type SerializeTuple = Tuple<'o, 'w>;
@@ -101,7 +94,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
 
     #[inline]
     fn serialize_bool(self, value: bool) -> Written {
-        self.0.bool(value).map(other)
+        self.0.bool(value)
     }
 
     #[inline]
@@ -121,11 +114,11 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
 
     #[inline]
     fn serialize_i64(self, value: i64) -> Written {
-        self.0.int(value).map(other)
+        self.0.int(value)
     }
 
     fn serialize_i128(self, value: i128) -> Written {
-        self.0.bigint(&value.to_le_bytes()).map(other)
+        self.0.bigint(&value.to_le_bytes())
     }
 
     #[inline]
@@ -145,7 +138,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
 
     #[inline]
     fn serialize_u64(self, value: u64) -> Written {
-        self.0.uint(value).map(other)
+        self.0.uint(value)
     }
 
     fn serialize_u128(self, value: u128) -> Written {
@@ -153,7 +146,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
         for (place, byte) in bytes.iter_mut().zip(value.to_le_bytes()) {
             *place = byte;
         }
-        self.0.bigint(&bytes).map(other)
+        self.0.bigint(&bytes)
     }
 
     #[inline]
@@ -163,7 +156,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
 
     #[inline]
     fn serialize_f64(self, value: f64) -> Written {
-        self.0.float(value).map(other)
+        self.0.float(value)
     }
 
     fn serialize_char(self, value: char) -> Written {
@@ -172,16 +165,16 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
 
     #[inline]
     fn serialize_str(self, value: &str) -> Written {
-        self.0.str(value).map(other)
+        self.0.str(value)
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Written {
-        self.0.bytes(value).map(other)
+        self.0.bytes(value)
     }
 
     #[inline]
     fn serialize_none(self) -> Written {
-        self.0.none().map(|()| Wrote::None)
+        self.0.none()
     }
 
     #[inline]
@@ -204,7 +197,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
         _index: u32,
         variant: &'static str,
     ) -> Written {
-        self.0.name(variant).map(other)
+        self.0.name(variant)
     }
 
     #[inline]
@@ -219,7 +212,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
             BYTEARRAY => "bytearray",
             _ => return value.serialize(self),
         };
-        self.0.call(&Global::new("builtins", builtin), &[&Serde(value)]).map(other)
+        self.0.call(&Global::new("builtins", builtin), &[&Serde(value)])
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -232,7 +225,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
         self.0.begin_variant(variant)?;
         write(value, self.0).map_err(|error| error.within(of_variant(variant)))?;
         self.0.end_variant();
-        Ok(Wrote::Other)
+        Ok(())
     }
 
     #[inline]
@@ -293,20 +286,25 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
     }
 }
 
-fn other((): ()) -> Wrote {
-    Wrote::Other
-}
-
 /// The value of an enum's one-entry dict.
 #[cold]
 fn of_variant(variant: &str) -> Step {
     Step::Key(crate::text::repr_str(variant.as_bytes()))
 }
 
+#[cold]
+fn in_field(error: Error, name: &str, variant: Option<&str>) -> Error {
+    let error = error.within(of_variant(name));
+    match variant {
+        Some(variant) => error.within(of_variant(variant)),
+        None => error,
+    }
+}
+
 struct Seq<'o, 'w>(Items<'o, 'w>);
 
 impl ser::SerializeSeq for Seq<'_, '_> {
-    type Ok = Wrote;
+    type Ok = ();
     type Error = Error;
 
     #[inline]
@@ -314,8 +312,9 @@ impl ser::SerializeSeq for Seq<'_, '_> {
         self.0.item_with(|out| write(value, out))
     }
 
+    #[inline]
     fn end(self) -> Written {
-        self.0.end().map(other)
+        self.0.end()
     }
 }
 
@@ -334,17 +333,18 @@ impl Tuple<'_, '_> {
         })
     }
 
+    #[inline]
     fn finish(self) -> Written {
         let out = self.items.finish()?;
         if self.variant.is_some() {
             out.end_variant();
         }
-        Ok(Wrote::Other)
+        Ok(())
     }
 }
 
 impl ser::SerializeTuple for Tuple<'_, '_> {
-    type Ok = Wrote;
+    type Ok = ();
     type Error = Error;
 
     #[inline]
@@ -352,13 +352,14 @@ impl ser::SerializeTuple for Tuple<'_, '_> {
         self.item(value)
     }
 
+    #[inline]
     fn end(self) -> Written {
         self.finish()
     }
 }
 
 impl ser::SerializeTupleStruct for Tuple<'_, '_> {
-    type Ok = Wrote;
+    type Ok = ();
     type Error = Error;
 
     #[inline]
@@ -366,13 +367,14 @@ impl ser::SerializeTupleStruct for Tuple<'_, '_> {
         self.item(value)
     }
 
+    #[inline]
     fn end(self) -> Written {
         self.finish()
     }
 }
 
 impl ser::SerializeTupleVariant for Tuple<'_, '_> {
-    type Ok = Wrote;
+    type Ok = ();
     type Error = Error;
 
     #[inline]
@@ -380,6 +382,7 @@ impl ser::SerializeTupleVariant for Tuple<'_, '_> {
         self.item(value)
     }
 
+    #[inline]
     fn end(self) -> Written {
         self.finish()
     }
@@ -388,7 +391,7 @@ impl ser::SerializeTupleVariant for Tuple<'_, '_> {
 struct Map<'o, 'w>(Entries<'o, 'w>);
 
 impl ser::SerializeMap for Map<'_, '_> {
-    type Ok = Wrote;
+    type Ok = ();
     type Error = Error;
 
     #[inline]
@@ -416,8 +419,9 @@ impl ser::SerializeMap for Map<'_, '_> {
         Ok(())
     }
 
+    #[inline]
     fn end(self) -> Written {
-        self.0.end().map(other)
+        self.0.end()
     }
 }
 
@@ -442,37 +446,32 @@ impl<T: Serialize + ?Sized> fmt::Display for Shown<'_, T> {
 
 impl Struct<'_, '_> {
     #[inline]
-    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        match self {
-            Struct::Dict { entries, variant } => {
-                entries.begin_key();
-                entries.writer().name(name)?;
-                write(value, entries.writer()).map_err(|error| {
-                    let error = error.within(of_variant(name));
-                    match variant {
-                        Some(variant) => error.within(of_variant(variant)),
-                        None => error,
-                    }
-                })?;
-                entries.end_value();
+    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Written {
+        let Struct::Dict { entries, variant } = self else {
+            return self.part(name, value);
+        };
+        entries.begin_key();
+        entries.writer().name(name)?;
+        write(value, entries.writer()).map_err(|error| in_field(error, name, *variant))?;
+        entries.end_value();
+        Ok(())
+    }
+
+    /// A part of an [`Instance`](super::Instance).
+    #[inline(never)]
+    fn part<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Written {
+        let Struct::Instance { out, module } = self else { return Ok(()) };
+        match name {
+            "module" => {
+                *module = Shown(value).to_string();
                 Ok(())
             }
-            Struct::Instance { out, module } => match name {
-                "module" => {
-                    *module = Shown(value).to_string();
-                    Ok(())
-                }
-                "name" => out.newobj(&Global::new(module, &Shown(value).to_string()), &[]),
-                _ => {
-                    // CPython too gives an object no state that is None.
-                    let state = value.serialize(Serializer(out))?;
-                    out.build_unless(state == Wrote::None);
-                    Ok(())
-                }
-            },
+            "name" => out.newobj(&Global::new(module, &Shown(value).to_string()), &[]),
+            _ => out.build_unless_none(|out| write(value, out)),
         }
     }
 
+    #[inline]
     fn finish(self) -> Written {
         if let Struct::Dict { entries, variant } = self {
             let out = entries.finish();
@@ -480,12 +479,12 @@ impl Struct<'_, '_> {
                 out.end_variant();
             }
         }
-        Ok(Wrote::Other)
+        Ok(())
     }
 }
 
 impl ser::SerializeStruct for Struct<'_, '_> {
-    type Ok = Wrote;
+    type Ok = ();
     type Error = Error;
 
     #[inline]
@@ -497,13 +496,14 @@ impl ser::SerializeStruct for Struct<'_, '_> {
         self.field(name, value)
     }
 
+    #[inline]
     fn end(self) -> Written {
         self.finish()
     }
 }
 
 impl ser::SerializeStructVariant for Struct<'_, '_> {
-    type Ok = Wrote;
+    type Ok = ();
     type Error = Error;
 
     #[inline]
@@ -515,6 +515,7 @@ impl ser::SerializeStructVariant for Struct<'_, '_> {
         self.field(name, value)
     }
 
+    #[inline]
     fn end(self) -> Written {
         self.finish()
     }

@@ -39,31 +39,37 @@ impl<'o, 'w> TupleItems<'o, 'w> {
         Ok(())
     }
 
+    #[inline(always)]
     pub(crate) fn end(self) -> Done {
         self.finish().map(|_| ())
     }
 
     /// The same; gives the writer back.
+    #[inline(always)]
     pub(crate) fn finish(self) -> Result<&'o mut Writer<'w>, Error> {
         let TupleItems { out, key, len, done } = self;
         out.leave();
         if done != len {
-            let text = format!("a tuple of {len} items got {done}");
-            return Err(ErrorKind::Custom(text).into());
+            return Err(miscounted(len, done));
         }
         if len == 0 {
             out.out.empty_tuple();
             return Ok(out);
         }
-        out.out.op(match (len, out.protocol()) {
+        let opcode = match (len, out.protocol()) {
             (1, 2..) => Opcode::Tuple1,
             (2, 2..) => Opcode::Tuple2,
             (3, 2..) => Opcode::Tuple3,
             _ => Opcode::Tuple,
-        });
-        out.memoize(Begun { key })?;
+        };
+        out.end(opcode, Begun { key })?;
         Ok(out)
     }
+}
+
+#[cold]
+fn miscounted(len: usize, done: usize) -> Error {
+    ErrorKind::Custom(format!("a tuple of {len} items got {done}")).into()
 }
 
 /// A list or a set that is being written: see [`Writer::list_with`].
@@ -106,6 +112,7 @@ impl<'w> Items<'_, 'w> {
         Ok(())
     }
 
+    #[inline(always)]
     pub(crate) fn end(mut self) -> Done {
         self.batch.end(&mut self.out.out);
         self.out.leave();
@@ -168,12 +175,14 @@ impl<'o, 'w> Entries<'o, 'w> {
     }
 
     /// To be called before a key.
+    #[inline(always)]
     pub(crate) fn begin_key(&mut self) {
         let last = self.len == Some(self.batch.done() + 1);
         self.batch.item(&mut self.out.out, last);
     }
 
     /// To be called after a value.
+    #[inline(always)]
     pub(crate) fn end_value(&mut self) {
         self.batch.item_done(&mut self.out.out);
     }
@@ -185,12 +194,14 @@ impl<'o, 'w> Entries<'o, 'w> {
         self.out
     }
 
+    #[inline(always)]
     pub(crate) fn end(self) -> Done {
         self.finish();
         Ok(())
     }
 
     /// The same; gives the writer back.
+    #[inline(always)]
     pub(crate) fn finish(mut self) -> &'o mut Writer<'w> {
         self.batch.end(&mut self.out.out);
         self.out.leave();
@@ -248,6 +259,7 @@ impl<'w> Writer<'w> {
     }
 
     /// The same, for those that cannot give a function.
+    #[inline(always)]
     pub(crate) fn begin_tuple(&mut self, len: usize) -> Result<TupleItems<'_, 'w>, Error> {
         let Begun { key } = self.begin()?;
         self.enter()?;
@@ -301,14 +313,14 @@ impl<'w> Writer<'w> {
     }
 
     /// The same, for those that cannot give a function.
+    #[inline(always)]
     pub(crate) fn begin_list(&mut self, len: Option<usize>) -> Result<Items<'_, 'w>, Error> {
-        let begun = self.begin()?;
-        self.out.empty_list();
-        self.memoize(begun)?;
+        self.make(|out| out.empty_list())?;
         self.items(Kind::List, self.loose, len)
     }
 
     /// Items for the object that was just written.
+    #[inline]
     fn items(
         &mut self,
         kind: Kind,
@@ -367,10 +379,9 @@ impl<'w> Writer<'w> {
     }
 
     /// The same, for those that cannot give a function.
+    #[inline(always)]
     pub(crate) fn begin_dict(&mut self, len: Option<usize>) -> Result<Entries<'_, 'w>, Error> {
-        let begun = self.begin()?;
-        self.out.empty_dict();
-        self.memoize(begun)?;
+        self.make(|out| out.empty_dict())?;
         self.enter()?;
         Ok(Entries { batch: Batch::new(Kind::Dict, self.loose), out: self, len })
     }
@@ -378,9 +389,7 @@ impl<'w> Writer<'w> {
     /// A dict of one entry, whose value comes next; then [`end_variant`](Writer::end_variant).
     #[cfg(feature = "serde")]
     pub(crate) fn begin_variant(&mut self, name: &'static str) -> Result<(), Error> {
-        let begun = self.begin()?;
-        self.out.empty_dict();
-        self.memoize(begun)?;
+        self.make(|out| out.empty_dict())?;
         self.enter()?;
         self.name(name)
     }

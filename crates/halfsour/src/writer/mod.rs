@@ -81,8 +81,6 @@ pub struct Writer<'w> {
     depth: u32,
     /// Whether batches are as loose as up to CPython 3.14.
     loose: bool,
-    /// Whether the file takes what is there between any two objects: protocols without frames.
-    cuts: bool,
     /// The key under which the next object is shared.
     key: Option<usize>,
     /// What must not be dropped, since its address is a key.
@@ -116,7 +114,10 @@ impl<'w> Writer<'w> {
     ) -> Self {
         let mut out = Emitter::new(protocol);
         out.begin();
-        let cuts = file.is_some() && protocol < 4;
+        if file.is_some() && protocol < 4 {
+            // Without frames, the file takes what is there between any two objects.
+            out.set_limit(FRAME_TARGET);
+        }
         Writer {
             out,
             file,
@@ -124,7 +125,6 @@ impl<'w> Writer<'w> {
             limits,
             depth: 0,
             loose,
-            cuts,
             key: None,
             kept: Vec::new(),
             asks: hooks.table.is_some() || hooks.persistent_id.is_some(),
@@ -178,10 +178,73 @@ impl<'w> Writer<'w> {
     /// To be called before each object.
     #[inline(always)]
     pub(crate) fn begin(&mut self) -> Result<Begun, Error> {
-        if self.out.is_full() || self.cuts && self.out.len() >= FRAME_TARGET {
+        if self.out.is_full() {
             self.next_frame()?;
         }
         Ok(Begun { key: self.key.take() })
+    }
+
+    /// Whether the next object needs no thought: so many bytes fit, as do a few more, and nobody
+    /// shares it. What it does need is then kept out of the way, in functions of its own.
+    #[inline(always)]
+    fn is_plain(&self, bytes: usize) -> bool {
+        self.out.is_quick(bytes) && self.key.is_none()
+    }
+
+    /// Writes opcodes that make an object, and puts it into the memo.
+    #[inline(always)]
+    pub(crate) fn make(&mut self, emit: impl Fn(&mut Emitter)) -> Done {
+        if self.is_plain(0) {
+            emit(&mut self.out);
+            self.out.op(Opcode::Memoize);
+            self.memo.next();
+            return Ok(());
+        }
+        self.make_with_care(emit)
+    }
+
+    /// Writes the opcode that makes an object of what is on the stack, and puts it into the memo.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, opcode: Opcode, begun: Begun) -> Done {
+        if begun.key.is_none() && self.out.is_quick(0) {
+            self.out.ops([opcode, Opcode::Memoize]);
+            self.memo.next();
+            return Ok(());
+        }
+        self.end_with_care(opcode, begun)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_with_care(&mut self, opcode: Opcode, begun: Begun) -> Done {
+        self.out.op(opcode);
+        self.memoize(begun).map(|_| ())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_with_care(&mut self, emit: impl Fn(&mut Emitter)) -> Done {
+        let begun = self.begin()?;
+        emit(&mut self.out);
+        self.memoize(begun).map(|_| ())
+    }
+
+    /// Writes opcodes that make an object which is not in the memo.
+    #[inline(always)]
+    fn leaf(&mut self, emit: impl Fn(&mut Emitter)) -> Done {
+        if self.is_plain(0) {
+            emit(&mut self.out);
+            return Ok(());
+        }
+        self.leaf_with_care(emit)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leaf_with_care(&mut self, emit: impl Fn(&mut Emitter)) -> Done {
+        let _ = self.begin()?;
+        emit(&mut self.out);
+        Ok(())
     }
 
     /// Puts the object that was just written into the memo.
@@ -190,9 +253,14 @@ impl<'w> Writer<'w> {
         let index = self.memo.next();
         self.out.memoize(index)?;
         if let Some(key) = begun.key {
-            self.memo.note_shared(key, Place::At(index));
+            self.note_shared(key, index);
         }
         Ok(index)
+    }
+
+    #[cold]
+    fn note_shared(&mut self, key: usize, index: i64) {
+        self.memo.note_shared(key, Place::At(index));
     }
 
     /// To be called before what is inside of an object; then [`leave`](Writer::leave).
@@ -237,9 +305,7 @@ impl<'w> Writer<'w> {
     /// Where the file cannot be written, as in all methods.
     #[inline]
     pub fn none(&mut self) -> Result<(), Error> {
-        let _ = self.begin()?;
-        self.out.none();
-        Ok(())
+        self.leaf(|out| out.none())
     }
 
     /// `True` or `False`
@@ -248,9 +314,7 @@ impl<'w> Writer<'w> {
     /// As [`none`](Writer::none).
     #[inline]
     pub fn bool(&mut self, value: bool) -> Result<(), Error> {
-        let _ = self.begin()?;
-        self.out.bool(value);
-        Ok(())
+        self.leaf(|out| out.bool(value))
     }
 
     /// An int.
@@ -260,13 +324,14 @@ impl<'w> Writer<'w> {
     #[inline]
     pub fn int(&mut self, value: i64) -> Result<(), Error> {
         match i32::try_from(value) {
-            Ok(small) => {
-                let _ = self.begin()?;
-                self.out.int(small);
-                Ok(())
-            }
-            Err(_) => self.bigint(&value.to_le_bytes()),
+            Ok(small) => self.leaf(|out| out.int(small)),
+            Err(_) => self.long(value),
         }
+    }
+
+    #[inline(never)]
+    fn long(&mut self, value: i64) -> Done {
+        self.bigint(&value.to_le_bytes())
     }
 
     /// An int.
@@ -308,9 +373,7 @@ impl<'w> Writer<'w> {
     /// As [`none`](Writer::none).
     #[inline]
     pub fn float(&mut self, value: f64) -> Result<(), Error> {
-        let _ = self.begin()?;
-        emit_float(&mut self.out, value);
-        Ok(())
+        self.leaf(|out| emit_float(out, value))
     }
 
     /// A payload of its own object.
@@ -347,17 +410,20 @@ impl<'w> Writer<'w> {
     /// Below protocol 4 there is no text of more than 4 GiB.
     #[inline]
     pub fn str(&mut self, text: &str) -> Result<(), Error> {
+        if (3..256).contains(&text.len()) && self.is_plain(text.len()) {
+            let index = self.memo.next();
+            return Ok(self.out.payload_memoized(Payload::Text, text.as_bytes(), index)?);
+        }
+        self.any_str(text)
+    }
+
+    #[inline(never)]
+    fn any_str(&mut self, text: &str) -> Done {
         // Of what is that short, Python has but one.
         if text.len() < 3 && text.chars().nth(1).is_none() && text <= "\u{ff}" {
             return self.interned(text).map(|_| ());
         }
-        let begun = self.begin()?;
-        if self.protocol() >= 4 && text.len() < 256 && begun.key.is_none() {
-            let index = self.memo.next();
-            return Ok(self.out.payload_memoized(Payload::Text, text.as_bytes(), index)?);
-        }
-        self.emit_text(text.as_bytes())?;
-        self.memoize(begun).map(|_| ())
+        self.fresh_str(text)
     }
 
     /// A `str` that is its own object, however short.
@@ -387,11 +453,14 @@ impl<'w> Writer<'w> {
     /// As [`str`](Writer::str).
     #[inline]
     pub fn name(&mut self, name: &'static str) -> Result<(), Error> {
-        if let Some(fetch) = self.memo.name(name) {
-            let _ = self.begin()?;
-            self.out.get_again(fetch);
-            return Ok(());
+        match self.memo.name(name) {
+            Some(fetch) => self.leaf(|out| out.get_again(fetch)),
+            None => self.first_name(name),
         }
+    }
+
+    #[inline(never)]
+    fn first_name(&mut self, name: &'static str) -> Done {
         let index = self.interned(name)?;
         if self.out.is_binary() {
             self.memo.note_name(name, Fetch::new(index)?);

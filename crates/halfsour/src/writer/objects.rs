@@ -318,10 +318,20 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Takes what was just written as the state of the object before it, or throws it away.
+    /// The same, for those that learn only by writing it that the state is None, and so is none.
     #[cfg(feature = "serde")]
-    pub(crate) fn build_unless(&mut self, unwanted: bool) {
-        self.out.op(if unwanted { Opcode::Pop } else { Opcode::Build });
+    pub(crate) fn build_unless_none(
+        &mut self,
+        state: impl FnOnce(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        // Now, so that no frame begins between here and what the state begins with.
+        let _ = self.begin()?;
+        let before = self.out.len();
+        self.inside(state)?;
+        if !self.out.take_back_none(before) {
+            self.out.op(Opcode::Build);
+        }
+        Ok(())
     }
 
     /// A dict of which the keys are names: the attributes of an instance.
