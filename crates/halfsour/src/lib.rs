@@ -71,6 +71,8 @@ mod limits;
 pub mod machine;
 pub mod memo;
 mod number;
+#[cfg(feature = "ndarray")]
+pub mod numpy;
 pub mod opcode;
 pub mod reader;
 #[cfg(feature = "serde")]
