@@ -362,3 +362,24 @@ fn copies_are_bounded() {
     let error = error::<Vec<Array1<f64>>>(&data);
     assert!(error.starts_with("more than the limit of 16 (expansion)"), "{error}");
 }
+
+#[test]
+fn broken_pickles_are_no_panic() {
+    for name in ["matrix", "fortran", "transposed", "structure", "text", "dates"] {
+        for protocol in [4, 5] {
+            let data = pickle(name, protocol);
+            for index in 0..data.len() {
+                for bit in 0..8 {
+                    let mut broken = data.clone();
+                    broken[index] ^= 1 << bit;
+                    if let Ok(array) = from_slice::<NdArray>(&broken) {
+                        let size = array.shape().iter().product::<usize>() * array.dtype().itemsize;
+                        assert_eq!(size, array.bytes().len());
+                        _ = (array.view::<i16>(), array.to_array::<f64>(), array.to_array::<i32>());
+                    }
+                    _ = from_slice::<CowArray<i16, ndarray::IxDyn>>(&broken);
+                }
+            }
+        }
+    }
+}
