@@ -194,16 +194,40 @@ impl<'a: 'b, 'b> FromPickle<'a> for NdArray<'b> {
 
 impl NdArray<'_> {
     /// What its items are.
+    ///
+    /// ```
+    /// # use halfsour::numpy::NdArray;
+    /// let data = halfsour::to_vec(&ndarray::array![true, false])?;
+    /// assert_eq!(halfsour::from_slice::<NdArray>(&data)?.dtype().to_string(), "|b1");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
     /// How long it is in each dimension; empty for an array of one item and no dimension.
+    ///
+    /// ```
+    /// # use halfsour::numpy::NdArray;
+    /// let data = halfsour::to_vec(&ndarray::Array2::<f64>::zeros((0, 3)))?;
+    /// assert_eq!(halfsour::from_slice::<NdArray>(&data)?.shape(), [0, 3]);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn shape(&self) -> &[usize] {
         &self.layout.shape
     }
 
     /// Whether its items are in Fortran's order, in which the first index changes fastest.
+    ///
+    /// ```
+    /// # use halfsour::numpy::NdArray;
+    /// let columns = ndarray::array![[1_u8, 2], [3, 4]].reversed_axes();
+    /// let data = halfsour::to_vec(&columns)?;
+    /// let array: NdArray = halfsour::from_slice(&data)?;
+    /// assert!(array.is_fortran());
+    /// assert_eq!(array.bytes(), [1, 2, 3, 4]);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn is_fortran(&self) -> bool {
         self.layout.is_fortran()
     }
