@@ -11,13 +11,13 @@ use crate::typed::Bytes;
 use crate::typed::derive::With;
 use crate::writer::{Global, ToPickle, Writer};
 
-/// `numpy.ndarray`, byte for byte as numpy 2 writes it, all but what is said below; numpy 1.26 reads
-/// it too.
+/// `numpy.ndarray`, byte for byte as numpy 2 writes it, all but what is said below. What protocols 0
+/// to 4 have, numpy 1.26 reads too.
 ///
 /// Protocol 5 hands the items to the pickler as a [buffer](Writer::buffer), which it may keep out of
 /// the pickle, if they are in C's order without gaps, or in Fortran's. If they are so but for an
-/// exchange of dimensions, they are copied, as for older protocols: what numpy 2 writes there, no
-/// numpy 1 reads.
+/// exchange of dimensions, they are copied, as for older protocols, where numpy 2.4 has them as a
+/// buffer.
 impl<S: Data<Elem = T>, T: Element, D: Dimension> ToPickle for ArrayBase<S, D> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         let (items, is_fortran) = match (self.view().to_slice(), self.t().to_slice()) {
