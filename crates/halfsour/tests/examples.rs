@@ -50,6 +50,16 @@ fn a_whole_model_is_read() {
     assert_eq!(shown(&read("model.zip")), MODEL);
 }
 
+/// In the legacy layout, a class comes with its source code, in a persistent id.
+#[test]
+fn a_whole_model_of_the_legacy_layout_is_read() {
+    let class = b"\x80\x02(Vmodule\ncapp\nModel\nVapp.py\nVclass Model: ...\ntQ)\x81";
+    let weight = tensor("0", "2", "1");
+    let state = [b"}V_parameters\n}Vweight\n".as_slice(), &weight, b"Rssb."].concat();
+    let shown = shown(&legacy(&[class.as_slice(), &state].concat()));
+    assert_eq!(shown, ["weight: float32 [2], strides [1], 8 bytes"]);
+}
+
 #[test]
 fn what_is_in_few_checkpoints_is_read() {
     assert_eq!(

@@ -27,18 +27,19 @@ pub(super) fn read_zip(file: &[u8]) -> Result<Parts<'_>, Error> {
         // All are in a folder that has the archive's name.
         let name = member.name().map_err(of_zip)?;
         let Some((_, name)) = name.split_once('/') else { continue };
-        let range = member.data_start().zip(Some(member.size())).and_then(|(start, size)| {
-            Some(usize::try_from(start).ok()?..usize::try_from(start.checked_add(size)?).ok()?)
-        });
-        let data = range.filter(|_| member.compression() == CompressionMethod::Stored);
-        let data = data.and_then(|range| file.get(range));
-        let data = data.ok_or_else(|| wrong(format!("{name} is not stored as it is")))?;
-        members.insert(name.to_owned(), data);
+        if member.compression() == CompressionMethod::Stored
+            && let Some(start) = member.data_start()
+            && let Some(data) = part(file, start, member.size())
+        {
+            members.insert(name.to_owned(), data);
+        }
     }
     if members.get("byteorder").is_some_and(|order| *order != b"little") {
         return Err(wrong("the storages are not little-endian"));
     }
-    let pickle = members.get("data.pkl").ok_or_else(|| wrong("there is no data.pkl"))?;
+    let pickle = members
+        .get("data.pkl")
+        .ok_or_else(|| wrong("there is no data.pkl that is stored as it is"))?;
     let graph = graph::load_within(&mut Reader::new(SliceSource::new(pickle)), limits())?;
     let storages = storages(&graph, |key, _| members.get(&format!("data/{key}")).copied())?;
     Ok(Parts { graph, storages })
@@ -67,19 +68,25 @@ pub(super) fn read_legacy(file: &[u8]) -> Result<Parts<'_>, Error> {
     let mut rest = reader.source().rest();
     let mut data = HashMap::new();
     for key in keys {
-        let itemsize = sizes.get(&key).copied();
-        let storage =
-            rest.split_first_chunk().zip(itemsize).and_then(|((count, behind), itemsize)| {
-                let size =
-                    usize::try_from(u64::from_le_bytes(*count)).ok()?.checked_mul(itemsize)?;
-                behind.split_at_checked(size)
-            });
+        let storage = sizes.get(&key).and_then(|itemsize| split(rest, *itemsize));
         let (items, behind) = storage.ok_or_else(|| wrong(format!("no storage {key}")))?;
         rest = behind;
         data.insert(key, items);
     }
     let storages = storages(&graph, |key, _| data.get(key).copied())?;
     Ok(Parts { graph, storages })
+}
+
+fn part(file: &[u8], start: u64, size: u64) -> Option<&[u8]> {
+    let end = usize::try_from(start.checked_add(size)?).ok()?;
+    file.get(usize::try_from(start).ok()?..end)
+}
+
+/// The items of a storage whose number comes before them, and what is behind.
+fn split(data: &[u8], itemsize: usize) -> Option<(&[u8], &[u8])> {
+    let (count, rest) = data.split_first_chunk()?;
+    let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
+    rest.split_at_checked(count.checked_mul(itemsize)?)
 }
 
 fn of_zip(error: ZipError) -> Error {

@@ -45,8 +45,8 @@ pub(super) const DTYPES: &[(&str, usize, &str)] = &[
 
 /// The storages that a pickle refers to, by its nodes: those that are found by their key.
 ///
-/// A persistent id is `("storage", torch.FloatStorage, key, device, number of items)`; the legacy layout has
-/// one item more, None.
+/// A persistent id is `("storage", torch.FloatStorage, key, device, number of items)`; in the legacy
+/// layout it ends in one item more, None for what is no part of another storage.
 pub(super) fn storages<'a>(
     graph: &Graph<'_>,
     mut find: impl FnMut(&str, usize) -> Option<&'a [u8]>,
@@ -54,28 +54,29 @@ pub(super) fn storages<'a>(
     let mut found = HashMap::new();
     for (id, node) in graph.iter() {
         let Node::Object(Object { made: Made::Persistent(pid), .. }) = node else { continue };
-        let (class, key, count) = match graph.get(pid) {
-            Node::Tuple(&[_, class, key, _, count]) => (class, key, count),
-            Node::Tuple(&[_, class, key, _, count, view]) if graph.get(view) == Node::None => {
-                (class, key, count)
-            }
-            _ => return Err(wrong("a persistent id that is no storage")),
+        let Node::Tuple(&[kind, class, key, ref more @ ..]) = graph.get(pid) else { continue };
+        // The legacy layout has the source code of a model's classes in others.
+        if text(graph, kind) != Some("storage") {
+            continue;
+        }
+        let count = match *more {
+            [_, count] => graph.get(count),
+            [_, count, view] if graph.get(view) == Node::None => graph.get(count),
+            _ => return Err(wrong("a storage that is a part of another")),
         };
         let class = match graph.get(class) {
             Node::Object(Object { made: Made::Global { name, .. }, .. }) => text(graph, name),
             _ => None,
         };
-        let dtype =
-            DTYPES.iter().find(|(_, _, storage)| !storage.is_empty() && class == Some(storage));
+        let dtype = DTYPES.iter().find(|(_, _, of)| !of.is_empty() && class == Some(of));
         let (Some((dtype, itemsize, _)), Some(key), Node::Int(count)) =
-            (dtype, text(graph, key), graph.get(count))
+            (dtype, text(graph, key), count)
         else {
             return Err(wrong("a storage of an unknown kind"));
         };
         let Some(data) = find(key, *itemsize) else { continue };
-        if usize::try_from(count).ok().and_then(|count| count.checked_mul(*itemsize))
-            != Some(data.len())
-        {
+        let size = usize::try_from(count).ok().and_then(|count| count.checked_mul(*itemsize));
+        if size != Some(data.len()) {
             return Err(wrong(format!("storage {key} is not of {count} items")));
         }
         found.insert(id, Storage { dtype, itemsize: *itemsize, data });

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::{Element, expected};
 use crate::error::Error;
-use crate::graph::{Effect, Node};
+use crate::graph::{Effect, Node, Object};
 use crate::typed::{FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
 
@@ -60,50 +60,48 @@ impl fmt::Display for Dtype {
     }
 }
 
-/// The text of one ASCII character that it must be.
-fn letter(item: Item<'_, '_>) -> Option<char> {
-    match item.name()? {
-        [letter] => Some(char::from(*letter)),
-        _ => None,
-    }
-}
-
-/// `dtype('f8', False, True)`, with a state of a version, the byte order, what is in it, and sizes.
+/// `dtype('f8', False, True)`, with a state that says the rest.
 impl FromPickle<'_> for Dtype {
     fn from_pickle(item: Item<'_, '_>) -> Result<Dtype, Error> {
         if !item.class().is_some_and(|class| class.is("numpy", "dtype")) {
             return Err(item.expected("a numpy.dtype"));
         }
-        let code =
-            item.args()?.next().and_then(Item::name).and_then(|code| str::from_utf8(code).ok());
-        let kind =
-            code.and_then(|code| code.chars().next()).filter(|kind| "biufcSUVMmO".contains(*kind));
-        let size = code.and_then(|code| code.get(1..)?.parse::<usize>().ok());
-        let (Some(kind), Some(size)) = (kind, size) else {
+        let code = item.args()?.next().and_then(Item::name).and_then(parse);
+        let Some((kind, size)) = code else {
             return Err(item.expected("a numpy.dtype made of a letter and a size"));
         };
-        let Node::Object(object) = item.node() else { return Err(item.expected("a numpy.dtype")) };
-        let (state, of_state) = match (object.effects, item.state()?.value()) {
-            ([Effect::Build(_)], Some(state)) => (state.items()?.collect::<Vec<_>>(), state),
+        let state = match (item.node(), item.state()?.value()) {
+            (Node::Object(Object { effects: [Effect::Build(_)], .. }), Some(state)) => state,
             _ => return Err(item.expected("a numpy.dtype with one state")),
         };
-        let [_version, byteorder, subarray, names, fields, itemsize, ..] = *state else {
-            return Err(of_state.expected("the state of a numpy.dtype"));
+        // What is behind tells the alignment, and whether there are objects; of dates, the unit.
+        let parts: Vec<_> = state.items()?.collect();
+        let [_version, byteorder, subarray, names, fields, itemsize, ..] = *parts else {
+            return Err(state.expected("the state of a numpy.dtype"));
         };
         let is_plain = [subarray, names, fields].into_iter().all(Item::is_none);
         let itemsize = match kind {
             'S' | 'U' | 'V' => itemsize.int()?,
             _ if is_plain => size,
-            _ => return Err(of_state.expected("the state of a number's numpy.dtype")),
+            _ => return Err(state.expected("the state of a number's numpy.dtype")),
         };
-        let byteorder = match letter(byteorder) {
-            Some('<' | '>' | '|' | '=') if itemsize == 1 || "bSVO".contains(kind) => '|',
-            Some('=') => NATIVE,
-            Some(order @ ('<' | '>')) => order,
+        let byteorder = match byteorder.name() {
+            Some(b"<" | b">" | b"|" | b"=") if itemsize == 1 || "bSVO".contains(kind) => '|',
+            Some(b"<") => '<',
+            Some(b">") => '>',
+            Some(b"=") => NATIVE,
             _ => return Err(byteorder.expected("a byte order")),
         };
         Ok(Dtype { kind, itemsize, byteorder })
     }
+}
+
+/// The letter and the size of what is written as `f8`.
+fn parse(code: &[u8]) -> Option<(char, usize)> {
+    let (kind, size) = str::from_utf8(code).ok()?.split_at_checked(1)?;
+    let kind = kind.chars().next().filter(|kind| "biufcSUVMmO".contains(*kind))?;
+    let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
+    Some((kind, size.parse().ok().filter(|_| is_number)?))
 }
 
 /// The dtype of a type, to be written. Numpy has one object for each.

@@ -3,8 +3,8 @@
 //! An [`Array`](ndarray::Array) is read from what numpy 1 and 2 write, in all protocols, and becomes
 //! a `numpy.ndarray` when it is written. An [`ArrayView`](ndarray::ArrayView) borrows its items, a
 //! [`CowArray`](ndarray::CowArray) does so where it can, and an [`NdArray`] is for those who do not
-//! know what is in an array. Items are numbers; what a pickle says of shapes and sizes is believed only if its bytes
-//! agree.
+//! know what is in an array. Items are numbers, of any byte order and in C's or Fortran's; a shape is
+//! believed only if there are as many bytes.
 //!
 //! ```
 //! use ndarray::{Array2, array};
