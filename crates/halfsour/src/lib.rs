@@ -29,6 +29,8 @@
 //!   classes. With the feature `serde`, the module `serde` does the same for types that are
 //!   `Deserialize`.
 //!   [`types`] has what Python's standard library pickles: dates, Decimals, UUIDs, collections, paths.
+//!   With the feature `ndarray`, the module `numpy` has numpy's arrays and scalars: copied, or borrowed
+//!   where they are.
 //! - **A graph**: [`load`] reads any pickle, whatever classes it names. Sharing and cycles are kept; a
 //!   class is a name, an instance a record of how it would be made. [`Graph::to_vec`] gives back the
 //!   very bytes that Python wrote.
@@ -71,6 +73,8 @@ mod limits;
 pub mod machine;
 pub mod memo;
 mod number;
+#[cfg(feature = "ndarray")]
+pub mod numpy;
 pub mod opcode;
 pub mod reader;
 #[cfg(feature = "serde")]
