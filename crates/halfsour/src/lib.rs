@@ -61,6 +61,8 @@
 //! `halfsour` extension for CPython stands on these.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "derive")]
+pub mod _tutorial;
 mod compat;
 pub mod dis;
 pub mod emitter;
