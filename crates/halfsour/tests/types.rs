@@ -61,6 +61,10 @@ fn zone(seconds: i32, name: Option<&str>) -> TimeZone {
     TimeZone { name: name.map(Into::into), ..TimeZone::from_seconds(seconds).unwrap() }
 }
 
+fn zone_info(key: &str) -> ZoneInfo {
+    ZoneInfo { key: key.into() }
+}
+
 fn path(kind: PathKind, path: &str) -> Path {
     Path { kind, path: path.into() }
 }
@@ -108,6 +112,28 @@ fn cases() -> Vec<Case> {
         case("(timezone.utc, timezone(timedelta(0)))", (TimeZone::UTC, zone(0, None))),
         case("timezone(timedelta(0), 'Z')", zone(0, Some("Z"))),
         case("timezone(timedelta(hours=2))", zone(7200, None)),
+        case("ZoneInfo('Europe/Vienna')", zone_info("Europe/Vienna")),
+        case(
+            "[timezone.utc, ZoneInfo('UTC'), ZoneInfo('Asia/Tokyo')]",
+            vec![
+                TzInfo::TimeZone(TimeZone::UTC),
+                TzInfo::ZoneInfo(zone_info("UTC")),
+                TzInfo::ZoneInfo(zone_info("Asia/Tokyo")),
+            ],
+        ),
+        case(
+            "datetime(2026, 10, 25, 12, fold=1, tzinfo=ZoneInfo('Europe/Vienna'))",
+            DateTime {
+                date: date(2026, 10, 25),
+                time: Time {
+                    hour: 12,
+                    fold: true,
+                    tz: Some(zone_info("Europe/Vienna")),
+                    ..Time::default()
+                },
+            },
+        )
+        .whole(4),
         case("Decimal('1.50')", Decimal("1.50".into())),
         case("Decimal('-1E+30')", Decimal("-1E+30".into())),
         case("Decimal('1')", Decimal("1".into())),
@@ -188,6 +214,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import *
 from uuid import UUID, SafeUUID
+from zoneinfo import ZoneInfo
 def noted(error, **attrs):
     error.__dict__.update(attrs)
     return error
@@ -330,6 +357,11 @@ fn hostile_states_are_errors() {
     let wrong = refused::<Path>("os", "PurePosixPath", &[]);
     assert_eq!(wrong, "expected a path, found an os.PurePosixPath");
     assert_eq!(refused::<Uuid>("uuid", "UUID", &[]), "int is missing");
+    let zone = |args: &[&dyn ToPickle]| refused::<TzInfo>("zoneinfo", "ZoneInfo", args);
+    assert_eq!(zone(&[&7]), "expected a str, found an int");
+    assert!(zone(&[]).contains("made of 1 to 2"));
+    let wrong = refused::<TzInfo>("zoneinfo", "TZPATH", &[]);
+    assert_eq!(wrong, "expected a datetime.timezone, found a zoneinfo.TZPATH");
 }
 
 #[test]

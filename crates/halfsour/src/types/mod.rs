@@ -26,6 +26,7 @@ mod number;
 mod path;
 mod time_delta;
 mod uuid;
+mod zone;
 
 pub use collections::{Counter, DefaultDict, Deque, OrderedDict};
 pub use date::{Date, DateTime, Time};
@@ -35,6 +36,7 @@ pub use number::{Complex, Decimal, Fraction, Range, Slice};
 pub use path::{Path, PathKind};
 pub use time_delta::{TimeDelta, TimeZone};
 pub use uuid::Uuid;
+pub use zone::{TzInfo, ZoneInfo};
 
 use crate::error::{Error, ErrorKind};
 use crate::typed::derive::check;
