@@ -9,6 +9,7 @@
 //! - [Which classes does a pickle name?](#which-classes-does-a-pickle-name)
 //! - [How do I read a dict of instances into structs?](#how-do-i-read-a-dict-of-instances-into-structs)
 //! - [How do I read a value that may be of several types?](#how-do-i-read-a-value-that-may-be-of-several-types)
+//! - [How do I read a dict with tuples as keys?](#how-do-i-read-a-dict-with-tuples-as-keys)
 //! - [How do I read a class that was renamed?](#how-do-i-read-a-class-that-was-renamed)
 //! - [How do I read untrusted input?](#how-do-i-read-untrusted-input)
 //! - [How do I tell where in the data an error is?](#how-do-i-tell-where-in-the-data-an-error-is)
@@ -167,6 +168,21 @@
 //! ```
 //!
 //! Of instances of several classes the derive macro makes one: `#[pickle(classes)]`.
+//!
+//! # How do I read a dict with tuples as keys?
+//!
+//! As a map with tuples as keys. Keys are what Python takes for keys: `1`, `1.0` and `True` are one.
+//!
+//! ```
+//! use std::collections::HashMap;
+//!
+//! // pickle.dumps({("north", 1): "dill", ("north", 2): "mustard"}, 4)
+//! let data = b"\x80\x04\x95(\0\0\0\0\0\0\0}\x94(\x8c\x05north\x94K\x01\x86\
+//!     \x94\x8c\x04dill\x94h\x01K\x02\x86\x94\x8c\x07mustard\x94u.";
+//! let shelves: HashMap<(&str, u32), &str> = halfsour::from_slice(data)?;
+//! assert_eq!(shelves[&("north", 2)], "mustard");
+//! # Ok::<(), halfsour::Error>(())
+//! ```
 //!
 //! # How do I read a class that was renamed?
 //!
@@ -531,8 +547,28 @@
 //! # Ok::<(), halfsour::Error>(())
 //! ```
 //!
-//! To calculate with it, take the feature `jiff`, whose `Zoned` is read and written as such a datetime;
-//! or `chrono`, which knows fixed offsets.
+//! To calculate with it, take the feature `jiff`: its `ZonedDateTime` is such a datetime, the same moment,
+//! also where clocks are turned back. The feature `chrono` knows UTC and fixed offsets. Both have types
+//! for datetimes without a timezone, which are another thing: these are read from no other.
+//!
+#![cfg_attr(feature = "jiff", doc = "```")]
+#![cfg_attr(not(feature = "jiff"), doc = "```ignore")]
+//! use jiff::{Timestamp, ZonedDateTime, civil};
+//!
+//! // pickle.dumps(datetime.datetime(2026, 10, 25, 2, tzinfo=ZoneInfo("Europe/Vienna"), fold=1), 4)
+//! let data = b"\x80\x04\x95\x7f\0\0\0\0\0\0\0\x8c\x08datetime\x94\x8c\x08datetime\
+//!     \x94\x93\x94C\n\x07\xea\x8a\x19\x02\0\0\0\0\0\x94\x8c\x08builtins\x94\x8c\
+//!     \x07getattr\x94\x93\x94\x8c\x08zoneinfo\x94\x8c\x08ZoneInfo\x94\x93\x94\
+//!     \x8c\x09_unpickle\x94\x86\x94R\x94\x8c\x0dEurope/Vienna\x94K\x01\x86\x94R\
+//!     \x94\x86\x94R\x94.";
+//! let moment: ZonedDateTime = halfsour::from_slice(data)?;
+//! assert_eq!(moment.to_string(), "2026-10-25T02:00:00+01:00[Europe/Vienna]");
+//! let moment: Timestamp = halfsour::from_slice(data)?;
+//! assert_eq!(moment.to_string(), "2026-10-25T01:00:00Z");
+//! let error = halfsour::from_slice::<civil::DateTime>(data).unwrap_err();
+//! assert!(error.to_string().starts_with("expected a datetime without a timezone"));
+//! # Ok::<(), halfsour::Error>(())
+//! ```
 //!
 //! # What are bytes?
 //!

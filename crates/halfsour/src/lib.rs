@@ -23,8 +23,10 @@
 //! # Ok::<(), halfsour::Error>(())
 //! ```
 //!
-//! To learn the crate, there is a module that is a tutorial, `_tutorial`; to look something up, one that is
-//! a cookbook, `_cookbook`.
+#![cfg_attr(
+    feature = "derive",
+    doc = "[`_tutorial`] teaches the crate from here on; [`_cookbook`] answers single questions."
+)]
 //!
 //! # Reading
 //! - **Types**: [`from_slice`] and [`from_reader`] for types that are [`FromPickle`]: Rust's own, and
