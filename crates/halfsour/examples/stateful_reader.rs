@@ -46,10 +46,11 @@ impl FromPickle<'_> for TextReader {
     fn from_pickle(item: Item<'_, '_>) -> Result<TextReader, Error> {
         let state = item.state()?;
         let missing = |name: &str| ErrorKind::Missing { name: name.into() };
-        let filename = state.attr("filename")?.ok_or_else(|| missing("filename"))?.read()?;
+        let filename: String =
+            state.attr("filename")?.ok_or_else(|| missing("filename"))?.read()?;
         let lineno = state.attr("lineno")?.ok_or_else(|| missing("lineno"))?.read()?;
-        TextReader::open(filename, lineno)
-            .map_err(|error| ErrorKind::Custom(error.to_string()).into())
+        TextReader::open(filename.clone(), lineno)
+            .map_err(|error| ErrorKind::Custom(format!("{filename}: {error}")).into())
     }
 }
 
@@ -69,3 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::remove_file(file)?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "../tests/examples/stateful_reader.rs"]
+mod tests;

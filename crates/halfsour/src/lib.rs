@@ -23,6 +23,11 @@
 //! # Ok::<(), halfsour::Error>(())
 //! ```
 //!
+#![cfg_attr(
+    feature = "derive",
+    doc = "[`_tutorial`] teaches the crate from here on; [`_cookbook`] answers single questions."
+)]
+//!
 //! # Reading
 //! - **Types**: [`from_slice`] and [`from_reader`] for types that are [`FromPickle`]: Rust's own, and
 //!   those that derive it. [`Unpickler`] has the settings: limits, persistent ids, buffers, renamed
@@ -61,8 +66,25 @@
 //! # Your own objects
 //! [`Machine`] executes pickles on whatever object model implements [`Heap`]; [`Emitter`] encodes. The
 //! `halfsour` extension for CPython stands on these.
+//!
+//! # Features
+//!
+//! | | |
+//! |---|---|
+//! | `derive` | the derive macros `Pickle`, `FromPickle` and `ToPickle`, the tutorial and the cookbook; on by default |
+//! | `serde` | reading and writing of types by serde's traits: the module `serde` |
+//! | `chrono` | chrono's dates and times are those of Python's `datetime` |
+//! | `jiff` | jiff's too, and its zones those of Python's `zoneinfo` |
+//! | `uuid` | the `Uuid` of the crate `uuid` is Python's |
+//! | `rust_decimal` | its `Decimal` is Python's |
+//! | `num-bigint` | `BigInt` and `BigUint` are Python's `int`, of any size |
+//! | `ndarray` | arrays of the crate `ndarray` are numpy's: the module `numpy` |
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "derive")]
+pub mod _cookbook;
+#[cfg(feature = "derive")]
+pub mod _tutorial;
 mod compat;
 pub mod dis;
 pub mod emitter;

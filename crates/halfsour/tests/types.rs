@@ -61,6 +61,10 @@ fn zone(seconds: i32, name: Option<&str>) -> TimeZone {
     TimeZone { name: name.map(Into::into), ..TimeZone::from_seconds(seconds).unwrap() }
 }
 
+fn zone_info(key: &str) -> ZoneInfo {
+    ZoneInfo { key: key.into() }
+}
+
 fn path(kind: PathKind, path: &str) -> Path {
     Path { kind, path: path.into() }
 }
@@ -108,6 +112,28 @@ fn cases() -> Vec<Case> {
         case("(timezone.utc, timezone(timedelta(0)))", (TimeZone::UTC, zone(0, None))),
         case("timezone(timedelta(0), 'Z')", zone(0, Some("Z"))),
         case("timezone(timedelta(hours=2))", zone(7200, None)),
+        case("ZoneInfo('Europe/Vienna')", zone_info("Europe/Vienna")),
+        case(
+            "[timezone.utc, ZoneInfo('UTC'), ZoneInfo('Asia/Tokyo')]",
+            vec![
+                TzInfo::TimeZone(TimeZone::UTC),
+                TzInfo::ZoneInfo(zone_info("UTC")),
+                TzInfo::ZoneInfo(zone_info("Asia/Tokyo")),
+            ],
+        ),
+        case(
+            "datetime(2026, 10, 25, 12, fold=1, tzinfo=ZoneInfo('Europe/Vienna'))",
+            DateTime {
+                date: date(2026, 10, 25),
+                time: Time {
+                    hour: 12,
+                    fold: true,
+                    tz: Some(zone_info("Europe/Vienna")),
+                    ..Time::default()
+                },
+            },
+        )
+        .whole(4),
         case("Decimal('1.50')", Decimal("1.50".into())),
         case("Decimal('-1E+30')", Decimal("-1E+30".into())),
         case("Decimal('1')", Decimal("1".into())),
@@ -188,10 +214,141 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import *
 from uuid import UUID, SafeUUID
+from zoneinfo import ZoneInfo
 def noted(error, **attrs):
     error.__dict__.update(attrs)
     return error
 ";
+
+#[cfg(feature = "chrono")]
+fn chrono_cases() -> Vec<Case> {
+    use chrono::{FixedOffset, NaiveDate, NaiveTime, Utc};
+    let noon = NaiveTime::from_hms_opt(12, 0, 0).unwrap();
+    let late = NaiveTime::from_hms_micro_opt(23, 59, 58, 999_999).unwrap();
+    let date = NaiveDate::from_ymd_opt(2026, 10, 25).unwrap();
+    let first = NaiveDate::from_ymd_opt(1, 1, 1).unwrap();
+    let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap();
+    let zoned = |seconds, time| {
+        let zone = FixedOffset::east_opt(seconds).unwrap();
+        date.and_time(time).and_local_timezone(zone).unwrap()
+    };
+    vec![
+        case("date(1, 1, 1)", first),
+        case("date(9999, 12, 31)", last),
+        case("time(12)", noon),
+        case("time(23, 59, 58, 999999)", late),
+        case("datetime(2026, 10, 25, 23, 59, 58, 999999)", date.and_time(late)),
+        case("datetime.min", first.and_time(NaiveTime::MIN)),
+        case("datetime(2026, 10, 25, 12, tzinfo=timezone.utc)", zoned(0, noon)),
+        case("datetime(2026, 10, 25, 12, tzinfo=timezone.utc)", zoned(0, noon).with_timezone(&Utc)),
+        case(
+            "datetime(2026, 10, 25, 23, 59, 58, 999999, timezone(timedelta(hours=-5)))",
+            zoned(-18_000, late),
+        ),
+        case(
+            "datetime(2026, 10, 25, 12, tzinfo=timezone(timedelta(hours=1, minutes=5, seconds=21)))",
+            zoned(3921, noon),
+        ),
+        case(
+            "datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23, minutes=59)))",
+            first
+                .and_time(NaiveTime::MIN)
+                .and_local_timezone(FixedOffset::east_opt(86_340).unwrap())
+                .unwrap(),
+        ),
+        case("timedelta(microseconds=-1)", chrono::TimeDelta::microseconds(-1)),
+        case("timedelta(1, 2, 3)", chrono::TimeDelta::new(86_402, 3000).unwrap()),
+        case(
+            "timedelta.max",
+            chrono::TimeDelta::new(999_999_999 * 86_400 + 86_399, 999_999_000).unwrap(),
+        ),
+        case("timedelta.min", chrono::TimeDelta::days(-999_999_999)),
+    ]
+}
+
+#[cfg(feature = "jiff")]
+fn jiff_cases() -> Vec<Case> {
+    use jiff::civil::{date, datetime, time};
+    use jiff::tz::{Offset, TimeZone};
+    use jiff::{SignedDuration, Timestamp};
+    let fixed = |seconds| TimeZone::fixed(Offset::from_seconds(seconds).unwrap());
+    let zone = |name| TimeZone::get(name).unwrap();
+    let noon = datetime(2026, 10, 25, 12, 0, 0, 0);
+    let half_past_two = datetime(2026, 10, 25, 2, 30, 0, 0);
+    let vienna = zone("Europe/Vienna").to_ambiguous_zoned_datetime(half_past_two);
+    vec![
+        case("date(1, 1, 1)", date(1, 1, 1)),
+        case("date(9999, 12, 31)", date(9999, 12, 31)),
+        case("time(12)", time(12, 0, 0, 0)),
+        case("time(23, 59, 58, 999999)", time(23, 59, 58, 999_999_000)),
+        case(
+            "datetime(2026, 10, 25, 23, 59, 58, 999999)",
+            datetime(2026, 10, 25, 23, 59, 58, 999_999_000),
+        ),
+        case("datetime.min", datetime(1, 1, 1, 0, 0, 0, 0)),
+        case("timezone.utc", TimeZone::UTC),
+        case("timezone(timedelta(hours=-5))", fixed(-18_000)),
+        case("timezone(timedelta(hours=1, minutes=5, seconds=21))", fixed(3921)),
+        case("ZoneInfo('Europe/Vienna')", zone("Europe/Vienna")),
+        case(
+            "datetime(1969, 12, 31, 23, 59, 59, 999999, timezone.utc)",
+            Timestamp::from_microsecond(-1).unwrap(),
+        ),
+        case(
+            "datetime(2026, 10, 25, 12, tzinfo=timezone.utc)",
+            noon.to_zoned_datetime(TimeZone::UTC).unwrap(),
+        ),
+        case(
+            "datetime(2026, 10, 25, 12, tzinfo=timezone(timedelta(seconds=-18001)))",
+            noon.to_zoned_datetime(fixed(-18_001)).unwrap(),
+        ),
+        case(
+            "datetime(2026, 10, 25, 12, tzinfo=ZoneInfo('Asia/Tokyo'))",
+            noon.to_zoned_datetime(zone("Asia/Tokyo")).unwrap(),
+        ),
+        case(
+            "datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo('Europe/Vienna'))",
+            vienna.clone().earlier().unwrap(),
+        ),
+        case(
+            "datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo('Europe/Vienna'), fold=1)",
+            vienna.later().unwrap(),
+        )
+        .whole(4),
+        case("timedelta(microseconds=-1)", SignedDuration::from_micros(-1)),
+        case("timedelta(1, 2, 3)", SignedDuration::new(86_402, 3000)),
+        case("timedelta.max", SignedDuration::new(999_999_999 * 86_400 + 86_399, 999_999_000)),
+        case("timedelta.min", SignedDuration::new(-999_999_999 * 86_400, 0)),
+    ]
+}
+
+#[cfg(feature = "num-bigint")]
+fn bigint_cases() -> Vec<Case> {
+    use num_bigint::{BigInt, BigUint};
+    let power = |bits: u32| BigUint::from(2_u8).pow(bits);
+    vec![
+        case("0", BigUint::from(0_u8)),
+        case("255", BigUint::from(255_u8)),
+        case("2**63", power(63)),
+        case("2**64 - 1", BigUint::from(u64::MAX)),
+        case("2**2000", power(2000)),
+        case("2**2000", BigInt::from(power(2000))),
+        case("-2**2000", -BigInt::from(power(2000))),
+    ]
+}
+
+/// Those of other crates too, as far as they are there.
+fn all_cases() -> Vec<Case> {
+    #[allow(unused_mut, reason = "each feature adds its part")]
+    let mut cases = cases();
+    #[cfg(feature = "chrono")]
+    cases.extend(chrono_cases());
+    #[cfg(feature = "jiff")]
+    cases.extend(jiff_cases());
+    #[cfg(feature = "num-bigint")]
+    cases.extend(bigint_cases());
+    cases
+}
 
 fn exprs(cases: &[Case]) -> String {
     format!(
@@ -202,7 +359,7 @@ fn exprs(cases: &[Case]) -> String {
 
 #[test]
 fn what_python_writes_is_read_and_written_the_same() {
-    let cases = cases();
+    let cases = all_cases();
     let script = format!(
         "{PACK}{NAMES}{}
 for expr in exprs:
@@ -235,7 +392,7 @@ for expr in exprs:
 
 #[test]
 fn python_reads_what_is_written() {
-    let cases = cases();
+    let cases = all_cases();
     let written: Vec<_> =
         cases.iter().flat_map(|case| (0..6).map(|protocol| (case.write)(protocol))).collect();
     let script = format!(
@@ -330,6 +487,11 @@ fn hostile_states_are_errors() {
     let wrong = refused::<Path>("os", "PurePosixPath", &[]);
     assert_eq!(wrong, "expected a path, found an os.PurePosixPath");
     assert_eq!(refused::<Uuid>("uuid", "UUID", &[]), "int is missing");
+    let zone = |args: &[&dyn ToPickle]| refused::<TzInfo>("zoneinfo", "ZoneInfo", args);
+    assert_eq!(zone(&[&7]), "expected a str, found an int");
+    assert!(zone(&[]).contains("made of 1 to 2"));
+    let wrong = refused::<TzInfo>("zoneinfo", "TZPATH", &[]);
+    assert_eq!(wrong, "expected a datetime.timezone, found a zoneinfo.TZPATH");
 }
 
 #[test]
@@ -386,4 +548,145 @@ fn older_pickles() {
     // 3.13: pathlib._local, and several segments
     let data = b"cpathlib._local\nPosixPath\n(V/a\nVb\nV\nVc/d\ntR.";
     assert_eq!(from_slice::<Path>(data).unwrap().path, "/a/b/c/d");
+}
+
+/// Local times of which there are two or none, by Python's rules.
+#[cfg(feature = "jiff")]
+#[test]
+fn moments_of_zones_are_those_of_python() {
+    use jiff::{Timestamp, ZonedDateTime};
+    let script = format!(
+        "{PACK}{NAMES}
+for key in 'Europe/Vienna', 'America/New_York', 'Australia/Lord_Howe', 'Africa/Monrovia', 'UTC':
+    for day in date(2026, 3, 29), date(2026, 10, 25), date(2026, 4, 5), date(1971, 12, 31):
+        for minute in range(0, 24 * 60, 15):
+            for fold in 0, 1:
+                clock = time(minute // 60, minute % 60, 1, 2, ZoneInfo(key), fold=fold)
+                moment = datetime.combine(day, clock)
+                since = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
+                emit(pickle.dumps((moment, since // timedelta(microseconds=1))))"
+    );
+    let pickles = unpack(&python(&script, b""));
+    assert_eq!(pickles.len(), 5 * 4 * 96 * 2);
+    let mut written = Vec::new();
+    for pickle in &pickles {
+        let (zoned, micros): (ZonedDateTime, i64) = from_slice(pickle).unwrap();
+        let (timestamp, _): (Timestamp, i64) = from_slice(pickle).unwrap();
+        assert_eq!((zoned.timestamp(), timestamp.as_microsecond()), (timestamp, micros), "{zoned}");
+        written.push(halfsour::to_vec(&(zoned, micros)).unwrap());
+    }
+    let script = format!(
+        "{PACK}{NAMES}
+for data in unpack():
+    moment, micros = pickle.loads(data)
+    since = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    assert since == timedelta(microseconds=micros), (moment, micros)
+emit('done')"
+    );
+    let input = common::pack(written.iter().map(Vec::as_slice));
+    assert_eq!(unpack(&python(&script, &input)), [b"done"]);
+}
+
+/// An error's text, or what is written and read again.
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "num-bigint"))]
+fn outcome<T: FromPickleOwned + Debug>(value: impl ToPickle) -> Result<T, String> {
+    halfsour::to_vec(&value).and_then(|data| from_slice(&data)).map_err(|error| error.to_string())
+}
+
+#[cfg(feature = "num-bigint")]
+#[test]
+fn ints_have_their_sign() {
+    let error = outcome::<num_bigint::BigUint>(-1).unwrap_err();
+    assert_eq!(error, "expected an int that is not negative, found an int");
+}
+
+#[cfg(feature = "chrono")]
+#[test]
+fn what_does_not_fit_chrono_or_python_is_an_error() {
+    use chrono::{DateTime as Moment, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+    let utc = Time { tz: Some(TimeZone::UTC), ..NOON };
+    let moment = |time| DateTime { date: date(2026, 10, 25), time };
+    let no_zone = "expected a time without a timezone, found a datetime.time";
+    assert_eq!(outcome::<NaiveTime>(utc.clone()).unwrap_err(), no_zone);
+    let no_zone = "expected a datetime without a timezone, found a datetime.datetime";
+    assert_eq!(outcome::<NaiveDateTime>(moment(utc.clone())).unwrap_err(), no_zone);
+    let zone = "expected a datetime with a timezone, found a datetime.datetime";
+    assert_eq!(outcome::<Moment<Utc>>(moment(NOON)).unwrap_err(), zone);
+    assert_eq!(outcome::<Moment<FixedOffset>>(moment(NOON)).unwrap_err(), zone);
+    // chrono has no database of zones.
+    let time = Time { tz: Some(zone_info("Asia/Tokyo")), ..Time::default() };
+    let error = outcome::<Moment<Utc>>(DateTime { date: date(2026, 1, 1), time }).unwrap_err();
+    assert_eq!(error, "expected a datetime.timezone, found a zoneinfo.ZoneInfo._unpickle");
+
+    let offset = TimeDelta { days: 0, seconds: 1, microseconds: 1 };
+    let finer = moment(Time { tz: Some(TimeZone { offset, name: None }), ..NOON });
+    let error = outcome::<Moment<FixedOffset>>(finer.clone()).unwrap_err();
+    assert!(error.ends_with("is no offset of whole seconds"), "{error}");
+    let read: Moment<Utc> = outcome(finer).unwrap();
+    assert_eq!(format!("{read:?}"), "2026-10-25T11:59:58.999999Z");
+
+    for far in [NaiveDate::MIN, NaiveDate::MAX, NaiveDate::from_ymd_opt(0, 12, 31).unwrap()] {
+        assert!(outcome::<NaiveDate>(far).unwrap_err().contains("is no date"));
+        assert!(outcome::<NaiveDateTime>(far.and_time(NaiveTime::MIN)).is_err());
+    }
+    for far in [Moment::<Utc>::MIN_UTC, Moment::<Utc>::MAX_UTC] {
+        assert!(outcome::<Moment<Utc>>(far).is_err());
+        for seconds in [-86_399, 0, 86_399] {
+            let zone = FixedOffset::east_opt(seconds).unwrap();
+            assert!(outcome::<Moment<Utc>>(far.with_timezone(&zone)).is_err());
+        }
+    }
+    assert!(outcome::<TimeDelta>(chrono::TimeDelta::MAX).is_err());
+
+    // Fractions of a microsecond are cut off; a leap second ends early.
+    let fine = NaiveTime::from_hms_nano_opt(1, 2, 3, 4_999).unwrap();
+    assert_eq!(outcome::<Time>(fine).unwrap().microsecond, 4);
+    let leap = NaiveTime::from_hms_nano_opt(23, 59, 59, 1_500_000_000).unwrap();
+    assert_eq!(outcome::<Time>(leap).unwrap().microsecond, 999_999);
+    let delta = |nanos| outcome::<TimeDelta>(chrono::TimeDelta::nanoseconds(nanos)).unwrap();
+    assert_eq!((delta(999), delta(-999)), Default::default());
+}
+
+#[cfg(feature = "jiff")]
+#[test]
+fn what_does_not_fit_jiff_or_python_is_an_error() {
+    use jiff::civil::{self, date as day};
+    use jiff::tz::{self, Offset};
+    use jiff::{SignedDuration, Timestamp, ZonedDateTime};
+    let utc = Time { tz: Some(TimeZone::UTC), ..NOON };
+    let moment = |time| DateTime { date: date(2026, 10, 25), time };
+    let no_zone = "expected a time without a timezone, found a datetime.time";
+    assert_eq!(outcome::<civil::Time>(utc.clone()).unwrap_err(), no_zone);
+    let no_zone = "expected a datetime without a timezone, found a datetime.datetime";
+    assert_eq!(outcome::<civil::DateTime>(moment(utc)).unwrap_err(), no_zone);
+    let zone = "expected a datetime with a timezone, found a datetime.datetime";
+    assert_eq!(outcome::<Timestamp>(moment(NOON)).unwrap_err(), zone);
+    assert_eq!(outcome::<ZonedDateTime>(moment(NOON)).unwrap_err(), zone);
+    let error = outcome::<tz::TimeZone>(zone_info("Mars/Olympus")).unwrap_err();
+    assert_eq!(error, "Mars/Olympus is no timezone that jiff knows");
+    let offset = TimeDelta { days: 0, seconds: 1, microseconds: 1 };
+    let error = outcome::<tz::TimeZone>(TimeZone { offset, name: None }).unwrap_err();
+    assert!(error.ends_with("is no offset of whole seconds"), "{error}");
+
+    let error = outcome::<civil::Date>(day(0, 12, 31)).unwrap_err();
+    assert_eq!(error, "0-12-31 is no date");
+    assert!(outcome::<civil::DateTime>(civil::DateTime::MIN).is_err());
+    assert!(outcome::<Timestamp>(Timestamp::MIN).is_err());
+    let far = Time { tz: Some(self::zone(-86_399, None)), ..NOON };
+    assert!(outcome::<Timestamp>(DateTime { date: date(9999, 12, 31), time: far }).is_err());
+    let day = tz::TimeZone::fixed(Offset::from_seconds(86_400).unwrap());
+    assert!(outcome::<tz::TimeZone>(day).unwrap_err().contains("a day or more"));
+    for nameless in
+        [tz::TimeZone::unknown(), tz::TimeZone::posix("EST5EDT,M3.2.0,M11.1.0").unwrap()]
+    {
+        let error = outcome::<tz::TimeZone>(nameless).unwrap_err();
+        assert!(error.ends_with("is no timezone of Python: it has no name"), "{error}");
+    }
+    assert!(outcome::<TimeDelta>(SignedDuration::MAX).is_err());
+    assert!(outcome::<TimeDelta>(SignedDuration::MIN).is_err());
+
+    // Fractions of a microsecond are cut off.
+    assert_eq!(outcome::<Time>(civil::time(1, 2, 3, 4_999)).unwrap().microsecond, 4);
+    let delta = |nanos| outcome::<TimeDelta>(SignedDuration::from_nanos(nanos)).unwrap();
+    assert_eq!((delta(999), delta(-999)), Default::default());
 }

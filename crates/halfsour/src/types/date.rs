@@ -29,7 +29,7 @@ pub struct Date {
 /// `datetime.time`
 ///
 /// The timezone is of any type that can be pickled: by default a [`TimeZone`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Time<Tz = TimeZone> {
     /// 0 to 23.
     pub hour: u8,
@@ -95,6 +95,13 @@ impl Date {
         let Date { year, month, day } = self.checked()?;
         let [high, low] = year.to_be_bytes();
         Ok([high, low, month, day])
+    }
+}
+
+/// Midnight, nobody knows where.
+impl<Tz> Default for Time<Tz> {
+    fn default() -> Time<Tz> {
+        Time { hour: 0, minute: 0, second: 0, microsecond: 0, fold: false, tz: None }
     }
 }
 

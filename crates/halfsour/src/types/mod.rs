@@ -6,7 +6,10 @@
 //! would refuse, a 13th month, is an error both ways.
 //!
 //! These are data, not a calendar, not arithmetic: crates for those can be read and written too, with
-//! the features `chrono`, `uuid`, `rust_decimal` and `num-bigint`.
+//! the features `chrono`, `jiff`, `uuid`, `rust_decimal` and `num-bigint`. What their types have and
+//! Python's do not is lost in one way only: fractions of a microsecond are cut off. What Python's have
+//! and theirs do not, the name of a `timezone`, the fold of a time without a zone, is lost too. All else
+//! that does not fit is an error.
 //!
 //! ```
 //! use halfsour::types::{Date, Decimal};
@@ -17,15 +20,20 @@
 //! # Ok::<(), halfsour::Error>(())
 //! ```
 
+#[cfg(feature = "chrono")]
+mod chrono;
 mod collections;
 mod date;
 mod exception;
 mod foreign;
+#[cfg(feature = "jiff")]
+mod jiff;
 mod name;
 mod number;
 mod path;
 mod time_delta;
 mod uuid;
+mod zone;
 
 pub use collections::{Counter, DefaultDict, Deque, OrderedDict};
 pub use date::{Date, DateTime, Time};
@@ -35,6 +43,7 @@ pub use number::{Complex, Decimal, Fraction, Range, Slice};
 pub use path::{Path, PathKind};
 pub use time_delta::{TimeDelta, TimeZone};
 pub use uuid::Uuid;
+pub use zone::{TzInfo, ZoneInfo};
 
 use crate::error::{Error, ErrorKind};
 use crate::typed::derive::check;
