@@ -515,18 +515,17 @@ impl PyHeap<'_> {
         let Ahead { plans, .. } = &mut *self.ahead;
         let number = plans.find(self.state, class);
         let plan = plans.get(number);
-        if let Some(setstate) = &plan.setstate {
+        if plan.has_setstate {
             // An attribute of the instance would hide the method.
             let facts = TypeFacts::of(class);
             let bare = match facts.dict {
                 Some(place) => place.blank(inst).is_some(),
                 None => !facts.dict_is_elsewhere,
             };
-            if bare {
-                let setstate = setstate.clone();
-                setstate.call2(inst, state)?;
-            }
-            return Ok(bare);
+            let setstate = class.lookup(&self.state.names.setstate).filter(|_| bare);
+            let Some(setstate) = setstate.map(Object::own) else { return Ok(false) };
+            setstate.call2(inst, state)?;
+            return Ok(true);
         }
         let (Some(place), Some(state)) = (plan.dict, state.cast_exact::<Dict>()) else {
             return Ok(false);

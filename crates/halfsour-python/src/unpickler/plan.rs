@@ -23,8 +23,9 @@ pub(super) struct Plan {
     checked: u64,
     /// BUILD only puts the items of the state into the instance's dict, which is here.
     pub(super) dict: Option<DictPlace>,
-    /// BUILD calls this Python function with the instance and the state.
-    pub(super) setstate: Option<Obj>,
+    /// BUILD calls `__setstate__`, a Python function, with the instance and the state. It is not kept
+    /// here, where it would keep its class alive.
+    pub(super) has_setstate: bool,
     /// BUILD sets slots as `setattr` does by default.
     pub(super) slots: bool,
     pub(super) datetime: Option<Maker>,
@@ -55,6 +56,8 @@ pub(crate) struct Plans {
     table: Vec<u32>,
     plans: Vec<Plan>,
     load: u64,
+    /// The plans that have this load's own strings.
+    with_keys: Vec<usize>,
     /// Counts how often Python may have run.
     epoch: u64,
     /// A class as plain as can be.
@@ -66,13 +69,21 @@ const MOST: usize = 1 << 10;
 
 impl Default for Plans {
     fn default() -> Plans {
-        Plans { table: vec![0; 64], plans: Vec::new(), load: 0, epoch: 0, sample: None }
+        Plans {
+            table: vec![0; 64],
+            plans: Vec::new(),
+            load: 0,
+            with_keys: Vec::new(),
+            epoch: 0,
+            sample: None,
+        }
     }
 }
 
 impl Plans {
     /// A new load begins.
     pub(super) fn begin(&mut self) {
+        self.end();
         self.load += 1;
         self.epoch += 1;
         if self.plans.len() > MOST {
@@ -169,6 +180,22 @@ impl Plans {
     pub(super) fn load(&self) -> u64 {
         self.load
     }
+
+    /// The plan has strings of this load, until it [ends](Plans::end).
+    #[inline(always)]
+    pub(super) fn has_keys(&mut self, number: usize) {
+        self.with_keys.push(number);
+    }
+
+    /// The load is over: its strings are let go.
+    pub(super) fn end(&mut self) {
+        for number in self.with_keys.drain(..) {
+            if let Some(plan) = self.plans.get_mut(number) {
+                plan.attributes.forget_keys();
+                plan.slot_names.forget_keys();
+            }
+        }
+    }
 }
 
 /// `class Sample: pass`
@@ -188,7 +215,7 @@ impl Plan {
             namedtuple: None,
             checked: 0,
             dict: None,
-            setstate: None,
+            has_setstate: false,
             slots: false,
             datetime: Maker::of(class),
             attributes: Names::default(),
@@ -198,7 +225,7 @@ impl Plan {
         let setstate = class.lookup(&names.setstate);
         let plain = class.is_heap_type() && class.has_generic_getattr();
         if plain {
-            plan.setstate = setstate.filter(|setstate| setstate.is_function()).map(Object::own);
+            plan.has_setstate = setstate.is_some_and(Object::is_function);
         }
         let builds = plain && setstate.is_none();
         if builds {
@@ -224,7 +251,7 @@ impl Plan {
             plan.plain_new = false;
             plan.namedtuple = None;
             plan.dict = None;
-            plan.setstate = None;
+            plan.has_setstate = false;
             plan.slots = false;
         }
         plan
@@ -243,6 +270,11 @@ impl Names {
 
     pub(super) fn offsets(&self) -> &[usize] {
         &self.offsets
+    }
+
+    fn forget_keys(&mut self) {
+        self.keys.clear();
+        self.load = 0;
     }
 
     /// This load's strings for the names.

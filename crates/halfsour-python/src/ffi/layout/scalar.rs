@@ -138,11 +138,30 @@ pub(crate) fn ascii(text: &[u8]) -> PyResult<Obj> {
             wstr: std::ptr::null_mut(),
         });
         (*ptr.cast::<c::PyObject>()).ob_type = &raw mut c::PyUnicode_Type;
+        count(ptr.cast());
         let target = ptr.add(1).cast::<u8>();
         copy(text, target);
         target.add(length).write(0);
         Ok(Obj::from_owned_opt(ptr.cast()).unwrap_unchecked())
     }
+}
+
+/// Has a debug build count the first reference to an object that was made here. What would be counted
+/// only when it goes would hide leaks from those that hunt for them.
+///
+/// # Safety
+/// It is new, and has its type.
+#[inline(always)]
+unsafe fn count(object: *mut c::PyObject) {
+    #[cfg(py_sys_config = "Py_REF_DEBUG")]
+    {
+        unsafe extern "C" {
+            fn _Py_NewReference(object: *mut c::PyObject);
+        }
+        // SAFETY: as the caller promises. It sets the count to one, which it is.
+        unsafe { _Py_NewReference(object) };
+    }
+    let _ = object;
 }
 
 /// Copies bytes; short ones with two moves that may overlap.
@@ -224,6 +243,7 @@ pub(crate) fn digit(value: i32) -> PyResult<Obj> {
             digit: value.cast_unsigned(),
         });
         (*ptr.cast::<c::PyObject>()).ob_type = &raw mut c::PyLong_Type;
+        count(ptr.cast());
         Ok(Obj::from_owned_opt(ptr.cast()).unwrap_unchecked())
     }
 }

@@ -283,10 +283,18 @@ impl Stretch<'_, '_> {
         let load = ahead.plans.load();
         let number = ahead.plans.find(state, instance.type_of());
         let plan = ahead.plans.get(number);
-        if slots {
-            if !plan.slots || !fits(&mut plan.slot_names, load, pairs) {
+        if if slots { !plan.slots } else { plan.dict.is_none() } {
+            return Ok(false);
+        }
+        let names = if slots { &mut plan.slot_names } else { &mut plan.attributes };
+        if !names.are(load, pairs) {
+            if !names.learn(load, pairs) {
                 return Ok(false);
             }
+            ahead.plans.has_keys(number);
+        }
+        let plan = ahead.plans.get(number);
+        if slots {
             plan.slot_names.locate_slots(instance.type_of());
             if plan.slot_names.offsets().len() * 2 != pairs.len()
                 || !has_empty_slots(&instance, &plan.slot_names)
@@ -301,9 +309,6 @@ impl Stretch<'_, '_> {
             ahead.recall.push_slot_pair(index, &instance);
         } else {
             let Some(place) = plan.dict else { return Ok(false) };
-            if !fits(&mut plan.attributes, load, pairs) {
-                return Ok(false);
-            }
             if !fill(plan, place, &instance, &mut ahead.recall, self.stack, mark)? {
                 return Ok(false);
             }
@@ -321,12 +326,6 @@ impl Stretch<'_, '_> {
 #[inline(always)]
 fn has_empty_slots(instance: &Object, names: &Names) -> bool {
     names.offsets().iter().all(|offset| instance.slot(*offset).is_none())
-}
-
-/// Whether these keys are the known names, or the first to become known.
-#[inline(always)]
-fn fits(names: &mut Names, load: u64, pairs: &[Obj]) -> bool {
-    names.are(load, pairs) || names.learn(load, pairs)
 }
 
 /// Moves the values of a state from the stack into a new instance.

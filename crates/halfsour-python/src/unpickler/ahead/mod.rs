@@ -47,6 +47,7 @@ impl Ahead {
         self.fresh = None;
         self.rows.clear();
         self.recall.clear();
+        self.plans.end();
     }
 }
 
