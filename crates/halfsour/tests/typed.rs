@@ -107,11 +107,11 @@ fn collections() {
     check("__import__('collections').deque([1])", VecDeque::from([1]));
     assert_eq!(
         error::<HashMap<String, u8>>("__import__('collections').ChainMap({})"),
-        "expected a dict, found a collections.ChainMap"
+        "expected a dict, found a collections.ChainMap at root"
     );
     assert_eq!(
         error::<Vec<u8>>("__import__('collections').deque()"),
-        "expected a list, found a collections.deque"
+        "expected a list, found a collections.deque at root"
     );
 }
 
@@ -138,39 +138,39 @@ fn borrowed() {
     let error = from_slice::<&str>(b"Va\\u00e9\n.").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "expected a str that is in the pickle as it is, found a copy of a str"
+        "expected a str that is in the pickle as it is, found a copy of a str at root"
     );
 }
 
 #[test]
 fn errors() {
-    assert_eq!(error::<u8>("256"), "expected an int that fits u8, found the int 256");
-    assert_eq!(error::<u32>("-1"), "expected an int that fits u32, found the int -1");
+    assert_eq!(error::<u8>("256"), "expected an int that fits u8, found the int 256 at root");
+    assert_eq!(error::<u32>("-1"), "expected an int that fits u32, found the int -1 at root");
     assert_eq!(
         error::<u64>("10**30"),
-        "expected an int that fits u64, found the int 1000000000000000000000000000000"
+        "expected an int that fits u64, found the int 1000000000000000000000000000000 at root"
     );
     assert_eq!(
         error::<i64>("1 << 1000"),
-        "expected an int that fits i64, found an int of 126 bytes"
+        "expected an int that fits i64, found an int of 126 bytes at root"
     );
-    assert_eq!(error::<i64>("True"), "expected an int, found a bool");
-    assert_eq!(error::<bool>("1"), "expected a bool, found an int");
-    assert_eq!(error::<f64>("'1'"), "expected a float, found a str");
-    assert_eq!(error::<String>("None"), "expected a str, found None");
+    assert_eq!(error::<i64>("True"), "expected an int, found a bool at root");
+    assert_eq!(error::<bool>("1"), "expected a bool, found an int at root");
+    assert_eq!(error::<f64>("'1'"), "expected a float, found a str at root");
+    assert_eq!(error::<String>("None"), "expected a str, found None at root");
     assert_eq!(
         error::<String>("'\\ud800'"),
-        "expected a str that is Unicode, found a str with lone surrogates"
+        "expected a str that is Unicode, found a str with lone surrogates at root"
     );
-    assert_eq!(error::<char>("'ab'"), "expected a str of one character, found a str");
-    assert_eq!(error::<()>("{}"), "expected None, found a dict");
+    assert_eq!(error::<char>("'ab'"), "expected a str of one character, found a str at root");
+    assert_eq!(error::<()>("{}"), "expected None, found a dict at root");
     assert_eq!(error::<Vec<i32>>("[1, 'x']"), "expected an int, found a str at root[1]");
-    assert_eq!(error::<Vec<i32>>("{}"), "expected a list, found a dict");
-    assert_eq!(error::<Vec<u8>>("'x'"), "expected bytes, found a str");
-    assert_eq!(error::<BTreeSet<i32>>("[1]"), "expected a set, found a list");
-    assert_eq!(error::<[u8; 2]>("[1]"), "expected a list of 2, found a list of 1");
-    assert_eq!(error::<(u8, u8)>("(1, 2, 3)"), "expected a tuple of 2, found a tuple of 3");
-    assert_eq!(error::<Bytes<[u8; 2]>>("b'abc'"), "expected 2 bytes, found bytes");
+    assert_eq!(error::<Vec<i32>>("{}"), "expected a list, found a dict at root");
+    assert_eq!(error::<Vec<u8>>("'x'"), "expected bytes, found a str at root");
+    assert_eq!(error::<BTreeSet<i32>>("[1]"), "expected a set, found a list at root");
+    assert_eq!(error::<[u8; 2]>("[1]"), "expected a list of 2, found a list of 1 at root");
+    assert_eq!(error::<(u8, u8)>("(1, 2, 3)"), "expected a tuple of 2, found a tuple of 3 at root");
+    assert_eq!(error::<Bytes<[u8; 2]>>("b'abc'"), "expected 2 bytes, found bytes at root");
     assert_eq!(
         error::<Vec<HashMap<String, (u8, Vec<i32>)>>>("[{}, {'it\\'s': (1, [0, 0, 1.5])}]"),
         "expected an int, found a float at root[1][\"it's\"][1][2]"
@@ -185,22 +185,22 @@ fn errors() {
     );
     assert_eq!(
         error::<u8>("__import__('datetime').date(2024, 1, 2)"),
-        "expected an int, found a datetime.date"
+        "expected an int, found a datetime.date at root"
     );
     assert_eq!(
         error::<u8>("__import__('array').array('i')"),
-        "expected an int, found an array._array_reconstructor"
+        "expected an int, found an array._array_reconstructor at root"
     );
-    assert_eq!(error::<u8>("len"), "expected an int, found the global builtins.len");
-    assert_eq!(error::<u8>("slice(1)"), "expected an int, found a slice");
+    assert_eq!(error::<u8>("len"), "expected an int, found the global builtins.len at root");
+    assert_eq!(error::<u8>("slice(1)"), "expected an int, found a slice at root");
     assert_eq!(from_slice::<u8>(b"X").unwrap_err().to_string(), "pickle data was truncated");
     assert_eq!(
         from_slice::<u8>(b"K\x07Q.").unwrap_err().to_string(),
-        "expected an int, found a persistent id"
+        "expected an int, found a persistent id at root"
     );
     assert_eq!(
         from_slice::<u8>(b"\x82\x07.").unwrap_err().to_string(),
-        "expected an int, found the extension 7"
+        "expected an int, found the extension 7 at root"
     );
 }
 
@@ -217,15 +217,15 @@ fn python_2_strings() {
     assert_eq!(read(OldStr::Latin1, latin).unwrap(), "é");
     assert_eq!(
         read(OldStr::Ascii, utf8).unwrap_err().to_string(),
-        r"expected a str that is ASCII, found the str b'\xc3\xa9' of Python 2"
+        r"expected a str that is ASCII, found the str b'\xc3\xa9' of Python 2 at root"
     );
     assert_eq!(
         read(OldStr::Utf8, latin).unwrap_err().to_string(),
-        r"expected a str that is UTF-8, found the str b'\xe9' of Python 2"
+        r"expected a str that is UTF-8, found the str b'\xe9' of Python 2 at root"
     );
     assert_eq!(
         read(OldStr::Bytes, ascii).unwrap_err().to_string(),
-        "expected a str, found the str b'ab' of Python 2"
+        "expected a str, found the str b'ab' of Python 2 at root"
     );
     assert_eq!(from_slice::<Bytes>(latin).unwrap().0, b"\xe9");
 }
@@ -566,11 +566,11 @@ fn persistent_ids() {
         "expected u8 from persistent_load, found another type at root[0]"
     );
     let error = unpickler.from_slice::<Persistent<String>>(b"\x8c\x01xK\x01\x86Q.").unwrap_err();
-    assert_eq!(error.to_string(), "expected a table that there is, found a tuple");
+    assert_eq!(error.to_string(), "expected a table that there is, found a tuple at root");
     let error = from_slice::<Persistent<String>>(b"K\x01Q.").unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::NoPersistentLoad);
     let error = from_slice::<Persistent<String>>(b"K\x01.").unwrap_err();
-    assert_eq!(error.to_string(), "expected a persistent id, found an int");
+    assert_eq!(error.to_string(), "expected a persistent id, found an int at root");
 }
 
 /// A class by hand that uses every hook.
@@ -647,10 +647,10 @@ fn hooks() {
         assert_eq!(bag, expected);
     }
     let error = from_slice::<Bag>(b"cshop\nBox\n)\x81.").unwrap_err();
-    assert_eq!(error.to_string(), "expected a shop.Bag, found a shop.Box");
+    assert_eq!(error.to_string(), "expected a shop.Bag, found a shop.Box at root");
     // The class itself is no instance.
     let error = from_slice::<Bag>(b"cshop\nBag\n.").unwrap_err();
-    assert_eq!(error.to_string(), "expected a shop.Bag, found the global shop.Bag");
+    assert_eq!(error.to_string(), "expected a shop.Bag, found the global shop.Bag at root");
     assert_eq!(from_slice::<Bare>(b"cshop\nBare\n)\x81Nb.").unwrap(), Bare);
     for (data, what) in [
         (b"cshop\nBare\n)\x81K\x01a.".as_slice(), "items"),
@@ -658,7 +658,7 @@ fn hooks() {
         (b"cshop\nBare\n)\x81}b.", "state"),
     ] {
         let error = from_slice::<Bare>(data).unwrap_err();
-        assert_eq!(error.to_string(), format!("shop.Bare takes no {what}"));
+        assert_eq!(error.to_string(), format!("shop.Bare takes no {what} at root"));
     }
 }
 
@@ -932,4 +932,90 @@ fn shared_text_is_charged() {
             }
         }
     }
+}
+
+/// The offset of the opcode that made the value with a number, of those that `pickletools` counts.
+fn offset_of(data: &[u8], wanted: fn(&halfsour::Op<'_>) -> bool, nth: usize) -> u64 {
+    let mut reader = halfsour::Reader::new(halfsour::SliceSource::new(data));
+    let mut seen = 0;
+    loop {
+        let start = halfsour::Source::offset(reader.source());
+        let op = reader.next().unwrap();
+        assert!(op != halfsour::Op::Stop, "not there");
+        if wanted(&op) {
+            if seen == nth {
+                return start;
+            }
+            seen += 1;
+        }
+    }
+}
+
+#[test]
+fn errors_have_a_place_in_the_input() {
+    use halfsour::Op;
+    type Row = (Option<u8>, u8, Option<u8>);
+    for data in dumps("[(None, 1, None), (None, None, None)]") {
+        let error = from_slice::<Vec<Row>>(&data).unwrap_err();
+        assert_eq!(error.to_string(), "expected an int, found None at root[1][1]");
+        assert_eq!(error.offset(), Some(offset_of(&data, |op| *op == Op::None, 3)));
+        assert_eq!(error.opcode(), Some(halfsour::Opcode::None));
+        // A graph that was read before is as good, also one of several in a file.
+        let two = [b"K\x07.".as_slice(), &data].concat();
+        let mut reader = halfsour::Reader::new(halfsour::SliceSource::new(&two));
+        halfsour::graph::load_next(&mut reader).unwrap();
+        let graph = halfsour::graph::load_next(&mut reader).unwrap();
+        let second = Unpickler::new().from_graph::<Vec<Row>>(&graph).unwrap_err();
+        assert_eq!(second.offset(), error.offset().map(|offset| offset + 3));
+        assert_eq!(second.opcode(), error.opcode());
+        // From a stream the place in the data must do.
+        let error = from_reader::<Vec<Row>>(data.as_slice()).unwrap_err();
+        assert_eq!(error.to_string(), "expected an int, found None at root[1][1]");
+        assert_eq!((error.offset(), error.opcode()), (None, None));
+    }
+    for data in dumps("{'a': [1, 2], 'b': [3, 1.5]}") {
+        let error = from_slice::<BTreeMap<String, Vec<u8>>>(&data).unwrap_err();
+        assert_eq!(error.to_string(), "expected an int, found a float at root['b'][1]");
+        let is_float = |op: &Op<'_>| matches!(op, Op::Float(_) | Op::FloatLine(_));
+        assert_eq!(error.offset(), Some(offset_of(&data, is_float, 0)));
+    }
+    for data in dumps("[(), True, ()]") {
+        let error = from_slice::<((), bool, u8)>(&data).unwrap_err();
+        assert_eq!(error.to_string(), "expected None, found a tuple at root[0]");
+        assert!(matches!(data[error.offset().unwrap() as usize], b')' | b't'));
+    }
+    // What a type's own code says is about the value that it read.
+    #[derive(Debug)]
+    struct Even;
+    impl FromPickle<'_> for Even {
+        fn from_pickle(item: Item<'_, '_>) -> Result<Even, Error> {
+            match item.int::<u8>()? % 2 {
+                0 => Ok(Even),
+                _ => Err(ErrorKind::Custom("odd".into()).into()),
+            }
+        }
+    }
+    let error = from_slice::<Vec<Even>>(b"](K\x02K\x04K\x05e.").unwrap_err();
+    assert_eq!((&*error.to_string(), error.offset()), ("odd at root[2]", Some(6)));
+    // A pickle within a pickle has places of its own.
+    #[derive(Debug)]
+    struct Inner;
+    impl FromPickle<'_> for Inner {
+        fn from_pickle(item: Item<'_, '_>) -> Result<Inner, Error> {
+            from_slice::<Vec<u8>>(&item.bytes()?).map(|_| Inner)
+        }
+    }
+    let error = from_slice::<(u8, Inner)>(b"K\x01C\x04(Nl.\x86.").unwrap_err();
+    assert_eq!(error.to_string(), "expected an int, found None at root[1][0]");
+    assert_eq!(error.offset(), Some(1));
+    // Of what is read by a function, which may be called but once, a None has no place.
+    let graph = load(b"](NK\x01e.").unwrap();
+    let unpickler = Unpickler::new();
+    let error = unpickler.read(&graph, |item| item.get(0)?.int::<u8>()).unwrap_err();
+    assert_eq!(
+        (&*error.to_string(), error.offset()),
+        ("expected an int, found None at root", None)
+    );
+    let error = unpickler.read(&graph, |item| item.get(1)?.str().map(|_| ())).unwrap_err();
+    assert_eq!(error.offset(), Some(3));
 }

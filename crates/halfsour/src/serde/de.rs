@@ -63,7 +63,11 @@ pub fn from_reader<T: DeserializeOwned>(reader: impl BufRead) -> Result<T, Error
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 pub fn from_graph<'de, T: Deserialize<'de>>(graph: &Graph<'de>) -> Result<T, Error> {
-    T::deserialize(&mut Deserializer::new(graph, graph.root()))
+    let read = |graph: &Graph<'de>| {
+        let root = graph.root();
+        T::deserialize(&mut Deserializer::new(graph, root)).map_err(|error| error.about(root))
+    };
+    read(graph).map_err(|error| graph.place(error, |again| read(again).err()))
 }
 
 /// A serde deserializer over a node of a graph.
@@ -113,7 +117,8 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     #[cold]
     pub(super) fn mismatch(&self, expected: &dyn Expected) -> Error {
         let expected = expected.to_string();
-        ErrorKind::Expected { expected, found: self.graph.describe(self.id) }.into()
+        let found = self.graph.describe(self.id);
+        Error::new(ErrorKind::Expected { expected, found }).about(self.id)
     }
 
     /// Reads what is inside of the current node, `count` values.
@@ -126,7 +131,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         let id = self.id;
         self.budget.visit_all(count)?;
         if self.open.contains(&id) {
-            return Err(ErrorKind::Cycle.into());
+            return Err(Error::new(ErrorKind::Cycle).about(id));
         }
         self.budget.enter()?;
         self.open.push(id);
@@ -803,7 +808,7 @@ impl<'de> SeqAccess<'de> for Items<'_, '_, 'de> {
         self.taken += 1;
         match seed.deserialize(&mut *self.de) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(error.within(Step::Index(self.taken - 1))),
+            Err(error) => Err(error.about(id).within(Step::Index(self.taken - 1))),
         }
     }
 
@@ -915,6 +920,7 @@ impl<'de> MapAccess<'de> for Map<'_, '_, 'de> {
         let Some([key, value]) = self.entries.next(graph) else { return Ok(None) };
         self.value = Some([key, value]);
         self.de.id = key;
+        let id = key;
         // A key that is no text is not the name of any field.
         let result = if self.keys != Keys::Items
             && graph.text(key).is_none()
@@ -926,19 +932,19 @@ impl<'de> MapAccess<'de> for Map<'_, '_, 'de> {
         };
         match result {
             Ok(key) => Ok(Some(key)),
-            Err(error) => Err(error.within(Step::InKey(graph.repr(key)))),
+            Err(error) => Err(error.about(id).within(Step::InKey(graph.repr(id)))),
         }
     }
 
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let Some([key, value]) = self.value.take() else {
+        let Some([key, id]) = self.value.take() else {
             return Err(Error::custom("a value is asked for before its key"));
         };
-        self.de.id = value;
+        self.de.id = id;
         match seed.deserialize(&mut *self.de) {
             Ok(value) => Ok(value),
-            Err(error) => Err(error.within(self.step(key))),
+            Err(error) => Err(error.about(id).within(self.step(key))),
         }
     }
 
@@ -963,7 +969,9 @@ impl<'r, 'g, 'de> EnumAccess<'de> for Variant<'r, 'g, 'de> {
         self.de.id = self.name;
         match seed.deserialize(&mut *self.de) {
             Ok(variant) => Ok((variant, self)),
-            Err(error) => Err(error.within(Step::InKey(self.de.graph.repr(self.name)))),
+            Err(error) => {
+                Err(error.about(self.name).within(Step::InKey(self.de.graph.repr(self.name))))
+            }
         }
     }
 }
@@ -975,7 +983,8 @@ impl<'g, 'de> Variant<'_, 'g, 'de> {
     ) -> Result<R, Error> {
         self.de.id = self.value;
         let graph = self.de.graph;
-        read(self.de).map_err(|error| error.within(Step::Key(graph.repr(self.name))))
+        read(self.de)
+            .map_err(|error| error.about(self.value).within(Step::Key(graph.repr(self.name))))
     }
 }
 

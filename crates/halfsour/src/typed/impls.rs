@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::views::Within;
 use super::{FromPickle, Item, Mapping};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, Step};
 
 /// At most so many bytes are set aside before there are values to fill them.
 const AHEAD: usize = 1 << 20;
@@ -22,13 +22,31 @@ fn room<T>(len: usize) -> usize {
 /// Reads all items.
 #[inline]
 pub(super) fn collect<'g, 'a: 'g, T: FromPickle<'a>>(
-    items: impl Iterator<Item = Item<'g, 'a>>,
+    items: impl Iterator<Item = Item<'g, 'a>> + Clone,
 ) -> Result<Vec<T>, Error> {
     let mut values = Vec::with_capacity(room::<T>(items.size_hint().0));
-    for (index, item) in items.enumerate() {
-        values.push(T::from_pickle(item).in_item(index)?);
+    for item in items.clone() {
+        match T::from_pickle(item) {
+            Ok(value) => values.push(value),
+            // Which one it is about is found anew, so that the loop need not keep it.
+            Err(error) => return Err(nth(error, values.len(), items)),
+        }
     }
     Ok(values)
+}
+
+/// An error about the so-manieth of some items.
+#[cold]
+fn nth<'g, 'a: 'g>(
+    error: Error,
+    index: usize,
+    mut items: impl Iterator<Item = Item<'g, 'a>>,
+) -> Error {
+    let error = match items.nth(index) {
+        Some(item) => error.about(item.id()),
+        None => error,
+    };
+    error.within(Step::Index(index))
 }
 
 macro_rules! ints {
@@ -189,7 +207,7 @@ impl<'a, T: FromPickle<'a>, const N: usize> FromPickle<'a> for [T; N] {
         let values = T::vec_from_pickle(item)?;
         values.try_into().map_err(|values: Vec<T>| {
             let found = format!("{} of {}", item.describe(), values.len());
-            ErrorKind::Expected { expected: format!("a list of {N}"), found }.into()
+            item.mismatch(format!("a list of {N}"), found)
         })
     }
 }
@@ -204,7 +222,7 @@ macro_rules! tuples {
                 Ok(($({
                     // There are as many as the type has.
                     let Some(inner) = items.next() else { return Err(item.expected("a tuple")) };
-                    let value = $name::from_pickle(inner).in_item(index)?;
+                    let value = $name::from_pickle(inner).in_item(index, inner)?;
                     index += 1;
                     value
                 },)+))
@@ -233,7 +251,7 @@ fn entries<'a, K: FromPickle<'a>, V: FromPickle<'a>>(
     mut insert: impl FnMut(K, V),
 ) -> Result<(), Error> {
     for (key, value) in mapping {
-        insert(K::from_pickle(key).in_key(key)?, V::from_pickle(value).in_value(key)?);
+        insert(K::from_pickle(key).in_key(key)?, V::from_pickle(value).in_value(key, value)?);
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ use crate::text::{latin1, repr_bytes, repr_str};
 /// assert_eq!(halfsour::from_slice::<Percent>(b"K\x07.")?, Percent(7));
 /// assert_eq!(halfsour::from_slice::<Percent>(b"\x8c\x0342%.")?, Percent(42));
 /// let error = halfsour::from_slice::<Percent>(b"\x8c\x01x.").unwrap_err();
-/// assert_eq!(error.to_string(), "expected a percentage, found a str");
+/// assert_eq!(error.to_string(), "expected a percentage, found a str at root");
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
@@ -160,11 +160,23 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// ```
     /// let error = halfsour::from_slice::<u8>(b"\x8c\x04spam.").unwrap_err();
-    /// assert_eq!(error.to_string(), "expected an int, found a str");
+    /// assert_eq!(error.to_string(), "expected an int, found a str at root");
     /// ```
     #[cold]
     pub fn expected(self, expected: impl Into<String>) -> Error {
-        ErrorKind::Expected { expected: expected.into(), found: self.describe() }.into()
+        self.mismatch(expected.into(), self.describe())
+    }
+
+    /// An error about this value, which is found to be something else.
+    #[cold]
+    pub(super) fn mismatch(self, expected: String, found: String) -> Error {
+        self.error(ErrorKind::Expected { expected, found })
+    }
+
+    /// An error about this value.
+    #[cold]
+    pub(super) fn error(self, kind: ErrorKind) -> Error {
+        Error::new(kind).about(self.id)
     }
 
     /// What it is, with an article: `an int`, `a shop.models.Order`.
@@ -284,7 +296,7 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// ```
     /// let error = halfsour::from_slice::<u8>(b"M\x2c\x01.").unwrap_err();
-    /// assert_eq!(error.to_string(), "expected an int that fits u8, found the int 300");
+    /// assert_eq!(error.to_string(), "expected an int that fits u8, found the int 300 at root");
     /// ```
     #[inline]
     pub fn int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(self) -> Result<T, Error> {
@@ -307,7 +319,7 @@ impl<'g, 'a> Item<'g, 'a> {
             Node::BigInt(bytes) if bytes.len() > 32 => format!("an int of {} bytes", bytes.len()),
             _ => format!("the int {}", self.repr()),
         };
-        ErrorKind::Expected { expected, found }.into()
+        self.mismatch(expected, found)
     }
 
     /// A float; or an int, as Python would take it where it needs a float.
@@ -375,7 +387,7 @@ impl<'g, 'a> Item<'g, 'a> {
     fn old_str(self, text: &'g [u8]) -> Result<Cow<'g, str>, Error> {
         let wrong = |expected: &str| {
             let found = format!("the str {} of Python 2", repr_bytes(text));
-            Err(ErrorKind::Expected { expected: expected.into(), found }.into())
+            Err(self.mismatch(expected.into(), found))
         };
         match (self.decoder.unpickler.old_str, str::from_utf8(text)) {
             (OldStr::Bytes, _) => wrong("a str"),
@@ -415,7 +427,7 @@ impl<'g, 'a> Item<'g, 'a> {
     #[cold]
     fn not_borrowed(self, expected: &str) -> Error {
         let found = format!("a copy of {}", self.describe());
-        ErrorKind::Expected { expected: expected.into(), found }.into()
+        self.mismatch(expected.into(), found)
     }
 
     /// The bytes of a text's characters in UTF-8, of a Python 2 string as they are: to compare names
@@ -511,7 +523,7 @@ impl<'g, 'a> Item<'g, 'a> {
         let buffers = &self.decoder.unpickler.buffers;
         buffers.get(number as usize).copied().ok_or_else(|| {
             let none = buffers.is_empty();
-            if none { ErrorKind::NoBuffers } else { ErrorKind::NotEnoughBuffers }.into()
+            self.error(if none { ErrorKind::NoBuffers } else { ErrorKind::NotEnoughBuffers })
         })
     }
 
@@ -676,7 +688,7 @@ impl<'g, 'a> Item<'g, 'a> {
                 } else {
                     let found = format!("{} of {}", self.describe(), ids.len());
                     let expected = format!("a tuple of {len}");
-                    Err(ErrorKind::Expected { expected, found }.into())
+                    Err(self.mismatch(expected, found))
                 }
             }
             _ => Err(self.expected(format!("a tuple of {len}"))),
@@ -699,7 +711,7 @@ impl<'g, 'a> Item<'g, 'a> {
     pub fn get(self, index: usize) -> Result<Item<'g, 'a>, Error> {
         self.items()?
             .nth(index)
-            .ok_or_else(|| Error::new(ErrorKind::Missing { name: format!("item {index}") }))
+            .ok_or_else(|| self.error(ErrorKind::Missing { name: format!("item {index}") }))
     }
 
     /// The entries of a dict: keys with values, in Python's order.
@@ -914,7 +926,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// })?;
     /// # Ok::<(), halfsour::Error>(())
     /// ```
-    pub fn list_items(self) -> Result<impl Iterator<Item = Item<'g, 'a>>, Error> {
+    pub fn list_items(self) -> Result<impl Iterator<Item = Item<'g, 'a>> + Clone, Error> {
         let contents = self.construction().and_then(|made| made.contents);
         let contents = match contents.map(|id| self.graph().get(id)) {
             Some(Node::List(ids) | Node::Set(ids)) => ids,
@@ -996,13 +1008,13 @@ impl<'g, 'a> Item<'g, 'a> {
     pub fn persistent<T: 'static>(self) -> Result<Option<T>, Error> {
         let Some(pid) = self.persistent_id() else { return Ok(None) };
         let load = self.decoder.unpickler.persistent_load.as_ref();
-        let value = load.ok_or(ErrorKind::NoPersistentLoad)?(pid)?;
+        let value = load.ok_or_else(|| self.error(ErrorKind::NoPersistentLoad))?(pid)?;
         match value.downcast::<T>() {
             Ok(value) => Ok(Some(*value)),
             Err(_) => {
                 let expected = format!("{} from persistent_load", std::any::type_name::<T>());
                 let found = "another type".into();
-                Err(ErrorKind::Expected { expected, found }.into())
+                Err(self.mismatch(expected, found))
             }
         }
     }

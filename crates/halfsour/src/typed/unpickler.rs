@@ -209,13 +209,15 @@ impl<'a> Unpickler<'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn from_graph<T: FromPickle<'a>>(&self, graph: &Graph<'a>) -> Result<T, Error> {
-        self.read(graph, T::from_pickle)
+        let read = |graph: &Graph<'a>| Decoder::new(graph, self).run(T::from_pickle);
+        read(graph).map_err(|error| graph.place(error, |again| read(again).err()))
     }
 
     /// Hands the root of a graph to a function, for reading without a type.
     ///
     /// # Errors
-    /// What the function says.
+    /// What the function says. It is called once; so where a None, a bool or an empty tuple is wrong,
+    /// of which there is but one, the error has no [offset](Error::offset).
     ///
     /// ```
     /// let graph = halfsour::load(b"](K\x01K\x02e.")?;
@@ -229,7 +231,7 @@ impl<'a> Unpickler<'a> {
         graph: &Graph<'a>,
         read: impl FnOnce(Item<'_, 'a>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        Decoder::new(graph, self).run(read)
+        Decoder::new(graph, self).run(read).map_err(|error| graph.place(error, |_| None))
     }
 }
 
