@@ -56,6 +56,24 @@ fn numbers() {
     check("[True, False]", (true, false));
     check("1e300", 1e300f64);
     check("1.5", 1.5f32);
+    check(
+        "[2**53, -2**53, 2**53 + 2, -2**63, 2**63]",
+        [2f64.powi(53), -2f64.powi(53), 2f64.powi(53) + 2.0, -2f64.powi(63), 2f64.powi(63)],
+    );
+    check("[2**127 + 2**75, -2**127]", [2f64.powi(127) + 2f64.powi(75), -2f64.powi(127)]);
+    for int in [
+        "2**53 + 1",
+        "-2**53 - 1",
+        "2**63 - 1",
+        "2**64 - 1",
+        "2**127 + 2**74",
+        "2**128 - 1",
+        "2**128",
+    ] {
+        assert!(error::<f64>(int).starts_with("expected an int that a float can be"), "{int}");
+    }
+    check("[0.1, 3.4028234e38, 1e-60, -0.0]", [0.1f32, 3.4028234e38, 0.0, -0.0]);
+    check("[float('inf'), -float('inf')]", [f32::INFINITY, f32::NEG_INFINITY]);
     check("None", ());
     assert!(from_slice::<f64>(&dumps("float('nan')")[2]).unwrap().is_nan());
 }
@@ -156,6 +174,15 @@ fn errors() {
     );
     assert_eq!(error::<i64>("True"), "expected an int, found a bool at root");
     assert_eq!(error::<bool>("1"), "expected a bool, found an int at root");
+    assert_eq!(
+        error::<f64>("2**53 + 1"),
+        "expected an int that a float can be, found the int 9007199254740993 at root"
+    );
+    assert_eq!(error::<f32>("[1e300]"), "expected a float, found a list at root");
+    assert_eq!(
+        error::<Vec<f32>>("[1e300]"),
+        "expected a float that fits f32, found the float 1e+300 at root[0]"
+    );
     assert_eq!(error::<f64>("'1'"), "expected a float, found a str at root");
     assert_eq!(error::<String>("None"), "expected a str, found None at root");
     assert_eq!(

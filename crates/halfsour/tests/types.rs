@@ -330,7 +330,10 @@ fn hostile_states_are_errors() {
     let spelled = "expected a str that spells a fraction of 128 bits, found a str at root";
     assert_eq!(fraction(&[&format!("{long}/7")]), spelled);
     assert_eq!(fraction(&[&"1/2/3"]), spelled);
-    assert_eq!(refused::<Range>("builtins", "range", &[&1, &2, &0]), "0 is no step of a range");
+    assert_eq!(
+        refused::<Range>("builtins", "range", &[&1, &2, &0]),
+        "0 is no step of a range at root"
+    );
     assert!(refused::<Complex>("builtins", "complex", &[&1.0]).contains("made of 2"));
     let deque = refused::<Deque<i64>>("collections", "deque", &[&Vec::<i64>::new(), &-1]);
     assert_eq!(deque, "expected an int that fits usize, found the int -1 at root");

@@ -18,7 +18,7 @@ use super::object::{self, Kind, Member, Parts, State};
 use crate::error::{Error, ErrorKind, Step};
 use crate::graph::{Effect, Graph, Node, NodeId, Object};
 use crate::limits::{Budget, Limits};
-use crate::number::{Wide, wide};
+use crate::number::{Wide, single, wide};
 
 /// Reads a pickle that is in memory. What follows it is ignored, as `pickle.loads` does.
 ///
@@ -229,6 +229,25 @@ impl<'g, 'de> Deserializer<'g, 'de> {
             Some(Wide::Unsigned(value)) => visitor.visit_u128(value),
             None => Err(self.mismatch(&visitor)),
         }
+    }
+
+    /// A float, or an int that is as good as one.
+    fn float(&self, expected: &dyn Expected) -> Result<f64, Error> {
+        let value = match self.node() {
+            Node::Float(value) => return Ok(value),
+            Node::Int(value) => Some(Wide::Signed(value.into())),
+            Node::BigInt(bytes) => wide(bytes),
+            _ => return Err(self.mismatch(expected)),
+        };
+        let float = value.and_then(|value| value.float());
+        float.ok_or_else(|| {
+            let found = match self.node() {
+                Node::BigInt(bytes) if bytes.len() > 32 => self.graph.describe(self.id),
+                _ => format!("the int {}", self.graph.repr(self.id)),
+            };
+            let expected = "an int that a float can be".into();
+            Error::new(ErrorKind::Expected { expected, found }).about(self.id)
+        })
     }
 
     /// Reads an object as the text, number or bytes that it is by its class's base.
@@ -534,7 +553,17 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_f64(visitor)
+        let value = match self.node() {
+            Node::Object(object) => {
+                return self.scalar(object, visitor, |de, v| de.deserialize_f32(v));
+            }
+            _ => self.float(&visitor)?,
+        };
+        // The visitor rounds.
+        match single(value) {
+            Some(_) => visitor.visit_f64(value),
+            None => Err(de::Error::invalid_value(de::Unexpected::Float(value), &visitor)),
+        }
     }
 
     #[inline]
@@ -543,14 +572,11 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             return visitor.visit_f64(value);
         }
         match self.node() {
-            Node::Int(value) => visitor.visit_f64(value as f64),
-            Node::BigInt(bytes) => match wide(bytes) {
-                Some(Wide::Signed(value)) => visitor.visit_f64(value as f64),
-                Some(Wide::Unsigned(value)) => visitor.visit_f64(value as f64),
-                None => Err(self.mismatch(&visitor)),
-            },
             Node::Object(object) => self.scalar(object, visitor, |de, v| de.deserialize_f64(v)),
-            _ => Err(self.mismatch(&visitor)),
+            _ => {
+                let value = self.float(&visitor)?;
+                visitor.visit_f64(value)
+            }
         }
     }
 

@@ -52,8 +52,8 @@
 //!
 //! All of the above, and:
 //!
-//! - An `int` where a float is asked for; but no `float` or `bool` where an int is, and no int as a
-//!   `bool`.
+//! - An `int` where a float is asked for, if a float can be that number; but no `float` or `bool` where an int is, and no int as a
+//!   `bool`. A `float` is rounded to an `f32`, unless that would make it infinite.
 //! - `tuple`, `list`, `set`, `frozenset` and `deque` as sequences; `dict`, `OrderedDict`,
 //!   `defaultdict` and `Counter` as maps, with keys of any type; `bytes` and `bytearray` as bytes, and
 //!   as sequences of `u8`.

@@ -80,11 +80,11 @@ impl FromPickle<'_> for f64 {
     }
 }
 
-/// Rounded to the nearest one.
+/// Rounded to the nearest one; too large a number is an error, and not infinite.
 impl FromPickle<'_> for f32 {
     #[inline]
     fn from_pickle(item: Item<'_, '_>) -> Result<f32, Error> {
-        item.float().map(|value| value as f32)
+        item.single()
     }
 }
 

@@ -14,7 +14,7 @@ use super::unpickler::OldStr;
 use super::views::{Entries, Items, Mapping, State};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
-use crate::number::{Integer, Wide, wide};
+use crate::number::{self, Integer, Wide, wide};
 use crate::text::{latin1, repr_bytes, repr_str};
 
 /// A value of a pickle, at its place in the data.
@@ -242,7 +242,7 @@ impl<'g, 'a> Item<'g, 'a> {
             Node::BigInt(bytes) => {
                 Integer::Big(bytes.into()).repr().unwrap_or_else(|| "...".into())
             }
-            Node::Float(value) => crate::number::repr_float(value),
+            Node::Float(value) => number::repr_float(value),
             Node::Str(text) => repr_str(text.as_bytes()),
             Node::OldStr(text) if text.is_ascii() => repr_str(text),
             Node::OldStr(bytes) | Node::Bytes(bytes) => repr_bytes(bytes),
@@ -314,18 +314,22 @@ impl<'g, 'a> Item<'g, 'a> {
 
     #[cold]
     fn out_of_range(self, of: &str) -> Error {
-        let expected = format!("an int that fits {of}");
-        let found = match self.node() {
+        self.mismatch(format!("an int that fits {of}"), self.shown_int())
+    }
+
+    #[cold]
+    fn shown_int(self) -> String {
+        match self.node() {
             Node::BigInt(bytes) if bytes.len() > 32 => format!("an int of {} bytes", bytes.len()),
             _ => format!("the int {}", self.repr()),
-        };
-        self.mismatch(expected, found)
+        }
     }
 
     /// A float; or an int, as Python would take it where it needs a float.
     ///
     /// # Errors
-    /// If it is anything else, or an int of more than 128 bits.
+    /// If it is anything else; or an int that no float is, as 2<sup>53</sup> + 1, or of more than 128
+    /// bits.
     ///
     /// ```
     /// let graph = halfsour::load(b"K\x07.")?;
@@ -333,20 +337,39 @@ impl<'g, 'a> Item<'g, 'a> {
     ///     assert_eq!(item.float()?, 7.0);
     ///     Ok(())
     /// })?;
+    /// let error = halfsour::from_slice::<f64>(b"I9007199254740993\n.").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "expected an int that a float can be, found the int 9007199254740993 at root"
+    /// );
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     #[inline]
     pub fn float(self) -> Result<f64, Error> {
         match self.node() {
             Node::Float(value) => Ok(value),
-            Node::Int(value) => Ok(value as f64),
-            Node::BigInt(bytes) => match wide(bytes) {
-                Some(Wide::Signed(value)) => Ok(value as f64),
-                Some(Wide::Unsigned(value)) => Ok(value as f64),
-                None => Err(self.out_of_range("128 bits")),
-            },
+            Node::Int(_) | Node::BigInt(_) => self.int_as_float(),
             _ => Err(self.expected("a float")),
         }
+    }
+
+    fn int_as_float(self) -> Result<f64, Error> {
+        let value = match self.node() {
+            Node::Int(value) => Some(Wide::Signed(value.into())),
+            Node::BigInt(bytes) => wide(bytes),
+            _ => None,
+        };
+        let float = value.and_then(|value| value.float());
+        float.ok_or_else(|| self.mismatch("an int that a float can be".into(), self.shown_int()))
+    }
+
+    /// A float of half the precision, rounded.
+    pub(super) fn single(self) -> Result<f32, Error> {
+        let value = self.float()?;
+        number::single(value).ok_or_else(|| {
+            let found = format!("the float {}", number::repr_float(value));
+            self.mismatch("a float that fits f32".into(), found)
+        })
     }
 
     /// Text, as long as the graph lives. What Python 2 wrote is text if the settings say so:
