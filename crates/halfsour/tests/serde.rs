@@ -9,7 +9,7 @@ use common::{PACK, pack, python, unpack};
 use halfsour::serde::{Deserializer, Instance, Serde, from_graph, from_reader, from_slice, to_vec};
 use halfsour::{Error, ErrorKind, Limits, Pickler};
 use proptest::prelude::*;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Serialize};
 
 /// A module of classes, as programs have them.
@@ -47,6 +47,8 @@ class Color(enum.Enum):
     BLUE = "blue"
 class Level(enum.IntEnum):
     LOW = 1
+class Named(enum.StrEnum):
+    EGG = "egg"
 class Stateful:
     def __getstate__(self): return [1, 2]
     def __setstate__(self, state): self.state = state
@@ -271,13 +273,33 @@ fn instances_are_their_state() {
         "Bag([1])",
         &Instance { module: "app".into(), name: "Bag".into(), value: (BTreeSet::from([1]),) },
     );
-    fails::<Untagged>("Bag([1])", "expected any value, found what app.Bag returns at root");
-    fails::<Vec<u8>>("Bag([1])", "expected a sequence, found what app.Bag returns at root");
-    fails::<HashMap<u8, u8>>("Bag([1])", "expected a map, found what app.Bag returns at root");
+    fails::<Untagged>(
+        "Bag([1])",
+        "expected any value, found a call of app.Bag, which is not run at root",
+    );
+    fails::<Vec<u8>>(
+        "Bag([1])",
+        "expected a sequence, found a call of app.Bag, which is not run at root",
+    );
+    fails::<HashMap<u8, u8>>(
+        "Bag([1])",
+        "expected a map, found a call of app.Bag, which is not run at root",
+    );
     reads("Three((1, 2))", &(1, 2));
     reads("Three((1, 2))", &vec![1, 2]);
     reads("Word('spam')", &"spam".to_string());
     reads("Count(5)", &5_u8);
+    if common::version() >= (11, 4) {
+        reads("Level.LOW", &1_i64);
+        reads("[Level.LOW]", &vec![1.0_f64]);
+        reads("Named.EGG", &"egg".to_string());
+    }
+    // No type asks for a number.
+    fails::<Untagged>(
+        "Level.LOW",
+        "expected any value, found a call of app.Level, which is not run at root",
+    );
+    fails::<u8>("Color.RED", "expected u8, found a str at root");
     reads("Stateful()", &(1, 2));
     reads("Empty()", &HashMap::<String, u8>::new());
     let row = "setattr(o := Row([1, 2]), 'x', 1) or setattr(o, 'y', 2) or o";
@@ -353,8 +375,8 @@ fn what_is_no_data_is_refused_by_name() {
         (&b"capp\nPoint\n."[..], "the global app.Point"),
         (b"\x80\x02\x82\x05.", "the extension 5"),
         (b"\x80\x02K\x07Q.", "the persistent id 7"),
-        (b"cos\ngetcwd\n)R.", "what os.getcwd returns"),
-        (b"cdecimal\nDecimal\n\x8c\x011\x85R.", "what decimal.Decimal returns"),
+        (b"cos\ngetcwd\n)R.", "a call of os.getcwd, which is not run"),
+        (b"cdecimal\nDecimal\n\x8c\x011\x85R.", "a call of decimal.Decimal, which is not run"),
     ] {
         let error = map(data).unwrap_err();
         assert_eq!(error.to_string(), format!("expected a map, found {found} at root"));
@@ -898,4 +920,36 @@ fn faults_have_a_place_in_the_input() {
     // A format has no place in the data.
     let error = from_slice::<u8>(b"K\x01a.").unwrap_err();
     assert_eq!(error.to_string(), "unpickling stack underflow");
+}
+
+#[test]
+fn settings() {
+    use halfsour::Unpickler;
+    // (b'in', [memoryview(buffer), buffer])
+    let data = b"\x80\x05C\x02in](\x97\x98\x97e\x86.";
+    let unpickler = Unpickler::new().buffers(&[b"first", b"second"]);
+    let (text, list) = unpickler.deserialize::<(&[u8], Vec<&[u8]>)>(data).unwrap();
+    assert_eq!((text, list), (b"in".as_slice(), vec![b"first".as_slice(), b"second"]));
+    let (_, list) =
+        unpickler.deserialize_from::<((), Vec<Vec<u8>>)>(&b"N](\x97\x98\x97e\x86."[..]).unwrap();
+    assert_eq!(list, [b"first".to_vec(), b"second".to_vec()]);
+    let few = Unpickler::new().buffers(&[b"first"]);
+    let error = few.deserialize::<(&[u8], Vec<&[u8]>)>(data).unwrap_err();
+    assert_eq!(error.to_string(), "not enough out-of-band buffers at root[1][1]");
+    assert_eq!((error.kind(), error.offset()), (&ErrorKind::NotEnoughBuffers, Some(10)));
+    let error = from_slice::<(&[u8], Vec<&[u8]>)>(data).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::NoBuffers);
+    from_slice::<(&[u8], de::IgnoredAny)>(data).unwrap();
+
+    let limits = Limits::default().depth(2);
+    let deep = Unpickler::new().limits(limits).deserialize::<Vec<Vec<Vec<u8>>>>(b"(((lll.");
+    assert_eq!(deep.unwrap_err().to_string(), "more than the limit of 2 (depth) at root[0][0]");
+    let short = Unpickler::new().limits(limits.opcodes(2));
+    let error = short.deserialize_from::<Vec<Vec<u8>>>(&b"(((lll."[..]).unwrap_err();
+    assert_eq!(error.to_string(), "more than the limit of 2 (opcodes)");
+
+    let renamed = Unpickler::new().alias("app.Point", "shapes", "Dot").extension(3, "a", "B");
+    let (dot, other): (Instance<()>, Instance<()>) =
+        renamed.deserialize(b"capp\nPoint\n)\x81\x82\x03)\x81\x86.").unwrap();
+    assert_eq!((&*dot.module, &*dot.name, &*other.name), ("shapes", "Dot", "B"));
 }

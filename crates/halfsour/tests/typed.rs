@@ -127,10 +127,96 @@ fn collections() {
         error::<HashMap<String, u8>>("__import__('collections').ChainMap({})"),
         "expected a dict, found a collections.ChainMap at root"
     );
-    assert_eq!(
-        error::<Vec<u8>>("__import__('collections').deque()"),
-        "expected a list, found a collections.deque at root"
-    );
+    check("__import__('collections').deque()", Vec::<u8>::new());
+    check("__import__('collections').deque(['a'])", vec!["a".to_owned()]);
+}
+
+/// Instances of subclasses of builtin types, as what they are.
+#[test]
+fn subclasses() {
+    const APP: &str = "
+import collections, enum, pickle, sys, types
+app = types.ModuleType('app')
+sys.modules['app'] = app
+exec('''
+import collections, enum
+class IE(enum.IntEnum): A = 3
+class SE(enum.StrEnum): A = 'a'
+class Flags(enum.IntFlag): R = 1; W = 2
+class S(str): pass
+class I(int): pass
+class F(float): pass
+class B(bytes): pass
+class L(list): pass
+class D(dict): pass
+class T(tuple): pass
+class Empty: pass
+class Point:
+    def __init__(self): self.x = 1
+Pair = collections.namedtuple('Pair', 'x y')
+''', app.__dict__)
+globals().update(app.__dict__)
+";
+    fn pickles(expression: &str) -> Vec<Vec<u8>> {
+        let script = format!(
+            "{}{APP}\nfor protocol in range(6): emit(pickle.dumps({expression}, protocol))",
+            common::PACK
+        );
+        common::unpack(&common::python(&script, b""))
+    }
+    #[track_caller]
+    fn is<T: FromPickleOwned + PartialEq + Debug>(expression: &str, expected: &T) {
+        for (protocol, data) in pickles(expression).iter().enumerate() {
+            let value: T =
+                from_slice(data).unwrap_or_else(|e| panic!("{expression} {protocol}: {e}"));
+            assert_eq!(&value, expected, "{expression}, protocol {protocol}");
+        }
+    }
+    #[track_caller]
+    fn fails<T: FromPickleOwned + Debug>(expression: &str, found: &str) {
+        for (protocol, data) in pickles(expression).iter().enumerate() {
+            let error = from_slice::<T>(data).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("{found} at root")), "{protocol}: {error}");
+        }
+    }
+    if common::version() >= (11, 4) {
+        is("IE.A", &3_i64);
+        is("IE.A", &3.0_f64);
+        is("Flags.R | Flags.W", &3_u8);
+        is("SE.A", &"a".to_owned());
+    }
+    is("I(5)", &5_i64);
+    is("I(2 ** 70)", &(1_i128 << 70));
+    is("F(1.5)", &1.5);
+    is("S('x')", &"x".to_owned());
+    is("S('x')", &'x');
+    is("[S('x')]", &BTreeSet::from(["x".to_owned()]).into_iter().collect::<Vec<_>>());
+    is("B(b'ab')", &vec![97_u8, 98]);
+    is("B(b'ab')", &Bytes(vec![97, 98]));
+    is("L([1, 2])", &vec![1, 2]);
+    is("L()", &Vec::<u8>::new());
+    is("L([1, 2])", &VecDeque::from([1_u8, 2]));
+    is("setattr(l := L([1, 2]), 'x', 1) or l", &[1, 2]);
+    is("D(a=1)", &HashMap::from([("a".to_owned(), 1)]));
+    is("D()", &BTreeMap::<u8, u8>::new());
+    is("T((1, 2))", &(1, 2));
+    is("T((1, 2))", &vec![1, 2]);
+    is("Pair(1, 'a')", &(1, "a".to_owned()));
+    let data = &pickles("S('spam')")[5];
+    assert_eq!(from_slice::<&str>(data).unwrap(), "spam");
+    assert!(matches!(from_slice::<Cow<'_, str>>(data).unwrap(), Cow::Borrowed("spam")));
+    // What is none of that.
+    fails::<i64>("S('x')", "an app.S");
+    fails::<String>("I(5)", "an app.I");
+    fails::<i64>("Point()", "an app.Point");
+    fails::<Vec<u8>>("Point()", "an app.Point");
+    fails::<HashMap<String, u8>>("Point()", "an app.Point");
+    fails::<(u8, u8)>("Empty()", "an app.Empty");
+    fails::<(u8, u8)>("Pair(1, 2) + (3,)", "a tuple of 3");
+    fails::<i64>("__import__('itertools').count(5)", "an itertools.count");
+    fails::<String>("ValueError('x')", "a ValueError");
+    fails::<String>("__import__('decimal').Decimal('1.5')", "a decimal.Decimal");
+    fails::<u32>("__import__('ipaddress').IPv4Address(1)", "an ipaddress.IPv4Address");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::io::BufRead;
 use std::slice;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 use serde::de::value::{SeqDeserializer, StrDeserializer};
@@ -16,9 +17,13 @@ use serde::de::{
 use super::instance::{INSTANCE, InstanceAccess};
 use super::object::{self, Kind, Member, Parts, State};
 use crate::error::{Error, ErrorKind, Step};
-use crate::graph::{Effect, Graph, Node, NodeId, Object};
+use crate::graph::{self, Effect, Graph, Node, NodeId, Object};
 use crate::limits::{Budget, Limits};
 use crate::number::{Wide, single, wide};
+use crate::reader::Reader;
+use crate::stream::StreamSource;
+use crate::typed::Unpickler;
+use crate::typed::made::{Names, Sight};
 
 /// Reads a pickle that is in memory. What follows it is ignored, as `pickle.loads` does.
 ///
@@ -33,7 +38,7 @@ use crate::number::{Wide, single, wide};
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, Error> {
-    from_graph(&crate::load(data)?)
+    Unpickler::new().deserialize(data)
 }
 
 /// Reads a pickle from a stream, and no further than its STOP.
@@ -47,7 +52,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, Error>
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 pub fn from_reader<T: DeserializeOwned>(reader: impl BufRead) -> Result<T, Error> {
-    from_graph(&crate::load_from(reader)?)
+    Unpickler::new().deserialize_from(reader)
 }
 
 /// Reads what is pickled in a graph, from its root.
@@ -63,11 +68,72 @@ pub fn from_reader<T: DeserializeOwned>(reader: impl BufRead) -> Result<T, Error
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 pub fn from_graph<'de, T: Deserialize<'de>>(graph: &Graph<'de>) -> Result<T, Error> {
-    let read = |graph: &Graph<'de>| {
-        let root = graph.root();
-        T::deserialize(&mut Deserializer::new(graph, root)).map_err(|error| error.about(root))
-    };
-    read(graph).map_err(|error| graph.place(error, |again| read(again).err()))
+    Unpickler::new().deserialize_graph(graph)
+}
+
+/// With settings, for serde's types. Of the settings, the limits, the out-of-band buffers, the renamed
+/// classes and the extension codes count; persistent ids are no data to serde, and strings of Python 2
+/// are UTF-8 or bytes.
+impl<'a> Unpickler<'a> {
+    /// As [`serde::from_slice`](from_slice), with these settings. Feature `serde`.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use halfsour::{Limits, Unpickler};
+    /// let unpickler = Unpickler::new().limits(Limits::default().depth(1)).buffers(&[b"spam"]);
+    /// // A list of a buffer.
+    /// let data = b"\x80\x05]\x97a.";
+    /// assert_eq!(unpickler.deserialize::<Vec<&[u8]>>(data)?, [b"spam"]);
+    /// let error = unpickler.deserialize::<Vec<Vec<u8>>>(b"](]e.").unwrap_err();
+    /// assert_eq!(error.to_string(), "more than the limit of 1 (depth) at root[0]");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn deserialize<T: Deserialize<'a>>(&self, data: &'a [u8]) -> Result<T, Error> {
+        self.deserialize_graph(&self.load(data)?)
+    }
+
+    /// As [`serde::from_reader`](from_reader), with these settings. Feature `serde`.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use halfsour::{Limits, Unpickler};
+    /// let unpickler = Unpickler::new().limits(Limits::default().bytes(4));
+    /// let error = unpickler.deserialize_from::<Vec<u8>>(&b"(K\x01K\x02l."[..]).unwrap_err();
+    /// assert_eq!(error.to_string(), "more than the limit of 4 (bytes)");
+    /// ```
+    pub fn deserialize_from<T: DeserializeOwned>(&self, reader: impl BufRead) -> Result<T, Error> {
+        let mut reader = Reader::new(StreamSource::new(reader));
+        self.deserialize_graph(&graph::load_stream(&mut reader, self.limits)?)
+    }
+
+    /// As [`serde::from_graph`](from_graph), with these settings. Feature `serde`.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use halfsour::{Unpickler, serde::Instance};
+    /// let unpickler = Unpickler::new().extension(7, "shop.models", "Order");
+    /// let graph = halfsour::load(b"\x82\x07)\x81K\x05b.")?;
+    /// let order: Instance<u8> = unpickler.deserialize_graph(&graph)?;
+    /// assert_eq!((&*order.name, order.value), ("Order", 5));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn deserialize_graph<T: Deserialize<'a>>(&self, graph: &Graph<'a>) -> Result<T, Error> {
+        fn read<'a, T: Deserialize<'a>>(
+            graph: &Graph<'a>,
+            unpickler: &Unpickler<'a>,
+        ) -> Result<T, Error> {
+            let root = graph.root();
+            let mut deserializer = Deserializer::new(graph, root).settings(unpickler);
+            T::deserialize(&mut deserializer).map_err(|error| error.about(root))
+        }
+        read(graph, self).map_err(|error| graph.place(error, |again| read::<T>(again, self).err()))
+    }
 }
 
 /// A serde deserializer over a node of a graph.
@@ -87,6 +153,9 @@ pub struct Deserializer<'g, 'de> {
     pub(super) graph: &'g Graph<'de>,
     /// The node that comes next.
     pub(super) id: NodeId,
+    /// What names mean, and older protocols wrote.
+    pub(super) sight: Sight<'g, 'de>,
+    buffers: &'g [&'de [u8]],
     pub(super) budget: Budget,
     /// The nodes that are being read, the outermost first.
     open: Vec<NodeId>,
@@ -97,8 +166,35 @@ pub struct Deserializer<'g, 'de> {
 impl<'g, 'de> Deserializer<'g, 'de> {
     /// For a node, with the [`Limits`] that are the default.
     pub fn new(graph: &'g Graph<'de>, id: NodeId) -> Deserializer<'g, 'de> {
-        let budget = Budget::with_text(Limits::default(), graph.size(), graph.text_size());
-        Deserializer { graph, id, budget, open: Vec::new(), explicit: None }
+        /// Nothing is said of names.
+        static NONE: LazyLock<Names> = LazyLock::new(Names::default);
+        Deserializer {
+            graph,
+            id,
+            sight: Sight { graph, names: &NONE },
+            buffers: &[],
+            budget: Budget::with_text(Limits::default(), graph.size(), graph.text_size()),
+            open: Vec::new(),
+            explicit: None,
+        }
+    }
+
+    /// With the settings of an [`Unpickler`]: its limits, out-of-band buffers, renamed classes and
+    /// extension codes.
+    #[must_use]
+    pub fn settings(mut self, unpickler: &'g Unpickler<'de>) -> Deserializer<'g, 'de> {
+        self.sight.names = &unpickler.names;
+        self.buffers = &unpickler.buffers;
+        self.limits(unpickler.limits)
+    }
+
+    /// An out-of-band buffer.
+    fn buffer(&self, number: u32) -> Result<&'de [u8], Error> {
+        let none = self.buffers.is_empty();
+        self.buffers.get(number as usize).copied().ok_or_else(|| {
+            let kind = if none { ErrorKind::NoBuffers } else { ErrorKind::NotEnoughBuffers };
+            Error::new(kind).about(self.id)
+        })
     }
 
     /// With other limits.
@@ -259,10 +355,10 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     ) -> Result<V::Value, Error> {
         let graph = self.graph;
         self.budget.visit_all(object.effects.len())?;
-        let value = Parts::of(graph, object).and_then(|parts| match parts.state {
+        let value = Parts::of(self.sight, object).and_then(|parts| match parts.state {
             State::Value(state) if parts.value().is_none() => Some(state),
             _ if parts.kind == Kind::Instance => parts.value(),
-            _ => None,
+            _ => self.sight.plain(object),
         });
         let Some(value) = value else { return Err(self.mismatch(&visitor)) };
         match graph.get(value) {
@@ -276,7 +372,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     fn parts(&mut self, object: Object<'g>) -> Result<Option<Parts<'g>>, Error> {
         // They are looked through to find what is asked for.
         self.budget.visit_all(object.effects.len())?;
-        let parts = Parts::of(self.graph, object);
+        let parts = Parts::of(self.sight, object);
         match parts {
             Some(Parts { state: State::Several, .. }) => {
                 let what = self.graph.describe(self.id);
@@ -294,7 +390,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let graph: &'g Graph<'de> = self.graph;
-        if let Some(bytes) = object::bytes(graph, object) {
+        if let Some(bytes) = self.sight.bytes(object) {
             return self.bytes_as_seq(&bytes, visitor);
         }
         let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
@@ -334,7 +430,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         object: Object<'g>,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match object::arguments(self.graph, object) {
+        match object::arguments(self.sight, object) {
             Some(args) if self.explicit == Some(self.id) => self.seq(args, &[], visitor),
             _ => Err(self.mismatch(&visitor)),
         }
@@ -428,7 +524,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let graph: &'g Graph<'de> = self.graph;
-        if let Some(bytes) = object::bytes(graph, object) {
+        if let Some(bytes) = self.sight.bytes(object) {
             self.budget.copy(&bytes)?;
             return visitor.visit_bytes(&bytes);
         }
@@ -439,7 +535,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         if parts.has_entries() || parts.kind == Kind::Entries {
             return self.object_map(object, Keys::Items, visitor);
         }
-        if parts.kind == Kind::Returned && object::arguments(graph, object) != Some(&[]) {
+        if parts.kind == Kind::Returned && object::arguments(self.sight, object) != Some(&[]) {
             // Its state is not all that there is to it.
             return self.arguments(object, visitor);
         }
@@ -521,7 +617,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             Node::OldStr(bytes) | Node::Bytes(bytes) | Node::ByteArray(bytes) => {
                 self.bytes(bytes, visitor)
             }
-            Node::Buffer(_) => Err(self.mismatch(&visitor)),
+            Node::Buffer(number) => visitor.visit_borrowed_bytes(self.buffer(number)?),
             Node::ReadonlyBuffer(buffer) => self.through(buffer, |de| de.deserialize_any(visitor)),
             Node::Tuple(items) | Node::List(items) | Node::Set(items) | Node::FrozenSet(items) => {
                 self.seq(items, &[], visitor)
@@ -611,10 +707,11 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
                 self.bytes(bytes, visitor)
             }
             Node::Str(text) => self.bytes(text.as_bytes(), visitor),
+            Node::Buffer(number) => visitor.visit_borrowed_bytes(self.buffer(number)?),
             Node::ReadonlyBuffer(buffer) => {
                 self.through(buffer, |de| de.deserialize_bytes(visitor))
             }
-            Node::Object(object) => match object::bytes(self.graph, object) {
+            Node::Object(object) => match self.sight.bytes(object) {
                 Some(bytes) => {
                     self.budget.copy(&bytes)?;
                     visitor.visit_bytes(&bytes)
@@ -639,7 +736,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             Node::None => visitor.visit_unit(),
             Node::Object(object) if self.explicit == Some(self.id) => {
                 self.budget.visit_all(object.effects.len())?;
-                match Parts::of(self.graph, object) {
+                match Parts::of(self.sight, object) {
                     Some(parts) if parts.is_empty() => visitor.visit_unit(),
                     _ => Err(self.mismatch(&visitor)),
                 }
@@ -677,6 +774,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
         }
         match self.node() {
             Node::Bytes(bytes) | Node::ByteArray(bytes) => self.bytes_as_seq(bytes, visitor),
+            Node::Buffer(number) => self.bytes_as_seq(self.buffer(number)?, visitor),
             Node::ReadonlyBuffer(buffer) => self.through(buffer, |de| de.deserialize_seq(visitor)),
             Node::Object(object) => self.object_seq(object, None, visitor),
             _ => Err(self.mismatch(&visitor)),
@@ -749,7 +847,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             Node::Dict(&[[name, value]]) => {
                 return self.inside(2, |de| visitor.visit_enum(Variant { de, name, value }));
             }
-            Node::Object(object) => match object::member(graph, object) {
+            Node::Object(_) => match object::member(self.sight, self.id) {
                 Some(Member::Name(name)) => Some(name),
                 Some(Member::Value(value)) => graph.utf8(value),
                 None => None,

@@ -1,11 +1,14 @@
 //! What an object looks like to serde: its parts, and the builtin containers that calls make.
 //!
-//! Nothing is run. The few callables that pickling itself uses, and the containers of `collections`,
-//! are known by name; of what any other callable returns, only what is done to it is known.
+//! Nothing is run. What pickling itself calls is seen through as in typed reading; the containers of
+//! `collections` are known by name; of what any other callable returns, only what is done to it is
+//! known.
 
 use std::borrow::Cow;
 
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
+use crate::typed::ClassName;
+use crate::typed::made::{Construction, Sight};
 
 /// An object, taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -46,122 +49,43 @@ pub(super) enum State<'g> {
     Several,
 }
 
-/// Module and name as Python 3 has them.
-fn renamed<'g>((module, name): (&'g str, &'g str)) -> (&'g str, &'g str) {
-    match module {
-        "__builtin__" => ("builtins", name),
-        "copy_reg" => ("copyreg", name),
-        _ => (module, name),
-    }
-}
-
-fn tuple<'g>(graph: &'g Graph<'_>, id: NodeId) -> Option<&'g [NodeId]> {
-    match graph.get(id) {
-        Node::Tuple(items) => Some(items),
-        _ => None,
-    }
-}
-
-/// A call of a global: its name, its arguments.
-fn call<'g>(graph: &'g Graph<'_>, object: Object<'g>) -> Option<(&'g str, &'g str, &'g [NodeId])> {
-    let Made::Call { callable, args } = object.made else { return None };
-    let (module, name) = renamed(graph.global(callable)?);
-    Some((module, name, tuple(graph, args)?))
-}
-
-/// `functools.partial(cls.__new__, cls, *args, **kwargs)()`: protocols 2 and 3 have that for keyword
-/// arguments. Gives the arguments.
-fn partial<'g>(
-    graph: &'g Graph<'_>,
-    object: Object<'g>,
-) -> Option<(&'g [NodeId], &'g [[NodeId; 2]])> {
-    let (callable, []) = (match object.made {
-        Made::Call { callable, args } => (callable, tuple(graph, args)?),
-        _ => return None,
-    }) else {
-        return None;
-    };
-    let Node::Object(partial) = graph.get(callable) else { return None };
-    let ("functools", "partial", [new]) = call(graph, partial)? else { return None };
-    let Node::Object(new) = graph.get(*new) else { return None };
-    let ("builtins", "getattr", &[_, attribute]) = call(graph, new)? else { return None };
-    let &[Effect::Build(state)] = partial.effects else { return None };
-    let &[_, args, kwargs, _] = tuple(graph, state)? else { return None };
-    match graph.get(kwargs) {
-        Node::Dict(kwargs) if graph.utf8(attribute) == Some("__new__") => {
-            Some((tuple(graph, args)?.get(1..)?, kwargs))
-        }
-        _ => None,
-    }
-}
-
 impl<'g> Parts<'g> {
     /// `None` if it is nothing that has parts: a global, an extension, a persistent id.
-    pub(super) fn of(graph: &'g Graph<'_>, object: Object<'g>) -> Option<Parts<'g>> {
+    pub(super) fn of(sight: Sight<'g, '_>, object: Object<'g>) -> Option<Parts<'g>> {
         let mut parts = Parts {
-            kind: Kind::Instance,
+            kind: Kind::Returned,
             base: None,
             args: &[],
             kwargs: &[],
-            state: state(graph, object.effects),
+            state: state(sight.graph, object.effects),
             effects: object.effects,
         };
-        match object.made {
-            Made::New { args, kwargs, .. } => {
-                parts.args = tuple(graph, args)?;
-                parts.set_kwargs(graph, kwargs)?;
-            }
-            Made::Inst { args, .. } => parts.args = args,
-            Made::Call { .. } => {
-                let Some((module, name, args)) = call(graph, object) else {
-                    match partial(graph, object) {
-                        Some((args, kwargs)) => (parts.args, parts.kwargs) = (args, kwargs),
-                        None => parts.kind = Kind::Returned,
-                    }
-                    return Some(parts);
-                };
-                match (module, name, args) {
-                    ("copyreg", "_reconstructor", [_, base, value]) => {
-                        let plain = graph.global(*base).map(renamed);
-                        parts.base = (plain != Some(("builtins", "object"))).then_some(*value);
-                    }
-                    ("copyreg", "__newobj__", [_, args @ ..]) => parts.args = args,
-                    ("copyreg", "__newobj_ex__", [_, args, kwargs]) => {
-                        parts.args = tuple(graph, *args)?;
-                        parts.set_kwargs(graph, Some(*kwargs))?;
-                    }
-                    ("builtins", "set" | "frozenset", [] | [_])
-                    | ("collections", "deque", [] | [_] | [_, _]) => {
-                        parts.kind = Kind::Items;
-                        parts.base = args.first().copied();
-                    }
-                    ("collections", "OrderedDict" | "Counter", [] | [_]) => {
-                        parts.kind = Kind::Entries;
-                        parts.base = args.first().copied();
-                    }
-                    // Its first argument is what makes its values.
-                    ("collections", "defaultdict", [] | [_]) => parts.kind = Kind::Entries,
-                    ("collections", "defaultdict", [_, base]) => {
-                        parts.kind = Kind::Entries;
-                        parts.base = Some(*base);
-                    }
-                    _ => parts.kind = Kind::Returned,
-                }
-            }
-            _ => return None,
+        let Some(made) = sight.construction(object) else {
+            // A call of what has no name.
+            return matches!(object.made, Made::Call { .. }).then_some(parts);
+        };
+        if !made.called {
+            (parts.kind, parts.base) = (Kind::Instance, made.contents);
+            parts.args = if made.contents.is_some() { &[] } else { made.args };
+            parts.kwargs = made.kwargs;
+            return Some(parts);
         }
+        let Some(class) = sight.global(made.cls) else { return Some(parts) };
+        (parts.kind, parts.base) = match (class.module, &*class.name, made.args) {
+            ("builtins", "set" | "frozenset", args @ ([] | [_]))
+            | ("collections", "deque", args @ ([] | [_] | [_, _])) => {
+                (Kind::Items, args.first().copied())
+            }
+            ("collections", "OrderedDict" | "Counter", args @ ([] | [_])) => {
+                (Kind::Entries, args.first().copied())
+            }
+            // Its first argument is what makes its values.
+            ("collections", "defaultdict", args @ ([] | [_] | [_, _])) => {
+                (Kind::Entries, args.get(1).copied())
+            }
+            _ => (Kind::Returned, None),
+        };
         Some(parts)
-    }
-
-    fn set_kwargs(&mut self, graph: &'g Graph<'_>, kwargs: Option<NodeId>) -> Option<()> {
-        match kwargs.map(|kwargs| graph.get(kwargs)) {
-            None => Some(()),
-            Some(Node::Dict(entries)) => {
-                self.kwargs = entries;
-                Some(())
-            }
-            Some(_) => None,
-        }
     }
 
     fn has(&self, kind: impl Fn(&Effect) -> bool) -> bool {
@@ -201,9 +125,10 @@ fn state<'g>(graph: &'g Graph<'_>, effects: &'g [Effect]) -> State<'g> {
     let mut states = effects.iter().filter_map(|effect| match *effect {
         Effect::Build(state) => Some(state),
         Effect::SetState(call) => match graph.get(call) {
-            Node::Object(Object { made: Made::Call { args, .. }, .. }) => {
-                tuple(graph, args)?.get(1).copied()
-            }
+            Node::Object(Object { made: Made::Call { args, .. }, .. }) => match graph.get(args) {
+                Node::Tuple(args) => args.get(1).copied(),
+                _ => None,
+            },
             _ => None,
         },
         _ => None,
@@ -230,43 +155,6 @@ fn state<'g>(graph: &'g Graph<'_>, effects: &'g [Effect]) -> State<'g> {
     }
 }
 
-/// The bytes that protocols below 3, and bytearrays below 5, are made to be by a call.
-pub(super) fn bytes<'g>(graph: &'g Graph<'_>, object: Object<'g>) -> Option<Cow<'g, [u8]>> {
-    if !object.effects.is_empty() {
-        return None;
-    }
-    match call(graph, object)? {
-        ("builtins", "bytes" | "bytearray", []) => Some(Cow::Borrowed(&[])),
-        ("builtins", "bytearray", [inner]) => match graph.get(*inner) {
-            Node::Bytes(inner) => Some(Cow::Borrowed(inner)),
-            Node::Object(inner) => bytes_of_text(graph, inner),
-            _ => None,
-        },
-        ("builtins", "bytes" | "bytearray", [text, codec]) => latin1(graph, *text, *codec),
-        _ => bytes_of_text(graph, object),
-    }
-}
-
-fn bytes_of_text<'g>(graph: &'g Graph<'_>, object: Object<'g>) -> Option<Cow<'g, [u8]>> {
-    match call(graph, object)? {
-        ("_codecs", "encode", [text, codec]) => latin1(graph, *text, *codec),
-        ("builtins", "bytes", []) => Some(Cow::Borrowed(&[])),
-        _ => None,
-    }
-}
-
-fn latin1<'g>(graph: &'g Graph<'_>, text: NodeId, codec: NodeId) -> Option<Cow<'g, [u8]>> {
-    if !matches!(graph.utf8(codec)?, "latin1" | "latin-1") {
-        return None;
-    }
-    let text = graph.utf8(text)?;
-    if text.is_ascii() {
-        return Some(Cow::Borrowed(text.as_bytes()));
-    }
-    let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
-    Some(Cow::Owned(bytes.ok()?))
-}
-
 /// A member of an enum, as Python pickles it: `Class(value)`, `getattr(Class, 'NAME')`, or the global
 /// `Class.NAME`.
 pub(super) enum Member<'g> {
@@ -274,35 +162,37 @@ pub(super) enum Member<'g> {
     Value(NodeId),
 }
 
-pub(super) fn member<'g>(graph: &'g Graph<'_>, object: Object<'g>) -> Option<Member<'g>> {
-    if let Made::Global { name, .. } = object.made {
-        let (_, name) = graph.utf8(name)?.rsplit_once('.')?;
-        return Some(Member::Name(name));
-    }
-    match call(graph, object)? {
-        ("builtins", "getattr", [_, name]) => Some(Member::Name(graph.utf8(*name)?)),
-        (_, _, [value]) => Some(Member::Value(*value)),
-        _ => None,
+pub(super) fn member<'g>(sight: Sight<'g, '_>, id: NodeId) -> Option<Member<'g>> {
+    let Node::Object(object) = sight.graph.get(id) else { return None };
+    match sight.construction(object) {
+        Some(Construction { called: true, args: &[value], .. }) => Some(Member::Value(value)),
+        Some(_) => None,
+        None => {
+            let (_, last) = match sight.global(id)?.name {
+                Cow::Borrowed(name) => name.rsplit_once('.')?,
+                // What is in a class, by getattr.
+                Cow::Owned(_) => ("", sight.attribute(object)?.1),
+            };
+            Some(Member::Name(last))
+        }
     }
 }
 
 /// Module and name of the class of an instance, or of the callable that made it.
-pub(super) fn class<'g>(graph: &'g Graph<'_>, object: Object<'g>) -> Option<(&'g str, &'g str)> {
-    match object.made {
-        Made::New { cls, .. } | Made::Inst { cls, .. } => graph.global(cls),
-        Made::Call { callable, .. } => match call(graph, object) {
-            Some(("copyreg", _, [cls, ..])) => graph.global(*cls),
-            Some(("builtins", "getattr", [cls, _])) => graph.global(*cls),
-            _ => graph.global(callable),
-        },
+pub(super) fn class<'g>(sight: Sight<'g, '_>, object: Object<'g>) -> Option<ClassName<'g>> {
+    match (sight.construction(object), object.made) {
+        (Some(made), _) => sight.global(made.cls),
+        (None, Made::Call { callable, .. }) => {
+            sight.global(sight.attribute(object).map_or(callable, |(outer, _)| outer))
+        }
         _ => None,
     }
 }
 
 /// The arguments of whatever call made an object.
-pub(super) fn arguments<'g>(graph: &'g Graph<'_>, object: Object<'g>) -> Option<&'g [NodeId]> {
+pub(super) fn arguments<'g>(sight: Sight<'g, '_>, object: Object<'g>) -> Option<&'g [NodeId]> {
     match object.made {
-        Made::Call { args, .. } => tuple(graph, args),
+        Made::Call { args, .. } => sight.tuple(args),
         Made::Inst { args, .. } => Some(args),
         _ => None,
     }

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use hashbrown::HashMap;
 
 use super::item::Item;
+use super::made::Sight;
 use super::unpickler::Unpickler;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, NodeId};
@@ -53,6 +54,12 @@ impl<'g, 'a> Decoder<'g, 'a> {
             Some(depth) if error.kind() == &ErrorKind::Cycle => error.outermost(depth).about(root),
             _ => error.about(root),
         })
+    }
+
+    /// What older protocols wrote, and names mean.
+    #[inline]
+    pub(super) fn sight(&self) -> Sight<'g, 'a> {
+        Sight { graph: self.graph, names: &self.unpickler.names }
     }
 
     /// To be called before the `children` of a container at a `depth` are handed out; says at which

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::views::Within;
 use super::{FromPickle, Item, Mapping};
 use crate::error::{Error, Step};
+use crate::graph::Node;
 
 /// At most so many bytes are set aside before there are values to fill them.
 const AHEAD: usize = 1 << 20;
@@ -33,6 +34,22 @@ pub(super) fn collect<'g, 'a: 'g, T: FromPickle<'a>>(
         }
     }
     Ok(values)
+}
+
+/// Reads all items of a sequence.
+#[inline]
+pub(super) fn sequence<'a, T: FromPickle<'a>>(item: Item<'_, 'a>) -> Result<Vec<T>, Error> {
+    match item.node() {
+        Node::Object(_) if item.is_list() => appended(item),
+        _ => collect(item.items()?),
+    }
+}
+
+/// Reads the items that are appended to an instance.
+#[cold]
+#[inline(never)]
+fn appended<'a, T: FromPickle<'a>>(item: Item<'_, 'a>) -> Result<Vec<T>, Error> {
+    collect(item.list_items()?)
 }
 
 /// An error about the so-manieth of some items.
@@ -69,7 +86,7 @@ impl<'a> FromPickle<'a> for u8 {
     }
 
     fn vec_from_pickle(item: Item<'_, 'a>) -> Result<Vec<u8>, Error> {
-        if item.is_sequence() { collect(item.items()?) } else { item.bytes().map(Cow::into_owned) }
+        if item.is_sequence() { sequence(item) } else { item.bytes().map(Cow::into_owned) }
     }
 }
 
@@ -178,7 +195,7 @@ impl<T: ?Sized> FromPickle<'_> for PhantomData<T> {
     }
 }
 
-/// A tuple, a list, a set or a frozenset; of `u8`, bytes too.
+/// A tuple, a list, a set, a frozenset or a `collections.deque`; of `u8`, bytes too.
 impl<'a, T: FromPickle<'a>> FromPickle<'a> for Vec<T> {
     #[inline]
     fn from_pickle(item: Item<'_, 'a>) -> Result<Vec<T>, Error> {
@@ -186,12 +203,9 @@ impl<'a, T: FromPickle<'a>> FromPickle<'a> for Vec<T> {
     }
 }
 
-/// As a [`Vec`]; or a `collections.deque`.
+/// As a [`Vec`].
 impl<'a, T: FromPickle<'a>> FromPickle<'a> for VecDeque<T> {
     fn from_pickle(item: Item<'_, 'a>) -> Result<VecDeque<T>, Error> {
-        if item.is_deque() {
-            return collect(item.list_items()?).map(Into::into);
-        }
         T::vec_from_pickle(item).map(Into::into)
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use super::FromPickle;
 use super::class::{Class, Registry};
 use super::decoder::Decoder;
-use super::made::Construction;
+use super::made::{Construction, Sight};
 use super::unpickler::OldStr;
 use super::views::{Entries, Items, Mapping, State};
 use crate::error::{Error, ErrorKind};
@@ -101,6 +101,23 @@ pub(crate) fn with_article(noun: &str) -> String {
     format!("{} {noun}", if vowel { "an" } else { "a" })
 }
 
+/// Whether there is nothing to an instance but its class: it may be an empty list.
+fn is_bare(made: Construction<'_>, object: Object<'_>) -> bool {
+    made.args.is_empty() && made.kwargs.is_empty() && object.effects.is_empty()
+}
+
+fn is_int(node: Node<'_>) -> bool {
+    matches!(node, Node::Int(_) | Node::BigInt(_))
+}
+
+fn is_number(node: Node<'_>) -> bool {
+    is_int(node) || matches!(node, Node::Float(_))
+}
+
+fn is_text(node: Node<'_>) -> bool {
+    matches!(node, Node::Str(_) | Node::OldStr(_))
+}
+
 impl<'g, 'a> Item<'g, 'a> {
     #[inline]
     pub(super) fn new(decoder: &'g Decoder<'g, 'a>, id: NodeId, depth: u32) -> Item<'g, 'a> {
@@ -109,6 +126,10 @@ impl<'g, 'a> Item<'g, 'a> {
 
     pub(super) fn decoder(self) -> &'g Decoder<'g, 'a> {
         self.decoder
+    }
+
+    pub(super) fn sight(self) -> Sight<'g, 'a> {
+        self.decoder.sight()
     }
 
     /// The graph.
@@ -215,7 +236,7 @@ impl<'g, 'a> Item<'g, 'a> {
     fn describe_object(self, object: Object<'g>) -> String {
         match (object.made, self.construction()) {
             (Made::Persistent(_), _) => "a persistent id".into(),
-            (_, Some(made)) => match self.decoder.global(made.cls) {
+            (_, Some(made)) => match self.sight().global(made.cls) {
                 Some(name) if name.is("_codecs", "encode") || name.is("builtins", "bytes") => {
                     "bytes".into()
                 }
@@ -223,7 +244,7 @@ impl<'g, 'a> Item<'g, 'a> {
                 Some(name) => with_article(&name.to_string()),
                 None => "an object".into(),
             },
-            (made, None) => match (self.decoder.global(self.id), made) {
+            (made, None) => match (self.sight().global(self.id), made) {
                 (Some(name), _) => format!("the global {name}"),
                 (None, Made::Extension(code)) => format!("the extension {code}"),
                 _ => "an object".into(),
@@ -252,6 +273,56 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     // Scalars.
+
+    /// The builtin value that it is by its class, or as a member of an enum, if that is of the kind
+    /// that is wanted; else an error.
+    #[cold]
+    fn plain(self, wanted: fn(Node<'_>) -> bool, expected: &str) -> Result<Item<'g, 'a>, Error> {
+        let plain = match self.node() {
+            Node::Object(object) => self.sight().plain(object),
+            _ => None,
+        };
+        match plain.map(|id| self.at(id)) {
+            Some(plain) if wanted(plain.node()) => Ok(plain),
+            _ => Err(self.expected(expected)),
+        }
+    }
+
+    // Apart, so that reading what is no object is little code.
+
+    #[cold]
+    #[inline(never)]
+    fn plain_int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(self) -> Result<T, Error> {
+        self.plain(is_int, "an int")?.int()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn plain_float(self) -> Result<f64, Error> {
+        self.plain(is_number, "a float")?.float()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn plain_text(self) -> Result<Cow<'g, str>, Error> {
+        self.plain(is_text, "a str")?.text()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn plain_borrowed_str(self) -> Result<&'a str, Error> {
+        self.plain(is_text, "a str")?.borrowed_str()
+    }
+
+    /// The bytes that an instance of a subclass is.
+    fn plain_bytes(self, object: Object<'g>) -> Option<Cow<'g, [u8]>> {
+        let sight = self.sight();
+        match self.graph().get(sight.plain(object)?) {
+            Node::Bytes(bytes) | Node::ByteArray(bytes) => Some(Cow::Borrowed(bytes)),
+            Node::Object(call) => sight.bytes(call),
+            _ => None,
+        }
+    }
 
     /// Whether it is None.
     ///
@@ -289,7 +360,8 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
-    /// An int, as any of Rust's integer types.
+    /// An int, as any of Rust's integer types; also of a subclass, or as the value of a member of an
+    /// enum.
     ///
     /// # Errors
     /// If it is anything else, a bool too, or one that does not fit.
@@ -298,7 +370,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// let error = halfsour::from_slice::<u8>(b"M\x2c\x01.").unwrap_err();
     /// assert_eq!(error.to_string(), "expected an int that fits u8, found the int 300 at root");
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(self) -> Result<T, Error> {
         let value = match self.node() {
             Node::Int(value) => T::try_from(value).ok(),
@@ -307,7 +379,7 @@ impl<'g, 'a> Item<'g, 'a> {
                 Some(Wide::Unsigned(value)) => T::try_from(value).ok(),
                 None => None,
             },
-            _ => return Err(self.expected("an int")),
+            _ => return self.plain_int(),
         };
         value.ok_or_else(|| self.out_of_range(std::any::type_name::<T>()))
     }
@@ -349,10 +421,11 @@ impl<'g, 'a> Item<'g, 'a> {
         match self.node() {
             Node::Float(value) => Ok(value),
             Node::Int(_) | Node::BigInt(_) => self.int_as_float(),
-            _ => Err(self.expected("a float")),
+            _ => self.plain_float(),
         }
     }
 
+    #[cold]
     fn int_as_float(self) -> Result<f64, Error> {
         let value = match self.node() {
             Node::Int(value) => Some(Wide::Signed(value.into())),
@@ -394,7 +467,7 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// As [`str`](Item::str), for those that do not copy it.
-    #[inline]
+    #[inline(always)]
     fn text(self) -> Result<Cow<'g, str>, Error> {
         match self.node() {
             Node::Str(text) => match text.to_str() {
@@ -402,7 +475,7 @@ impl<'g, 'a> Item<'g, 'a> {
                 None => Err(self.expected("a str that is Unicode")),
             },
             Node::OldStr(text) => self.old_str(text),
-            _ => Err(self.expected("a str")),
+            _ => self.plain_text(),
         }
     }
 
@@ -439,6 +512,9 @@ impl<'g, 'a> Item<'g, 'a> {
     /// ```
     #[inline]
     pub fn borrowed_str(self) -> Result<&'a str, Error> {
+        if let Node::Object(_) = self.node() {
+            return self.plain_borrowed_str();
+        }
         let text = self.text()?;
         let borrowed = self.decoder.graph.borrowed(self.id).and_then(|b| str::from_utf8(b).ok());
         match borrowed {
@@ -504,42 +580,13 @@ impl<'g, 'a> Item<'g, 'a> {
             Node::Buffer(number) => return self.buffer(number).map(Cow::Borrowed),
             // A view of a view is that view itself, so this goes no deeper.
             Node::ReadonlyBuffer(of) => return self.at(of).bytes(),
-            Node::Object(object) => self.called_bytes(object),
+            Node::Object(object) => {
+                let sight = self.sight();
+                sight.bytes(object).or_else(|| self.plain_bytes(object))
+            }
             _ => None,
         };
         bytes.ok_or_else(|| self.expected("bytes"))
-    }
-
-    /// Bytes before protocol 3, a bytearray before protocol 5: calls.
-    fn called_bytes(self, object: Object<'g>) -> Option<Cow<'g, [u8]>> {
-        let (name, args) = self.decoder.call(object)?;
-        match (name.module, &*name.name, args) {
-            ("builtins", "bytes" | "bytearray", []) => Some(Cow::Borrowed(&[])),
-            ("_codecs", "encode", [text, encoding])
-            | ("builtins", "bytes" | "bytearray", [text, encoding]) => {
-                let encoding = self.at(*encoding).name()?;
-                let latin1 = matches!(encoding, b"latin1" | b"latin-1" | b"iso-8859-1");
-                let Node::Str(text) = self.graph().get(*text) else { return None };
-                let chars = text.to_str().filter(|_| latin1)?.chars();
-                chars
-                    .map(|char| u8::try_from(char).ok())
-                    .collect::<Option<Vec<u8>>>()
-                    .map(Cow::Owned)
-            }
-            ("builtins", "bytes" | "bytearray", [bytes]) => {
-                match self.graph().get(*bytes) {
-                    Node::Bytes(bytes) | Node::OldStr(bytes) => Some(Cow::Borrowed(bytes)),
-                    // One call in another: no deeper than a bytearray's content.
-                    Node::Object(inner) => {
-                        let (name, args) = self.decoder.call(inner)?;
-                        let plain = name.is("_codecs", "encode") || args.is_empty();
-                        plain.then(|| self.at(*bytes).called_bytes(inner))?
-                    }
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
     }
 
     fn buffer(self, number: u32) -> Result<&'a [u8], Error> {
@@ -581,17 +628,13 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
-    /// Whether it is a `collections.deque`.
-    pub(super) fn is_deque(self) -> bool {
-        let made = self.construction().and_then(|made| self.decoder.global(made.cls));
-        made.is_some_and(|class| class.is("collections", "deque"))
-    }
-
     /// Whether only its items can be read, and not bytes.
     pub(super) fn is_sequence(self) -> bool {
         match self.node() {
             Node::Tuple(_) | Node::List(_) | Node::Set(_) | Node::FrozenSet(_) => true,
-            Node::Object(object) => self.called_bytes(object).is_none(),
+            Node::Object(object) => {
+                self.sight().bytes(object).is_none() && self.plain_bytes(object).is_none()
+            }
             _ => false,
         }
     }
@@ -617,7 +660,7 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// What a container is made from, where it is a call: `set([1, 2])`.
     fn called_items(self, object: Object<'g>, kinds: &[&str]) -> Option<&'g [NodeId]> {
-        let (name, args) = self.decoder.call(object)?;
+        let (name, args) = self.sight().call(object)?;
         if name.module != "builtins" || !kinds.contains(&&*name.name) || !object.effects.is_empty()
         {
             return None;
@@ -632,7 +675,8 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
-    /// The items of a tuple, a list, a set or a frozenset.
+    /// The items of a tuple, a list, a set or a frozenset; also of an instance of a subclass of
+    /// `tuple`. What is appended to an instance is among its [`list_items`](Item::list_items).
     ///
     /// # Errors
     /// If it is anything else; or if it is too deep, or too much was visited: [`Limits`](crate::Limits).
@@ -653,7 +697,8 @@ impl<'g, 'a> Item<'g, 'a> {
                 self.enter(ids)
             }
             Node::Object(object) => {
-                match self.called_items(object, &["tuple", "list", "set", "frozenset"]) {
+                let called = self.called_items(object, &["tuple", "list", "set", "frozenset"]);
+                match called.or_else(|| self.tuple_of(object, None)) {
                     Some(ids) => self.enter(ids),
                     None => Err(self.expected("a list")),
                 }
@@ -705,16 +750,56 @@ impl<'g, 'a> Item<'g, 'a> {
     #[inline]
     pub fn tuple_items(self, len: usize) -> Result<Items<'g, 'a>, Error> {
         match self.node() {
-            Node::Tuple(ids) | Node::List(ids) => {
-                if ids.len() == len {
-                    self.enter(ids)
-                } else {
-                    let found = format!("{} of {}", self.describe(), ids.len());
-                    let expected = format!("a tuple of {len}");
-                    Err(self.mismatch(expected, found))
+            Node::Tuple(ids) | Node::List(ids) if ids.len() == len => self.enter(ids),
+            node => {
+                let ids = match node {
+                    Node::Tuple(ids) | Node::List(ids) => Some(ids),
+                    Node::Object(object) => self.tuple_of(object, Some(len)),
+                    _ => None,
+                };
+                match ids {
+                    Some(ids) if ids.len() == len => self.enter(ids),
+                    Some(ids) => {
+                        let found = format!("{} of {}", self.describe(), ids.len());
+                        Err(self.mismatch(format!("a tuple of {len}"), found))
+                    }
+                    None => Err(self.expected(format!("a tuple of {len}"))),
                 }
             }
-            _ => Err(self.expected(format!("a tuple of {len}"))),
+        }
+    }
+
+    /// The items of an instance of a subclass of `tuple`: it is made with the whole tuple, or, as a
+    /// namedtuple, with each of the items.
+    fn tuple_of(self, object: Object<'g>, len: Option<usize>) -> Option<&'g [NodeId]> {
+        let made = self.sight().construction(object)?;
+        if made.called || !made.kwargs.is_empty() || !object.effects.is_empty() {
+            return None;
+        }
+        match (made.contents.map(|id| self.graph().get(id)), made.args) {
+            (Some(Node::Tuple(items)), _) => Some(items),
+            (None, &[whole]) if len != Some(1) => match self.graph().get(whole) {
+                Node::Tuple(items) => Some(items),
+                _ => Some(made.args),
+            },
+            (None, [_, ..]) => Some(made.args),
+            _ => None,
+        }
+    }
+
+    /// Whether it is an instance of a subclass of `list`, or a `collections.deque`: it gets its items
+    /// one by one.
+    pub(super) fn is_list(self) -> bool {
+        let Node::Object(object) = self.node() else { return false };
+        let Some(made) = self.sight().construction(object) else { return false };
+        if made.called {
+            let class = self.sight().global(made.cls);
+            return class.is_some_and(|class| class.is("collections", "deque"));
+        }
+        let is_item = |effect: &Effect| matches!(effect, Effect::Append(_) | Effect::Add(_));
+        match made.contents.map(|id| self.graph().get(id)) {
+            None => object.effects.iter().any(is_item) || is_bare(made, object),
+            contents => matches!(contents, Some(Node::List(_) | Node::Set(_))),
         }
     }
 
@@ -760,8 +845,8 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
-    /// The entries of a dict, or of what the standard library has instead: `OrderedDict`,
-    /// `defaultdict`, `Counter`.
+    /// The entries of a dict, of an instance of a subclass, or of what the standard library has
+    /// instead: `OrderedDict`, `defaultdict`, `Counter`.
     ///
     /// # Errors
     /// As [`entries`](Item::entries).
@@ -789,6 +874,15 @@ impl<'g, 'a> Item<'g, 'a> {
                         entries = dict;
                     }
                 }
+                (_, Some(made)) if !made.called => {
+                    let is_entry = |effect: &Effect| matches!(effect, Effect::SetItem(..));
+                    match made.contents.map(|id| self.graph().get(id)) {
+                        Some(Node::Dict(dict)) => entries = dict,
+                        None if object.effects.iter().any(is_entry) || is_bare(made, object) => {}
+                        _ => return Err(self.expected("a dict")),
+                    }
+                    effects = object.effects;
+                }
                 _ => return Err(self.expected("a dict")),
             },
             _ => return Err(self.expected("a dict")),
@@ -808,7 +902,7 @@ impl<'g, 'a> Item<'g, 'a> {
     #[inline]
     fn construction(self) -> Option<Construction<'g>> {
         match self.node() {
-            Node::Object(object) => self.decoder.construction(object),
+            Node::Object(object) => self.sight().construction(object),
             _ => None,
         }
     }
@@ -837,8 +931,8 @@ impl<'g, 'a> Item<'g, 'a> {
     #[inline]
     pub fn class(self) -> Option<ClassName<'g>> {
         match self.construction() {
-            Some(made) => self.decoder.global(made.cls),
-            None => self.decoder.global(self.id),
+            Some(made) => self.sight().global(made.cls),
+            None => self.sight().global(self.id),
         }
     }
 
@@ -850,19 +944,19 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// The name of a global, a class or a function that is itself the value.
     pub(crate) fn global_name(self) -> Option<ClassName<'g>> {
-        self.decoder.global(self.id)
+        self.sight().global(self.id)
     }
 
     #[inline]
     fn is_class<T: Class>(self, cls: NodeId) -> bool {
-        let aliases = &self.decoder.unpickler.aliases;
+        let aliases = &self.decoder.unpickler.names.aliases;
         let meant = |raw: &ClassName<'_>| {
             raw.is(T::MODULE, T::NAME)
                 && (aliases.is_empty() || !aliases.contains_key(&raw.to_string()))
         };
         // Most names are what they were.
-        self.decoder.raw_global(cls).is_some_and(|raw| meant(&raw))
-            || self.decoder.global(cls).is_some_and(|class| class.is_of::<T>())
+        self.sight().raw_global(cls).is_some_and(|raw| meant(&raw))
+            || self.sight().global(cls).is_some_and(|class| class.is_of::<T>())
     }
 
     /// Whether it is a global, and this one: a class, a function.
@@ -876,7 +970,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn is_global(self, module: &str, name: &str) -> bool {
-        self.decoder.global(self.id).is_some_and(|global| global.is(module, name))
+        self.sight().global(self.id).is_some_and(|global| global.is(module, name))
     }
 
     /// The arguments with which an instance is made: what `__getnewargs__` returned, or those of the

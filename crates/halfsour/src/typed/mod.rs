@@ -14,7 +14,7 @@ mod decoder;
 pub mod derive;
 mod impls;
 pub(crate) mod item;
-mod made;
+pub(crate) mod made;
 mod unpickler;
 pub(crate) mod views;
 
@@ -50,7 +50,7 @@ pub trait FromPickle<'a>: Sized {
     #[doc(hidden)]
     #[inline]
     fn vec_from_pickle(item: Item<'_, 'a>) -> Result<Vec<Self>, Error> {
-        impls::collect(item.items()?)
+        impls::sequence(item)
     }
 }
 

@@ -4,10 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::io::BufRead;
 
-use hashbrown::HashMap;
-
 use super::decoder::Decoder;
 use super::item::Item;
+use super::made::Names;
 use super::{FromPickle, FromPickleOwned};
 use crate::error::Error;
 use crate::graph::{self, Graph};
@@ -46,12 +45,11 @@ type PersistentLoad<'a> = Box<dyn Fn(Item<'_, '_>) -> Result<Box<dyn Any>, Error
 /// ```
 #[derive(Default)]
 pub struct Unpickler<'a> {
-    pub(super) limits: Limits,
+    pub(crate) limits: Limits,
     pub(super) old_str: OldStr,
-    pub(super) buffers: Vec<&'a [u8]>,
+    pub(crate) buffers: Vec<&'a [u8]>,
     pub(super) persistent_load: Option<PersistentLoad<'a>>,
-    pub(super) aliases: HashMap<String, (String, String)>,
-    pub(super) extensions: HashMap<i32, (String, String)>,
+    pub(crate) names: Names,
 }
 
 impl<'a> Unpickler<'a> {
@@ -132,7 +130,7 @@ impl<'a> Unpickler<'a> {
     /// ```
     #[must_use]
     pub fn alias(mut self, old: &str, module: &str, name: &str) -> Unpickler<'a> {
-        self.aliases.insert(old.into(), (module.into(), name.into()));
+        self.names.aliases.insert(old.into(), (module.into(), name.into()));
         self
     }
 
@@ -148,7 +146,7 @@ impl<'a> Unpickler<'a> {
     /// ```
     #[must_use]
     pub fn extension(mut self, code: i32, module: &str, name: &str) -> Unpickler<'a> {
-        self.extensions.insert(code, (module.into(), name.into()));
+        self.names.extensions.insert(code, (module.into(), name.into()));
         self
     }
 
@@ -242,8 +240,8 @@ impl fmt::Debug for Unpickler<'_> {
             .field("old_str", &self.old_str)
             .field("buffers", &self.buffers.len())
             .field("persistent_load", &self.persistent_load.is_some())
-            .field("aliases", &self.aliases)
-            .field("extensions", &self.extensions)
+            .field("aliases", &self.names.aliases)
+            .field("extensions", &self.names.extensions)
             .finish()
     }
 }
