@@ -471,7 +471,7 @@ impl Error {
         self.0.offset
     }
 
-    /// The opcode that was being worked on.
+    /// The opcode that was being worked on, or that made the wrong value.
     pub fn opcode(&self) -> Option<Opcode> {
         self.0.opcode
     }

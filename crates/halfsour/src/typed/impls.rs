@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::views::Within;
-use super::{FromPickle, Item, Mapping};
+use super::{FromPickle, Item, Items, Mapping};
 use crate::error::{Error, Step};
-use crate::graph::Node;
+use crate::graph::{Node, NodeId};
 
 /// At most so many bytes are set aside before there are values to fill them.
 const AHEAD: usize = 1 << 20;
@@ -23,7 +23,7 @@ fn room<T>(len: usize) -> usize {
 /// Reads all items.
 #[inline]
 pub(super) fn collect<'g, 'a: 'g, T: FromPickle<'a>>(
-    items: impl Iterator<Item = Item<'g, 'a>> + Clone,
+    items: Items<'g, 'a>,
 ) -> Result<Vec<T>, Error> {
     let mut values = Vec::with_capacity(room::<T>(items.size_hint().0));
     for item in items.clone() {
@@ -47,18 +47,17 @@ pub(super) fn sequence<'a, T: FromPickle<'a>>(item: Item<'_, 'a>) -> Result<Vec<
 
 /// Reads the items that are appended to an instance.
 #[cold]
-#[inline(never)]
 fn appended<'a, T: FromPickle<'a>>(item: Item<'_, 'a>) -> Result<Vec<T>, Error> {
-    collect(item.list_items()?)
+    // In one slice, since a loop for another iterator would be a second copy of the same code.
+    let mut items = item.list_items()?.peekable();
+    let Some(first) = items.peek().copied() else { return Ok(Vec::new()) };
+    let ids: Vec<NodeId> = items.map(Item::id).collect();
+    collect(first.beside(&ids))
 }
 
 /// An error about the so-manieth of some items.
 #[cold]
-fn nth<'g, 'a: 'g>(
-    error: Error,
-    index: usize,
-    mut items: impl Iterator<Item = Item<'g, 'a>>,
-) -> Error {
+fn nth<'g, 'a: 'g>(error: Error, index: usize, mut items: Items<'g, 'a>) -> Error {
     let error = match items.nth(index) {
         Some(item) => error.about(item.id()),
         None => error,

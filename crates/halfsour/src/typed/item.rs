@@ -290,16 +290,40 @@ impl<'g, 'a> Item<'g, 'a> {
 
     // Apart, so that reading what is no object is little code.
 
+    /// An int that is large, or that of an instance; `None` if it does not fit.
     #[cold]
     #[inline(never)]
-    fn plain_int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(self) -> Result<T, Error> {
-        self.plain(is_int, "an int")?.int()
+    fn other_int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(
+        self,
+    ) -> Result<Option<T>, Error> {
+        let node = match self.node() {
+            Node::BigInt(bytes) => Node::BigInt(bytes),
+            _ => self.plain(is_int, "an int")?.node(),
+        };
+        Ok(match node {
+            Node::Int(value) => T::try_from(value).ok(),
+            Node::BigInt(bytes) => match wide(bytes) {
+                Some(Wide::Signed(value)) => T::try_from(value).ok(),
+                Some(Wide::Unsigned(value)) => T::try_from(value).ok(),
+                None => None,
+            },
+            _ => None,
+        })
     }
 
+    /// An int as a float, or a number of an instance.
     #[cold]
     #[inline(never)]
-    fn plain_float(self) -> Result<f64, Error> {
-        self.plain(is_number, "a float")?.float()
+    fn other_float(self) -> Result<f64, Error> {
+        let item = if is_int(self.node()) { self } else { self.plain(is_number, "a float")? };
+        let int = match item.node() {
+            Node::Float(value) => return Ok(value),
+            Node::Int(value) => Some(Wide::Signed(value.into())),
+            Node::BigInt(bytes) => wide(bytes),
+            _ => None,
+        };
+        let float = int.and_then(|int| int.float());
+        float.ok_or_else(|| item.mismatch("an int that a float can be".into(), item.shown_int()))
     }
 
     #[cold]
@@ -374,12 +398,7 @@ impl<'g, 'a> Item<'g, 'a> {
     pub fn int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(self) -> Result<T, Error> {
         let value = match self.node() {
             Node::Int(value) => T::try_from(value).ok(),
-            Node::BigInt(bytes) => match wide(bytes) {
-                Some(Wide::Signed(value)) => T::try_from(value).ok(),
-                Some(Wide::Unsigned(value)) => T::try_from(value).ok(),
-                None => None,
-            },
-            _ => return self.plain_int(),
+            _ => self.other_int()?,
         };
         value.ok_or_else(|| self.out_of_range(std::any::type_name::<T>()))
     }
@@ -393,6 +412,7 @@ impl<'g, 'a> Item<'g, 'a> {
     fn shown_int(self) -> String {
         match self.node() {
             Node::BigInt(bytes) if bytes.len() > 32 => format!("an int of {} bytes", bytes.len()),
+            Node::Object(_) => self.describe(),
             _ => format!("the int {}", self.repr()),
         }
     }
@@ -420,20 +440,8 @@ impl<'g, 'a> Item<'g, 'a> {
     pub fn float(self) -> Result<f64, Error> {
         match self.node() {
             Node::Float(value) => Ok(value),
-            Node::Int(_) | Node::BigInt(_) => self.int_as_float(),
-            _ => self.plain_float(),
+            _ => self.other_float(),
         }
-    }
-
-    #[cold]
-    fn int_as_float(self) -> Result<f64, Error> {
-        let value = match self.node() {
-            Node::Int(value) => Some(Wide::Signed(value.into())),
-            Node::BigInt(bytes) => wide(bytes),
-            _ => None,
-        };
-        let float = value.and_then(|value| value.float());
-        float.ok_or_else(|| self.mismatch("an int that a float can be".into(), self.shown_int()))
     }
 
     /// A float of half the precision, rounded.
@@ -467,7 +475,7 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// As [`str`](Item::str), for those that do not copy it.
-    #[inline(always)]
+    #[inline]
     fn text(self) -> Result<Cow<'g, str>, Error> {
         match self.node() {
             Node::Str(text) => match text.to_str() {
@@ -644,6 +652,14 @@ impl<'g, 'a> Item<'g, 'a> {
     /// Another node, at the same place: for what belongs to the value.
     pub(crate) fn at(self, id: NodeId) -> Item<'g, 'a> {
         Item { id, ..self }
+    }
+
+    /// Other nodes, each at the same place.
+    pub(super) fn beside<'i>(self, ids: &'i [NodeId]) -> Items<'i, 'a>
+    where
+        'g: 'i,
+    {
+        Items { decoder: self.decoder, ids: ids.iter(), depth: self.depth }
     }
 
     #[inline]
@@ -1043,7 +1059,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// })?;
     /// # Ok::<(), halfsour::Error>(())
     /// ```
-    pub fn list_items(self) -> Result<impl Iterator<Item = Item<'g, 'a>> + Clone, Error> {
+    pub fn list_items(self) -> Result<impl Iterator<Item = Item<'g, 'a>>, Error> {
         let contents = self.construction().and_then(|made| made.contents);
         let contents = match contents.map(|id| self.graph().get(id)) {
             Some(Node::List(ids) | Node::Set(ids)) => ids,

@@ -97,7 +97,8 @@ impl<'a> Unpickler<'a> {
     /// With a function that finds what a persistent id stands for: Python's `persistent_load`.
     ///
     /// What it returns must be of the type that is to be read, a derived one or the content of a
-    /// [`Persistent`](super::Persistent).
+    /// [`Persistent`](super::Persistent). It may be called again for the same id, when an error's
+    /// [offset](Error::offset) is looked for.
     ///
     /// ```
     /// use halfsour::typed::{Persistent, Unpickler};
