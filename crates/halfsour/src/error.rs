@@ -399,7 +399,7 @@ impl Error {
     /// The same error with a path that begins at the root of the data.
     #[cold]
     #[must_use]
-    pub(crate) fn from_root(mut self) -> Error {
+    pub(crate) fn rooted(mut self) -> Error {
         self.0.rooted = true;
         self
     }

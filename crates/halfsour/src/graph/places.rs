@@ -41,7 +41,7 @@ impl<'a> Graph<'a> {
         again: impl FnOnce(&Graph<'a>) -> Option<Error>,
     ) -> Error {
         let Some(id) = error.take_node() else { return error };
-        let error = error.from_root();
+        let error = error.rooted();
         let Some((graph, places)) = self.reload(is_only(id)) else { return error };
         let id = if places.each {
             let twin = again(&graph).filter(|twin| twin.is_same(&error));
