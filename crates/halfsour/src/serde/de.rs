@@ -4,20 +4,17 @@
 //! a [`Budget`], in depth and in all, since shared data is read again wherever it is.
 
 use std::io::BufRead;
-use std::slice;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 use serde::de::value::{SeqDeserializer, StrDeserializer};
-use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, Expected, IntoDeserializer,
-    MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{self, DeserializeOwned, Expected, IntoDeserializer, Visitor};
 
+use super::access::{Entries, Items, Keys, Map, Variant};
 use super::instance::{INSTANCE, InstanceAccess};
-use super::object::{self, Kind, Member, Parts, State};
-use crate::error::{Error, ErrorKind, Step};
-use crate::graph::{self, Effect, Graph, Node, NodeId, Object};
+use super::parts::{self, Member, Parts};
+use crate::error::{Error, ErrorKind};
+use crate::graph::{self, Effect, Graph, Node, NodeId};
 use crate::limits::{Budget, Limits};
 use crate::number::{Wide, single, wide};
 use crate::reader::Reader;
@@ -239,7 +236,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     }
 
     /// Reads the current node as if it were another one, which is in it.
-    fn through<R>(
+    pub(super) fn through<R>(
         &mut self,
         id: NodeId,
         read: impl FnOnce(&mut Self) -> Result<R, Error>,
@@ -251,7 +248,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     }
 
     #[inline]
-    fn seq<V: Visitor<'de>>(
+    pub(super) fn seq<V: Visitor<'de>>(
         &mut self,
         ids: &'g [NodeId],
         effects: &'g [Effect],
@@ -266,7 +263,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     }
 
     #[inline]
-    fn map<V: Visitor<'de>>(
+    pub(super) fn map<V: Visitor<'de>>(
         &mut self,
         entries: Entries<'g>,
         keys: Keys,
@@ -303,7 +300,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         }
     }
 
-    fn bytes_as_seq<V: Visitor<'de>>(
+    pub(super) fn bytes_as_seq<V: Visitor<'de>>(
         &mut self,
         bytes: &[u8],
         visitor: V,
@@ -344,237 +341,6 @@ impl<'g, 'de> Deserializer<'g, 'de> {
             let expected = "an int that a float can be".into();
             Error::new(ErrorKind::Expected { expected, found }).about(self.id)
         })
-    }
-
-    /// Reads an object as the text, number or bytes that it is by its class's base.
-    fn scalar<V: Visitor<'de>>(
-        &mut self,
-        object: Object<'g>,
-        visitor: V,
-        read: impl FnOnce(&mut Self, V) -> Result<V::Value, Error>,
-    ) -> Result<V::Value, Error> {
-        let graph = self.graph;
-        self.budget.visit_all(object.effects.len())?;
-        let value = Parts::of(self.sight, object).and_then(|parts| match parts.state {
-            State::Value(state) if parts.value().is_none() => Some(state),
-            _ if parts.kind == Kind::Instance => parts.value(),
-            _ => self.sight.plain(object),
-        });
-        let Some(value) = value else { return Err(self.mismatch(&visitor)) };
-        match graph.get(value) {
-            Node::None | Node::Tuple(_) | Node::List(_) | Node::Dict(_) => {
-                Err(self.mismatch(&visitor))
-            }
-            _ => self.through(value, |de| read(de, visitor)),
-        }
-    }
-
-    fn parts(&mut self, object: Object<'g>) -> Result<Option<Parts<'g>>, Error> {
-        // They are looked through to find what is asked for.
-        self.budget.visit_all(object.effects.len())?;
-        let parts = Parts::of(self.sight, object);
-        match parts {
-            Some(Parts { state: State::Several, .. }) => {
-                let what = self.graph.describe(self.id);
-                Err(ErrorKind::Custom(format!("{what} has several states")).into())
-            }
-            _ => Ok(parts),
-        }
-    }
-
-    /// Reads an object as a sequence, of so many items if that is known.
-    fn object_seq<V: Visitor<'de>>(
-        &mut self,
-        object: Object<'g>,
-        len: Option<usize>,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        let graph: &'g Graph<'de> = self.graph;
-        if let Some(bytes) = self.sight.bytes(object) {
-            return self.bytes_as_seq(&bytes, visitor);
-        }
-        let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
-        let base = parts.base.map(|base| (base, items(graph, base)));
-        if parts.has_items() {
-            let first = base.and_then(|(_, items)| items).unwrap_or_default();
-            return self.seq(first, parts.effects, visitor);
-        }
-        match (base, parts.kind, parts.state, parts.args) {
-            (Some((_, Some(items))), ..) => self.seq(items, &[], visitor),
-            (Some((base, None)), Kind::Items, ..) => {
-                self.through(base, |de| de::Deserializer::deserialize_seq(de, visitor))
-            }
-            (None, Kind::Items, ..) => self.seq(&[], &[], visitor),
-            // A subclass of tuple has the whole tuple as its argument, a namedtuple each of its items.
-            (None, Kind::Instance, State::None | State::Attrs(..), args @ [first, rest @ ..])
-                if parts.kwargs.is_empty() =>
-            {
-                match graph.get(*first) {
-                    Node::Tuple(items) if rest.is_empty() && len != Some(1) => {
-                        self.seq(items, &[], visitor)
-                    }
-                    _ => self.seq(args, &[], visitor),
-                }
-            }
-            (None, _, State::Value(state), _) => {
-                self.through(state, |de| de::Deserializer::deserialize_seq(de, visitor))
-            }
-            _ if parts.is_empty() => self.seq(&[], &[], visitor),
-            _ => self.arguments(object, visitor),
-        }
-    }
-
-    /// What a callable was called with stands for what it returns only where its name is read too.
-    fn arguments<V: Visitor<'de>>(
-        &mut self,
-        object: Object<'g>,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        match object::arguments(self.sight, object) {
-            Some(args) if self.explicit == Some(self.id) => self.seq(args, &[], visitor),
-            _ => Err(self.mismatch(&visitor)),
-        }
-    }
-
-    /// What an object has under keys, if it is a dict of some kind.
-    fn entries(&self, parts: &Parts<'g>) -> Option<Entries<'g>> {
-        let graph: &'g Graph<'de> = self.graph;
-        let base = parts.base.map(|base| graph.get(base));
-        let mut entries = Entries::default();
-        match base {
-            Some(Node::Dict(base)) => entries.first = base,
-            Some(Node::List(pairs)) if parts.kind == Kind::Entries => {
-                let pair = |id: &NodeId| items(graph, *id).is_some_and(|pair| pair.len() == 2);
-                if !pairs.iter().all(pair) {
-                    return None;
-                }
-                entries.listed = pairs;
-            }
-            None if parts.kind == Kind::Entries || parts.has_entries() => {}
-            _ => return None,
-        }
-        if parts.has_entries() {
-            entries.effects = parts.effects;
-        }
-        Some(entries)
-    }
-
-    fn object_map<V: Visitor<'de>>(
-        &mut self,
-        object: Object<'g>,
-        keys: Keys,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
-        if let Some(entries) = self.entries(&parts) {
-            return self.map(entries, keys, visitor);
-        }
-        match parts.state {
-            State::Attrs(first, second) => {
-                let entries = Entries { first, second, ..Entries::default() };
-                self.map(entries, Keys::Attrs, visitor)
-            }
-            State::Value(state) => {
-                self.through(state, |de| de::Deserializer::deserialize_map(de, visitor))
-            }
-            _ => match parts.base {
-                Some(base) if parts.kind == Kind::Entries => {
-                    self.through(base, |de| de::Deserializer::deserialize_map(de, visitor))
-                }
-                None if parts.args.is_empty() && !parts.kwargs.is_empty() => {
-                    let entries = Entries { first: parts.kwargs, ..Entries::default() };
-                    self.map(entries, Keys::Attrs, visitor)
-                }
-                None if parts.is_empty() => self.map(Entries::default(), keys, visitor),
-                _ => Err(self.mismatch(&visitor)),
-            },
-        }
-    }
-
-    fn object_struct<V: Visitor<'de>>(
-        &mut self,
-        object: Object<'g>,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
-        match parts.state {
-            State::Attrs(first, second) => {
-                let entries = Entries { first, second, ..Entries::default() };
-                self.map(entries, Keys::Attrs, visitor)
-            }
-            State::Value(state) => self.through(state, |de| {
-                de::Deserializer::deserialize_struct(de, name, fields, visitor)
-            }),
-            _ if self.entries(&parts).is_some() || parts.is_empty() => {
-                self.object_map(object, Keys::Fields, visitor)
-            }
-            _ if parts.args.is_empty() && !parts.kwargs.is_empty() => {
-                self.object_map(object, Keys::Fields, visitor)
-            }
-            _ => self.object_seq(object, Some(fields.len()), visitor),
-        }
-    }
-
-    /// Reads an object as what it resembles most.
-    fn object_any<V: Visitor<'de>>(
-        &mut self,
-        object: Object<'g>,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        let graph: &'g Graph<'de> = self.graph;
-        if let Some(bytes) = self.sight.bytes(object) {
-            self.budget.copy(&bytes)?;
-            return visitor.visit_bytes(&bytes);
-        }
-        let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
-        if parts.has_items() || parts.kind == Kind::Items {
-            return self.object_seq(object, None, visitor);
-        }
-        if parts.has_entries() || parts.kind == Kind::Entries {
-            return self.object_map(object, Keys::Items, visitor);
-        }
-        if parts.kind == Kind::Returned && object::arguments(self.sight, object) != Some(&[]) {
-            // Its state is not all that there is to it.
-            return self.arguments(object, visitor);
-        }
-        match (parts.base.map(|base| graph.get(base)), parts.state, parts.args) {
-            (Some(Node::List(_) | Node::Set(_) | Node::FrozenSet(_)), ..) => {
-                self.object_seq(object, None, visitor)
-            }
-            (Some(Node::Dict(_)), ..) | (_, State::Attrs(..), _) => {
-                self.object_map(object, Keys::Items, visitor)
-            }
-            (_, State::Value(state), _) => {
-                self.through(state, |de| de::Deserializer::deserialize_any(de, visitor))
-            }
-            (Some(Node::Tuple(items)), ..) => self.seq(items, &[], visitor),
-            (None, _, [arg]) if parts.kwargs.is_empty() && items(graph, *arg).is_none() => {
-                self.through(*arg, |de| de::Deserializer::deserialize_any(de, visitor))
-            }
-            (None, _, [_, ..]) => self.object_seq(object, None, visitor),
-            (None, _, []) if !parts.kwargs.is_empty() => {
-                self.object_map(object, Keys::Items, visitor)
-            }
-            _ => match parts.base {
-                Some(base) => {
-                    self.through(base, |de| de::Deserializer::deserialize_any(de, visitor))
-                }
-                // An instance of which nothing is known but its class is not like anything.
-                None => self.arguments(object, visitor),
-            },
-        }
-    }
-}
-
-/// The items of what Python could iterate over.
-fn items<'g>(graph: &'g Graph<'_>, id: NodeId) -> Option<&'g [NodeId]> {
-    match graph.get(id) {
-        Node::Tuple(items) | Node::List(items) | Node::Set(items) | Node::FrozenSet(items) => {
-            Some(items)
-        }
-        _ => None,
     }
 }
 
@@ -847,7 +613,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             Node::Dict(&[[name, value]]) => {
                 return self.inside(2, |de| visitor.visit_enum(Variant { de, name, value }));
             }
-            Node::Object(_) => match object::member(self.sight, self.id) {
+            Node::Object(_) => match parts::member(self.sight, self.id) {
                 Some(Member::Name(name)) => Some(name),
                 Some(Member::Value(value)) => graph.utf8(value),
                 None => None,
@@ -872,266 +638,5 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
     #[inline]
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
-    }
-}
-
-/// Items of a sequence, or those that an object gets.
-struct Items<'r, 'g, 'de> {
-    de: &'r mut Deserializer<'g, 'de>,
-    ids: slice::Iter<'g, NodeId>,
-    effects: slice::Iter<'g, Effect>,
-    taken: usize,
-}
-
-impl Items<'_, '_, '_> {
-    #[inline]
-    fn next(&mut self) -> Option<NodeId> {
-        match self.ids.next() {
-            Some(id) => Some(*id),
-            None => self.effects.find_map(|effect| match *effect {
-                Effect::Append(item) | Effect::Add(item) => Some(item),
-                _ => None,
-            }),
-        }
-    }
-
-    /// Nothing may be left that the type has no place for.
-    #[inline]
-    fn end(&mut self) -> Result<(), Error> {
-        if self.ids.len() + self.effects.len() == 0 { Ok(()) } else { self.count_left() }
-    }
-
-    #[cold]
-    fn count_left(&mut self) -> Result<(), Error> {
-        let taken = self.taken;
-        let mut left = 0;
-        while self.next().is_some() {
-            left += 1;
-        }
-        if left == 0 {
-            return Ok(());
-        }
-        Err(ErrorKind::Expected {
-            expected: format!("{taken} items"),
-            found: format!("{} items", taken + left),
-        }
-        .into())
-    }
-}
-
-impl<'de> SeqAccess<'de> for Items<'_, '_, 'de> {
-    type Error = Error;
-
-    #[inline]
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
-        let Some(id) = self.next() else { return Ok(None) };
-        self.de.id = id;
-        self.taken += 1;
-        match seed.deserialize(&mut *self.de) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => Err(error.about(id).within(Step::Index(self.taken - 1))),
-        }
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.ids.len() + self.effects.len())
-    }
-}
-
-/// Where keys and their values are.
-#[derive(Clone, Copy, Default)]
-struct Entries<'g> {
-    first: &'g [[NodeId; 2]],
-    second: &'g [[NodeId; 2]],
-    /// Nodes that are pairs.
-    listed: &'g [NodeId],
-    effects: &'g [Effect],
-}
-
-impl<'g> Entries<'g> {
-    #[inline]
-    fn of(first: &'g [[NodeId; 2]]) -> Entries<'g> {
-        Entries { first, ..Entries::default() }
-    }
-
-    #[inline]
-    fn count(&self) -> usize {
-        self.first.len() + self.second.len() + self.listed.len() + self.effects.len()
-    }
-
-    #[inline]
-    fn next(&mut self, graph: &'g Graph<'_>) -> Option<[NodeId; 2]> {
-        match self.first.split_first() {
-            Some((entry, rest)) => {
-                self.first = rest;
-                Some(*entry)
-            }
-            None => self.next_of_others(graph),
-        }
-    }
-
-    fn next_of_others(&mut self, graph: &'g Graph<'_>) -> Option<[NodeId; 2]> {
-        if let Some((entry, rest)) = self.second.split_first() {
-            self.second = rest;
-            return Some(*entry);
-        }
-        while let Some((pair, rest)) = self.listed.split_first() {
-            self.listed = rest;
-            if let Some(&[key, value]) = items(graph, *pair) {
-                return Some([key, value]);
-            }
-        }
-        while let Some((effect, rest)) = self.effects.split_first() {
-            self.effects = rest;
-            if let Effect::SetItem(key, value) = *effect {
-                return Some([key, value]);
-            }
-        }
-        None
-    }
-}
-
-/// What keys are: for a struct's sake, and for the path in errors.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keys {
-    /// Of a dict that is read as a map.
-    Items,
-    /// Of a dict that is read as a struct.
-    Fields,
-    /// Names of attributes.
-    Attrs,
-}
-
-struct Map<'r, 'g, 'de> {
-    de: &'r mut Deserializer<'g, 'de>,
-    entries: Entries<'g>,
-    keys: Keys,
-    /// The entry whose key was read.
-    value: Option<[NodeId; 2]>,
-}
-
-impl Map<'_, '_, '_> {
-    #[inline]
-    fn end(&mut self) -> Result<(), Error> {
-        if self.entries.count() == 0 || self.entries.next(self.de.graph).is_none() {
-            return Ok(());
-        }
-        Err(ErrorKind::Custom("the type takes fewer entries than there are".into()).into())
-    }
-
-    #[cold]
-    fn step(&self, key: NodeId) -> Step {
-        match (self.keys, self.de.graph.utf8(key)) {
-            (Keys::Attrs, Some(name)) => Step::Attr(name.into()),
-            _ => Step::Key(self.de.graph.repr(key)),
-        }
-    }
-}
-
-impl<'de> MapAccess<'de> for Map<'_, '_, 'de> {
-    type Error = Error;
-
-    #[inline]
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Error> {
-        let graph = self.de.graph;
-        let Some([key, value]) = self.entries.next(graph) else { return Ok(None) };
-        self.value = Some([key, value]);
-        self.de.id = key;
-        let id = key;
-        // A key that is no text is not the name of any field.
-        let result = if self.keys != Keys::Items
-            && graph.text(key).is_none()
-            && !matches!(graph.get(key), Node::OldStr(_) | Node::Object(_))
-        {
-            seed.deserialize(graph.repr(key).into_deserializer())
-        } else {
-            seed.deserialize(&mut *self.de)
-        };
-        match result {
-            Ok(key) => Ok(Some(key)),
-            Err(error) => Err(error.about(id).within(Step::InKey(graph.repr(id)))),
-        }
-    }
-
-    #[inline]
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let Some([key, id]) = self.value.take() else {
-            return Err(Error::custom("a value is asked for before its key"));
-        };
-        self.de.id = id;
-        match seed.deserialize(&mut *self.de) {
-            Ok(value) => Ok(value),
-            Err(error) => Err(error.about(id).within(self.step(key))),
-        }
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.entries.count())
-    }
-}
-
-/// `{variant: value}`
-struct Variant<'r, 'g, 'de> {
-    de: &'r mut Deserializer<'g, 'de>,
-    name: NodeId,
-    value: NodeId,
-}
-
-impl<'r, 'g, 'de> EnumAccess<'de> for Variant<'r, 'g, 'de> {
-    type Error = Error;
-    type Variant = Variant<'r, 'g, 'de>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
-        self.de.id = self.name;
-        match seed.deserialize(&mut *self.de) {
-            Ok(variant) => Ok((variant, self)),
-            Err(error) => {
-                Err(error.about(self.name).within(Step::InKey(self.de.graph.repr(self.name))))
-            }
-        }
-    }
-}
-
-impl<'g, 'de> Variant<'_, 'g, 'de> {
-    fn read<R>(
-        self,
-        read: impl FnOnce(&mut Deserializer<'g, 'de>) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        self.de.id = self.value;
-        let graph = self.de.graph;
-        read(self.de)
-            .map_err(|error| error.about(self.value).within(Step::Key(graph.repr(self.name))))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, '_, 'de> {
-    type Error = Error;
-
-    fn unit_variant(self) -> Result<(), Error> {
-        self.read(|de| <()>::deserialize(de))
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        self.read(|de| seed.deserialize(de))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
-        self.read(|de| de::Deserializer::deserialize_tuple(de, len, visitor))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.read(|de| de::Deserializer::deserialize_struct(de, "", fields, visitor))
     }
 }

@@ -12,7 +12,7 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::de::Deserializer;
-use super::object;
+use super::parts;
 use crate::error::Error;
 use crate::graph::Node;
 use crate::typed::ClassName;
@@ -109,7 +109,7 @@ impl<'r, 'g, 'de> InstanceAccess<'r, 'g, 'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let class = match de.graph.get(de.id) {
-            Node::Object(object) => object::class(de.sight, object),
+            Node::Object(object) => parts::class(de.sight, object),
             _ => None,
         };
         let Some(class) = class else { return Err(de.mismatch(&visitor)) };

@@ -86,16 +86,18 @@
 //! type Orders = Vec<std::collections::HashMap<String, Vec<String>>>;
 //! let error = halfsour::serde::from_slice::<Orders>(data).unwrap_err();
 //! assert_eq!(error.to_string(), "expected a string, found an int at root[0]['tags'][1]");
-//! assert_eq!(error.offset(), Some(30));
+//! assert_eq!(error.offset(), Some(31));
 //! ```
 //!
 //! Dates, decimals, fractions and other values of the standard library are calls, so far: see
 //! [`Instance`].
 
+mod access;
 mod de;
 mod error;
 mod instance;
 mod object;
+mod parts;
 mod ser;
 pub mod value;
 

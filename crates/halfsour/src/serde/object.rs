@@ -1,199 +1,232 @@
-//! What an object looks like to serde: its parts, and the builtin containers that calls make.
-//!
-//! Nothing is run. What pickling itself calls is seen through as in typed reading; the containers of
-//! `collections` are known by name; of what any other callable returns, only what is done to it is
-//! known.
+//! Reading of objects: as their value, their items, their entries, their attributes.
 
-use std::borrow::Cow;
+use serde::de::{self, Visitor};
 
-use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
-use crate::typed::ClassName;
-use crate::typed::made::{Construction, Sight};
+use super::access::{Entries, Keys};
+use super::de::Deserializer;
+use super::parts::{self, Kind, Parts, State, items};
+use crate::error::{Error, ErrorKind};
+use crate::graph::{Graph, Node, NodeId, Object};
 
-/// An object, taken apart.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Parts<'g> {
-    /// What it is at least, even if nothing is in it.
-    pub(super) kind: Kind,
-    /// The builtin value that it was made of: of a list, for a subclass of `list`.
-    pub(super) base: Option<NodeId>,
-    /// What `__new__` is given beside the class.
-    pub(super) args: &'g [NodeId],
-    pub(super) kwargs: &'g [[NodeId; 2]],
-    pub(super) state: State<'g>,
-    /// Items and entries are among them.
-    pub(super) effects: &'g [Effect],
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// An instance of some class.
-    Instance,
-    /// A set, a frozenset, or a deque.
-    Items,
-    /// A dict of `collections`.
-    Entries,
-    /// What a callable returns.
-    Returned,
-}
-
-/// What BUILD gives an object.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum State<'g> {
-    None,
-    /// Attributes: those of the instance dict, those in slots.
-    Attrs(&'g [[NodeId; 2]], &'g [[NodeId; 2]]),
-    /// What only the class's `__setstate__` understands.
-    Value(NodeId),
-    /// Several states, one after the other.
-    Several,
-}
-
-impl<'g> Parts<'g> {
-    /// `None` if it is nothing that has parts: a global, an extension, a persistent id.
-    pub(super) fn of(sight: Sight<'g, '_>, object: Object<'g>) -> Option<Parts<'g>> {
-        let mut parts = Parts {
-            kind: Kind::Returned,
-            base: None,
-            args: &[],
-            kwargs: &[],
-            state: state(sight.graph, object.effects),
-            effects: object.effects,
-        };
-        let Some(made) = sight.construction(object) else {
-            // A call of what has no name.
-            return matches!(object.made, Made::Call { .. }).then_some(parts);
-        };
-        if !made.called {
-            (parts.kind, parts.base) = (Kind::Instance, made.contents);
-            parts.args = if made.contents.is_some() { &[] } else { made.args };
-            parts.kwargs = made.kwargs;
-            return Some(parts);
-        }
-        let Some(class) = sight.global(made.cls) else { return Some(parts) };
-        (parts.kind, parts.base) = match (class.module, &*class.name, made.args) {
-            ("builtins", "set" | "frozenset", args @ ([] | [_]))
-            | ("collections", "deque", args @ ([] | [_] | [_, _])) => {
-                (Kind::Items, args.first().copied())
+impl<'g, 'de> Deserializer<'g, 'de> {
+    /// Reads an object as the text, number or bytes that it is by its class's base.
+    pub(super) fn scalar<V: Visitor<'de>>(
+        &mut self,
+        object: Object<'g>,
+        visitor: V,
+        read: impl FnOnce(&mut Self, V) -> Result<V::Value, Error>,
+    ) -> Result<V::Value, Error> {
+        let graph = self.graph;
+        self.budget.visit_all(object.effects.len())?;
+        let value = Parts::of(self.sight, object).and_then(|parts| match parts.state {
+            State::Value(state) if parts.value().is_none() => Some(state),
+            _ if parts.kind == Kind::Instance => parts.value(),
+            _ => self.sight.plain(object),
+        });
+        let Some(value) = value else { return Err(self.mismatch(&visitor)) };
+        match graph.get(value) {
+            Node::None | Node::Tuple(_) | Node::List(_) | Node::Dict(_) => {
+                Err(self.mismatch(&visitor))
             }
-            ("collections", "OrderedDict" | "Counter", args @ ([] | [_])) => {
-                (Kind::Entries, args.first().copied())
-            }
-            // Its first argument is what makes its values.
-            ("collections", "defaultdict", args @ ([] | [_] | [_, _])) => {
-                (Kind::Entries, args.get(1).copied())
-            }
-            _ => (Kind::Returned, None),
-        };
-        Some(parts)
-    }
-
-    fn has(&self, kind: impl Fn(&Effect) -> bool) -> bool {
-        self.effects.iter().any(kind)
-    }
-
-    pub(super) fn has_items(&self) -> bool {
-        self.has(|effect| matches!(effect, Effect::Append(_) | Effect::Add(_)))
-    }
-
-    pub(super) fn has_entries(&self) -> bool {
-        self.has(|effect| matches!(effect, Effect::SetItem(..)))
-    }
-
-    /// Whether it is known to have nothing in it.
-    pub(super) fn is_empty(&self) -> bool {
-        self.kind != Kind::Returned
-            && self.base.is_none()
-            && self.args.is_empty()
-            && self.kwargs.is_empty()
-            && matches!(self.state, State::None)
-            && !self.has_items()
-            && !self.has_entries()
-    }
-
-    /// The one builtin value that an instance of its subclass is: text, a number, bytes, a tuple.
-    pub(super) fn value(&self) -> Option<NodeId> {
-        match (self.base, self.args) {
-            (Some(base), _) => Some(base),
-            (None, [arg]) if self.kwargs.is_empty() => Some(*arg),
-            _ => None,
+            _ => self.through(value, |de| read(de, visitor)),
         }
     }
-}
 
-fn state<'g>(graph: &'g Graph<'_>, effects: &'g [Effect]) -> State<'g> {
-    let mut states = effects.iter().filter_map(|effect| match *effect {
-        Effect::Build(state) => Some(state),
-        Effect::SetState(call) => match graph.get(call) {
-            Node::Object(Object { made: Made::Call { args, .. }, .. }) => match graph.get(args) {
-                Node::Tuple(args) => args.get(1).copied(),
-                _ => None,
+    fn parts(&mut self, object: Object<'g>) -> Result<Option<Parts<'g>>, Error> {
+        // They are looked through to find what is asked for.
+        self.budget.visit_all(object.effects.len())?;
+        let parts = Parts::of(self.sight, object);
+        match parts {
+            Some(Parts { state: State::Several, .. }) => {
+                let what = self.graph.describe(self.id);
+                Err(ErrorKind::Custom(format!("{what} has several states")).into())
+            }
+            _ => Ok(parts),
+        }
+    }
+
+    /// Reads an object as a sequence, of so many items if that is known.
+    pub(super) fn object_seq<V: Visitor<'de>>(
+        &mut self,
+        object: Object<'g>,
+        len: Option<usize>,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let graph: &'g Graph<'de> = self.graph;
+        if let Some(bytes) = self.sight.bytes(object) {
+            return self.bytes_as_seq(&bytes, visitor);
+        }
+        let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
+        let base = parts.base.map(|base| (base, items(graph, base)));
+        if parts.has_items() {
+            let first = base.and_then(|(_, items)| items).unwrap_or_default();
+            return self.seq(first, parts.effects, visitor);
+        }
+        match (base, parts.kind, parts.state, parts.args) {
+            (Some((_, Some(items))), ..) => self.seq(items, &[], visitor),
+            (Some((base, None)), Kind::Items, ..) => {
+                self.through(base, |de| de::Deserializer::deserialize_seq(de, visitor))
+            }
+            (None, Kind::Items, ..) => self.seq(&[], &[], visitor),
+            // A subclass of tuple has the whole tuple as its argument, a namedtuple each of its items.
+            (None, Kind::Instance, State::None | State::Attrs(..), args @ [first, rest @ ..])
+                if parts.kwargs.is_empty() =>
+            {
+                match graph.get(*first) {
+                    Node::Tuple(items) if rest.is_empty() && len != Some(1) => {
+                        self.seq(items, &[], visitor)
+                    }
+                    _ => self.seq(args, &[], visitor),
+                }
+            }
+            (None, _, State::Value(state), _) => {
+                self.through(state, |de| de::Deserializer::deserialize_seq(de, visitor))
+            }
+            _ if parts.is_empty() => self.seq(&[], &[], visitor),
+            _ => self.arguments(object, visitor),
+        }
+    }
+
+    /// What a callable was called with stands for what it returns only where its name is read too.
+    fn arguments<V: Visitor<'de>>(
+        &mut self,
+        object: Object<'g>,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match parts::arguments(self.sight, object) {
+            Some(args) if self.explicit == Some(self.id) => self.seq(args, &[], visitor),
+            _ => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    /// What an object has under keys, if it is a dict of some kind.
+    fn entries(&self, parts: &Parts<'g>) -> Option<Entries<'g>> {
+        let graph: &'g Graph<'de> = self.graph;
+        let base = parts.base.map(|base| graph.get(base));
+        let mut entries = Entries::default();
+        match base {
+            Some(Node::Dict(base)) => entries.first = base,
+            Some(Node::List(pairs)) if parts.kind == Kind::Entries => {
+                let pair = |id: &NodeId| items(graph, *id).is_some_and(|pair| pair.len() == 2);
+                if !pairs.iter().all(pair) {
+                    return None;
+                }
+                entries.listed = pairs;
+            }
+            None if parts.kind == Kind::Entries || parts.has_entries() => {}
+            _ => return None,
+        }
+        if parts.has_entries() {
+            entries.effects = parts.effects;
+        }
+        Some(entries)
+    }
+
+    pub(super) fn object_map<V: Visitor<'de>>(
+        &mut self,
+        object: Object<'g>,
+        keys: Keys,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
+        if let Some(entries) = self.entries(&parts) {
+            return self.map(entries, keys, visitor);
+        }
+        match parts.state {
+            State::Attrs(first, second) => {
+                let entries = Entries { first, second, ..Entries::default() };
+                self.map(entries, Keys::Attrs, visitor)
+            }
+            State::Value(state) => {
+                self.through(state, |de| de::Deserializer::deserialize_map(de, visitor))
+            }
+            _ => match parts.base {
+                Some(base) if parts.kind == Kind::Entries => {
+                    self.through(base, |de| de::Deserializer::deserialize_map(de, visitor))
+                }
+                None if parts.args.is_empty() && !parts.kwargs.is_empty() => {
+                    let entries = Entries { first: parts.kwargs, ..Entries::default() };
+                    self.map(entries, Keys::Attrs, visitor)
+                }
+                None if parts.is_empty() => self.map(Entries::default(), keys, visitor),
+                _ => Err(self.mismatch(&visitor)),
             },
-            _ => None,
-        },
-        _ => None,
-    });
-    let Some(id) = states.next() else { return State::None };
-    if states.next().is_some() {
-        return State::Several;
-    }
-    let attrs = |id| match graph.get(id) {
-        Node::None => Some(&[][..]),
-        Node::Dict(entries) => Some(entries),
-        _ => None,
-    };
-    match graph.get(id) {
-        // Before 3.11, an instance without attributes got an empty dict.
-        Node::None | Node::Dict([]) => State::None,
-        Node::Dict(entries) => State::Attrs(entries, &[]),
-        Node::Tuple(&[dict, slots]) => match (attrs(dict), attrs(slots)) {
-            (Some([]), Some([])) => State::None,
-            (Some(dict), Some(slots)) => State::Attrs(dict, slots),
-            _ => State::Value(id),
-        },
-        _ => State::Value(id),
-    }
-}
-
-/// A member of an enum, as Python pickles it: `Class(value)`, `getattr(Class, 'NAME')`, or the global
-/// `Class.NAME`.
-pub(super) enum Member<'g> {
-    Name(&'g str),
-    Value(NodeId),
-}
-
-pub(super) fn member<'g>(sight: Sight<'g, '_>, id: NodeId) -> Option<Member<'g>> {
-    let Node::Object(object) = sight.graph.get(id) else { return None };
-    match sight.construction(object) {
-        Some(Construction { called: true, args: &[value], .. }) => Some(Member::Value(value)),
-        Some(_) => None,
-        None => {
-            let (_, last) = match sight.global(id)?.name {
-                Cow::Borrowed(name) => name.rsplit_once('.')?,
-                // What is in a class, by getattr.
-                Cow::Owned(_) => ("", sight.attribute(object)?.1),
-            };
-            Some(Member::Name(last))
         }
     }
-}
 
-/// Module and name of the class of an instance, or of the callable that made it.
-pub(super) fn class<'g>(sight: Sight<'g, '_>, object: Object<'g>) -> Option<ClassName<'g>> {
-    match (sight.construction(object), object.made) {
-        (Some(made), _) => sight.global(made.cls),
-        (None, Made::Call { callable, .. }) => {
-            sight.global(sight.attribute(object).map_or(callable, |(outer, _)| outer))
+    pub(super) fn object_struct<V: Visitor<'de>>(
+        &mut self,
+        object: Object<'g>,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
+        match parts.state {
+            State::Attrs(first, second) => {
+                let entries = Entries { first, second, ..Entries::default() };
+                self.map(entries, Keys::Attrs, visitor)
+            }
+            State::Value(state) => self.through(state, |de| {
+                de::Deserializer::deserialize_struct(de, name, fields, visitor)
+            }),
+            _ if self.entries(&parts).is_some() || parts.is_empty() => {
+                self.object_map(object, Keys::Fields, visitor)
+            }
+            _ if parts.args.is_empty() && !parts.kwargs.is_empty() => {
+                self.object_map(object, Keys::Fields, visitor)
+            }
+            _ => self.object_seq(object, Some(fields.len()), visitor),
         }
-        _ => None,
     }
-}
 
-/// The arguments of whatever call made an object.
-pub(super) fn arguments<'g>(sight: Sight<'g, '_>, object: Object<'g>) -> Option<&'g [NodeId]> {
-    match object.made {
-        Made::Call { args, .. } => sight.tuple(args),
-        Made::Inst { args, .. } => Some(args),
-        _ => None,
+    /// Reads an object as what it resembles most.
+    pub(super) fn object_any<V: Visitor<'de>>(
+        &mut self,
+        object: Object<'g>,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let graph: &'g Graph<'de> = self.graph;
+        if let Some(bytes) = self.sight.bytes(object) {
+            self.budget.copy(&bytes)?;
+            return visitor.visit_bytes(&bytes);
+        }
+        let Some(parts) = self.parts(object)? else { return Err(self.mismatch(&visitor)) };
+        if parts.has_items() || parts.kind == Kind::Items {
+            return self.object_seq(object, None, visitor);
+        }
+        if parts.has_entries() || parts.kind == Kind::Entries {
+            return self.object_map(object, Keys::Items, visitor);
+        }
+        if parts.kind == Kind::Returned && parts::arguments(self.sight, object) != Some(&[]) {
+            // Its state is not all that there is to it.
+            return self.arguments(object, visitor);
+        }
+        match (parts.base.map(|base| graph.get(base)), parts.state, parts.args) {
+            (Some(Node::List(_) | Node::Set(_) | Node::FrozenSet(_)), ..) => {
+                self.object_seq(object, None, visitor)
+            }
+            (Some(Node::Dict(_)), ..) | (_, State::Attrs(..), _) => {
+                self.object_map(object, Keys::Items, visitor)
+            }
+            (_, State::Value(state), _) => {
+                self.through(state, |de| de::Deserializer::deserialize_any(de, visitor))
+            }
+            (Some(Node::Tuple(items)), ..) => self.seq(items, &[], visitor),
+            (None, _, [arg]) if parts.kwargs.is_empty() && items(graph, *arg).is_none() => {
+                self.through(*arg, |de| de::Deserializer::deserialize_any(de, visitor))
+            }
+            (None, _, [_, ..]) => self.object_seq(object, None, visitor),
+            (None, _, []) if !parts.kwargs.is_empty() => {
+                self.object_map(object, Keys::Items, visitor)
+            }
+            _ => match parts.base {
+                Some(base) => {
+                    self.through(base, |de| de::Deserializer::deserialize_any(de, visitor))
+                }
+                // An instance of which nothing is known but its class is not like anything.
+                None => self.arguments(object, visitor),
+            },
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 mod bytes;
 mod class;
+mod containers;
 mod decoder;
 #[doc(hidden)]
 #[allow(missing_docs)]
@@ -15,6 +16,7 @@ pub mod derive;
 mod impls;
 pub(crate) mod item;
 pub(crate) mod made;
+mod scalars;
 mod unpickler;
 pub(crate) mod views;
 
