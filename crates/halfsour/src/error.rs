@@ -390,6 +390,22 @@ impl Error {
         self
     }
 
+    /// The same error; if it is about a value that stands for the object it is in, it says what that
+    /// object is, too.
+    #[cfg(feature = "serde")]
+    #[cold]
+    #[must_use]
+    pub(crate) fn inside_of(self, value: NodeId, object: impl FnOnce() -> String) -> Error {
+        let mut error = self.about(value);
+        if error.0.node == Some(value)
+            && error.0.path.is_empty()
+            && let ErrorKind::Expected { found, .. } = &mut error.0.kind
+        {
+            *found = format!("{found} in {}", object());
+        }
+        error
+    }
+
     /// Takes the node away that it is about: numbers mean nothing beyond their graph.
     #[cold]
     pub(crate) fn take_node(&mut self) -> Option<NodeId> {

@@ -28,7 +28,11 @@ impl<'g, 'de> Deserializer<'g, 'de> {
             Node::None | Node::Tuple(_) | Node::List(_) | Node::Dict(_) => {
                 Err(self.mismatch(&visitor))
             }
-            _ => self.through(value, |de| read(de, visitor)),
+            _ => {
+                let id = self.id;
+                let result = self.through(value, |de| read(de, visitor));
+                result.map_err(|error| error.inside_of(value, || graph.describe(id)))
+            }
         }
     }
 
