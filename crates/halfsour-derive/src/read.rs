@@ -230,7 +230,8 @@ fn dict(target: &Target, fields: &[Attr]) -> TokenStream {
     let entries = by_name(all, target.deny_unknown);
     quote! {
         #variables
-        for (key, value) in item.entries()? { #entries }
+        let mut room = ::std::vec::Vec::new();
+        for (key, value) in ::halfsour::typed::derive::entries(item, &mut room)? { #entries }
         #finish
     }
 }

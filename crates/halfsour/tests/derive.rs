@@ -395,6 +395,16 @@ fn construction() {
         error::<Money>("models.Order()"),
         "expected a shop.models.Money, found a shop.models.Order at root"
     );
+    // What is as good as a dict.
+    for record in [
+        "collections.OrderedDict(name='x')",
+        "collections.Counter(name='x')",
+        "models.Table(name='x')",
+    ] {
+        read(record, 0..=5, &Record { name: "x".into(), kind: None });
+    }
+    assert_eq!(error::<Record>("[]"), "expected a dict, found a list at root");
+    assert_eq!(error::<Record>("models.Table()"), "name is missing at root");
     assert_eq!(error::<Record>("{}"), "name is missing at root");
     assert_eq!(
         error::<Vec<Record>>("[{'name': 1}]"),

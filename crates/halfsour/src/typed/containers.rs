@@ -227,6 +227,21 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
+    /// The entries of a mapping, gathered in one slice.
+    #[cold]
+    pub(super) fn gathered<'i>(
+        self,
+        room: &'i mut Vec<[NodeId; 2]>,
+    ) -> Result<Entries<'i, 'a>, Error>
+    where
+        'g: 'i,
+    {
+        let mapping = self.mapping()?;
+        let (decoder, depth) = (mapping.decoder, mapping.depth);
+        room.extend(mapping.map(|(key, value)| [key.id, value.id]));
+        Ok(Entries { decoder, entries: room.iter(), depth })
+    }
+
     /// The entries of a dict, of an instance of a subclass, or of what the standard library has
     /// instead: `OrderedDict`, `defaultdict`, `Counter`.
     ///

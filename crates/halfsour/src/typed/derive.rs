@@ -2,9 +2,9 @@
 
 use super::class::expected_class;
 use super::item::with_article;
-use super::{Class, Item, Items};
+use super::{Class, Entries, Item, Items};
 use crate::error::{Error, ErrorKind, Step};
-use crate::graph::Node;
+use crate::graph::{Node, NodeId};
 use crate::writer::{Global, ToPickle, Writer};
 
 pub use super::bytes::{FromBytes, ToBytes};
@@ -59,6 +59,19 @@ pub fn listed<'g, 'a>(item: Item<'g, 'a>) -> Result<Option<Items<'g, 'a>>, Error
 /// Writes a new instance of a class, made without arguments.
 pub fn new(class: &Global<'_>, out: &mut Writer<'_>) -> Result<(), Error> {
     out.new_plain(class)
+}
+
+/// The entries of a dict, or of what is as good as one: those are gathered, so that the loop over
+/// them is the same.
+#[inline]
+pub fn entries<'i, 'g: 'i, 'a>(
+    item: Item<'g, 'a>,
+    room: &'i mut Vec<[NodeId; 2]>,
+) -> Result<Entries<'i, 'a>, Error> {
+    match item.node() {
+        Node::Object(_) => item.gathered(room),
+        _ => item.entries(),
+    }
 }
 
 /// The full name of a class.

@@ -37,6 +37,7 @@ class Base:
 
 class Order(Base): pass
 class Line(Base): pass
+class Table(dict): pass
 class Renamed(Base): pass
 class Blob(Base): pass
 class Pair(Base): pass
