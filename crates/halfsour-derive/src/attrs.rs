@@ -37,8 +37,19 @@ pub(crate) struct Class {
 pub(crate) struct Target {
     pub(crate) input: DeriveInput,
     pub(crate) shape: Shape,
-    pub(crate) slots: bool,
+    pub(crate) state: State,
     pub(crate) deny_unknown: bool,
+}
+
+/// How the state has its fields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// In a dict, by their names.
+    Dict,
+    /// In a dict that is the second half of a pair, the first of which is None.
+    Slots,
+    /// In a list, in their order.
+    List,
 }
 
 /// Where a field is in an instance.
@@ -99,6 +110,7 @@ struct TypeAttrs {
     name: Option<LitStr>,
     aliases: Vec<LitStr>,
     slots: Option<Span>,
+    state: Option<Span>,
     newargs: Option<Span>,
     dict: Option<Span>,
     transparent: Option<Span>,
@@ -158,6 +170,14 @@ impl TypeAttrs {
                     Ok(())
                 }
                 "slots" => set(&mut parsed.slots, span, &meta),
+                "state" => match text(&meta)? {
+                    list if list.value() == "list" => set(&mut parsed.state, span, &meta),
+                    other => Err(Error::new(
+                        other.span(),
+                        "write state = \"list\", for a list of the fields' values; a dict of them, \
+                         as it is without this, or `slots`, for a dict of slots",
+                    )),
+                },
                 "newargs" => set(&mut parsed.newargs, span, &meta),
                 "dict" => set(&mut parsed.dict, span, &meta),
                 "transparent" => set(&mut parsed.transparent, span, &meta),
@@ -172,8 +192,8 @@ impl TypeAttrs {
                     )))
                 }
                 _ => Err(meta.error(
-                    "unknown; of a type one can say: module, name, alias, slots, newargs, dict, \
-                     transparent, deny_unknown, classes",
+                    "unknown; of a type one can say: module, name, alias, slots, state, newargs, \
+                     dict, transparent, deny_unknown, classes",
                 )),
             }
         })?;
@@ -200,6 +220,7 @@ impl TypeAttrs {
                 "name" => self.name.as_ref().map(LitStr::span),
                 "alias" => self.aliases.first().map(LitStr::span),
                 "slots" => self.slots,
+                "state" => self.state,
                 "newargs" => self.newargs,
                 "dict" => self.dict,
                 "transparent" => self.transparent,
@@ -225,15 +246,20 @@ impl Target {
                 return Err(Error::new(input.ident.span(), "a union cannot be pickled"));
             }
         };
-        let (slots, deny_unknown) = (attrs.slots.is_some(), attrs.deny_unknown.is_some());
-        Ok(Target { input, shape, slots, deny_unknown })
+        let state = match (attrs.slots, attrs.state) {
+            (None, None) => State::Dict,
+            (Some(_), _) => State::Slots,
+            (None, Some(_)) => State::List,
+        };
+        Ok(Target { input, shape, state, deny_unknown: attrs.deny_unknown.is_some() })
     }
 }
 
 fn struct_shape(attrs: &TypeAttrs, ident: &Ident, fields: &Fields) -> Result<Shape> {
     attrs.refuse(&["classes"], "only an enum has variants to choose from")?;
     if attrs.transparent.is_some() {
-        let others = ["module", "name", "alias", "slots", "newargs", "dict", "deny_unknown"];
+        let others =
+            ["module", "name", "alias", "slots", "state", "newargs", "dict", "deny_unknown"];
         attrs.refuse(&others, "a transparent type is no class")?;
         return match fields.members().next() {
             Some(member) if fields.len() == 1 => Ok(Shape::Transparent(member)),
@@ -250,11 +276,18 @@ fn struct_shape(attrs: &TypeAttrs, ident: &Ident, fields: &Fields) -> Result<Sha
         return Err(Error::new(field.ty.span(), message));
     }
     if attrs.dict.is_some() {
-        attrs.refuse(&["module", "name", "alias", "slots", "newargs"], "a dict is no class")?;
+        let others = ["module", "name", "alias", "slots", "state", "newargs"];
+        attrs.refuse(&others, "a dict is no class")?;
         if let Some(field) = fields.iter().find(|f| matches!(f.place, Place::Arg | Place::Kwarg)) {
             return Err(Error::new(field.ty.span(), "a dict has no __new__: leave out `newarg`"));
         }
         return Ok(Shape::Dict(fields));
+    }
+    if attrs.state.is_some() {
+        attrs.refuse(&["slots"], "a list has no slots")?;
+        if !fields.iter().any(|field| field.place == Place::State) {
+            attrs.refuse(&["state"], "none of the fields is in the state")?;
+        }
     }
     Ok(Shape::Instance(attrs.class(ident)?, fields))
 }
@@ -286,8 +319,10 @@ fn field_attr(attrs: &TypeAttrs, member: Member, field: &Field) -> Result<Attr> 
             }
         }
         "name" => Err(meta.error("a field is named with rename = \"...\"")),
-        "module" | "alias" | "slots" | "newargs" | "dict" | "transparent" | "deny_unknown"
-        | "classes" => Err(meta.error(format!("`{name}` is said of the type, not of a field"))),
+        "module" | "alias" | "slots" | "state" | "newargs" | "dict" | "transparent"
+        | "deny_unknown" | "classes" => {
+            Err(meta.error(format!("`{name}` is said of the type, not of a field")))
+        }
         _ => Err(meta.error(
             "unknown; of a field one can say: rename, default, skip, newarg, newkwarg, bytes, with",
         )),
@@ -321,7 +356,10 @@ fn field_attr(attrs: &TypeAttrs, member: Member, field: &Field) -> Result<Attr> 
 }
 
 fn enum_shape(attrs: &TypeAttrs, ident: &Ident, data: &DataEnum) -> Result<Shape> {
-    attrs.refuse(&["slots", "newargs", "dict", "transparent"], "an enum has no attributes")?;
+    attrs.refuse(
+        &["slots", "state", "newargs", "dict", "transparent"],
+        "an enum has no attributes",
+    )?;
     attrs.refuse(&["deny_unknown"], "an enum has no attributes")?;
     if attrs.classes.is_some() {
         attrs.refuse(&["module", "name", "alias"], "the classes of the variants have names")?;

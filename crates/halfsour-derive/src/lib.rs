@@ -47,11 +47,12 @@ fn expand(
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 ///
-/// Fields are attributes, in this order. From protocol 2 on the bytes are those that CPython writes for
-/// such an instance; in protocols 0 and 1 they are others, which Python loads as the same. A class whose
-/// state is no dict, as that of `@dataclass(frozen=True, slots=True)`, needs hooks by hand. Attributes that the type does not know are ignored; a field that is not there is an error,
-/// unless it has a `default`. All protocols are read. Types may be
-/// generic and may borrow: `struct Name<'a> { text: &'a str }`.
+/// Fields are attributes, in this order. The bytes are those that CPython writes for such an instance,
+/// but for protocols 0 and 1 if something is an argument of `__new__`: Python loads those as the same.
+/// Attributes that the type does not know are ignored; a field that is not there is an error, unless it
+/// has a `default`. All protocols are read. Types may be generic and may borrow:
+/// `struct Name<'a> { text: &'a str }`. What else a class's `__getstate__` may return needs hooks by
+/// hand: see `halfsour::typed::Hooks`.
 ///
 /// # Of a type
 ///
@@ -61,6 +62,7 @@ fn expand(
 /// | `name = "Order"` | its qualified name there; by default the type's |
 /// | `alias = "old.models.Order"` | a name it had, which is read too; any number of them |
 /// | `slots` | the class has `__slots__`: its state is `(None, {...})` |
+/// | `state = "list"` | its state is a list of the values, as that of `@dataclass(frozen=True, slots=True)` |
 /// | `newargs` | all fields are arguments of `__new__`, as in a namedtuple |
 /// | `deny_unknown` | attributes that the type does not know are an error |
 /// | `dict` | no class: a dict with the fields' names as keys |
@@ -92,6 +94,19 @@ fn expand(
 ///
 /// let data = b"\x80\x04\x8c\x03app\x8c\x05Point\x93K\x01K\x02\x86\x81.";
 /// assert_eq!(halfsour::from_slice::<Point>(data)?, Point { x: 1, y: 2 });
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+///
+/// ```
+/// use halfsour::Pickle;
+///
+/// /// `@dataclass(frozen=True, slots=True)`
+/// #[derive(Pickle, Debug, PartialEq)]
+/// #[pickle(module = "app", state = "list")]
+/// struct Size { width: i64, height: i64 }
+///
+/// let data = b"\x80\x04\x8c\x03app\x8c\x04Size\x93)\x81](K\x01K\x02eb.";
+/// assert_eq!(halfsour::from_slice::<Size>(data)?, Size { width: 1, height: 2 });
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 ///

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{GenericParam, Generics, Lifetime, Path, parse_quote};
 
-use crate::attrs::{Absent, Attr, Class, Codec, EnumMember, Place, Shape, Target, Value};
+use crate::attrs::{Absent, Attr, Class, Codec, EnumMember, Place, Shape, State, Target, Value};
 
 /// `impl FromPickle`, and `impl Class` for what is a class.
 pub(crate) fn implement(target: &Target) -> TokenStream {
@@ -112,9 +112,18 @@ fn read(place: usize, field: &Attr, item: TokenStream) -> TokenStream {
     };
     quote! {
         #variable = ::core::option::Option::Some(
-            #function(#item).map_err(|error| ::halfsour::typed::derive::within(error, #name))?,
+            #function(#item).map_err(|error| ::halfsour::typed::derive::within(error, #name, #item))?,
         )
     }
+}
+
+/// Reads the next of `values` for each field, as long as there are any.
+fn in_order<'f>(fields: impl Iterator<Item = (usize, &'f Attr)>) -> TokenStream {
+    let reads = fields.map(|(place, field)| {
+        let read = read(place, field, quote!(value));
+        quote!(if let ::core::option::Option::Some(value) = values.next() { #read; })
+    });
+    quote!(#(#reads)*)
 }
 
 /// `match` arms that read the fields by their names, and what else there is.
@@ -167,20 +176,17 @@ fn instance(target: &Target, fields: &[Attr]) -> TokenStream {
     let placed = |place| fields.iter().enumerate().filter(move |(_, field)| field.place == place);
     let any = |place| placed(place).next().is_some();
     let args = (any(Place::Arg) || target.deny_unknown).then(|| {
-        let reads = placed(Place::Arg).map(|(place, field)| {
-            let read = read(place, field, quote!(arg));
-            quote!(if let ::core::option::Option::Some(arg) = args.next() { #read; })
-        });
         let rest = target.deny_unknown.then(|| {
             quote! {
-                if args.next().is_some() {
+                if values.next().is_some() {
                     return ::core::result::Result::Err(::halfsour::typed::derive::too_many_args(item));
                 }
             }
         });
+        let reads = in_order(placed(Place::Arg));
         quote! {
-            let mut args = item.args()?;
-            #(#reads)*
+            let mut values = item.args()?;
+            #reads
             #rest
         }
     });
@@ -190,12 +196,30 @@ fn instance(target: &Target, fields: &[Attr]) -> TokenStream {
     });
     let all = fields.iter().enumerate().filter(|(_, field)| field.place != Place::Skipped);
     let attrs = by_name(all, target.deny_unknown);
+    let mut state = quote!(for (key, value) in item.state()?.attrs()? { #attrs });
+    if target.state == State::List {
+        let reads = in_order(placed(Place::State));
+        let rest = target.deny_unknown.then(|| {
+            quote! {
+                if values.next().is_some() {
+                    return ::core::result::Result::Err(::halfsour::typed::derive::too_many_values(item));
+                }
+            }
+        });
+        // The class may have had another state before.
+        state = quote! {
+            match ::halfsour::typed::derive::listed(item)? {
+                ::core::option::Option::Some(mut values) => { #reads #rest }
+                ::core::option::Option::None => { #state }
+            }
+        };
+    }
     quote! {
         ::halfsour::typed::derive::check::<Self>(item)?;
         #variables
         #args
         #kwargs
-        for (key, value) in item.state()?.attrs()? { #attrs }
+        #state
         #finish
     }
 }
@@ -206,7 +230,8 @@ fn dict(target: &Target, fields: &[Attr]) -> TokenStream {
     let entries = by_name(all, target.deny_unknown);
     quote! {
         #variables
-        for (key, value) in item.entries()? { #entries }
+        let mut room = ::std::vec::Vec::new();
+        for (key, value) in ::halfsour::typed::derive::entries(item, &mut room)? { #entries }
         #finish
     }
 }

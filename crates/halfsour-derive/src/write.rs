@@ -7,13 +7,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{GenericParam, Generics, parse_quote};
 
-use crate::attrs::{Attr, Class, Codec, EnumMember, Place, Shape, Target, Value};
+use crate::attrs::{Attr, Class, Codec, EnumMember, Place, Shape, State, Target, Value};
 
 /// `impl ToPickle`.
 pub(crate) fn implement(target: &Target) -> TokenStream {
     let ident = &target.input.ident;
     let body = match &target.shape {
-        Shape::Instance(class, fields) => instance(class, fields, target.slots),
+        Shape::Instance(class, fields) => instance(class, fields, target.state),
         Shape::Dict(fields) => dict(fields, &quote!(out)),
         Shape::Transparent(member) => quote!(out.save(&self.#member)),
         Shape::Members(class, members) => enum_members(class, members),
@@ -89,29 +89,39 @@ fn dict<'f>(fields: impl IntoIterator<Item = &'f Attr>, out: &TokenStream) -> To
     }
 }
 
-fn instance(class: &Class, fields: &[Attr], slots: bool) -> TokenStream {
+fn instance(class: &Class, fields: &[Attr], state: State) -> TokenStream {
     let Class { module, name, .. } = class;
     let placed = |place| fields.iter().filter(move |field| field.place == place);
     let args = placed(Place::Arg).map(value);
     let (names, kwargs): (Vec<_>, Vec<_>) =
         placed(Place::Kwarg).map(|field| (&field.name, value(field))).unzip();
-    let new = if names.is_empty() {
+    let new = if placed(Place::Arg).chain(placed(Place::Kwarg)).next().is_none() {
+        quote!(::halfsour::typed::derive::new(class, out)?;)
+    } else if names.is_empty() {
         quote!(out.newobj(class, &[#(#args),*])?;)
     } else {
         quote!(out.newobj_ex(class, &[#(#args),*], &[#((#names, #kwargs)),*])?;)
     };
     let has_state = placed(Place::State).next().is_some();
     let build = has_state.then(|| {
-        let state = dict(placed(Place::State), &quote!(out));
-        if slots {
-            quote! {
+        let dict = dict(placed(Place::State), &quote!(out));
+        match state {
+            State::Dict => quote!(out.build(|out| #dict)?;),
+            State::Slots => quote! {
                 out.build(|out| out.tuple_with(2, |state| {
                     state.item_with(|out| out.none())?;
-                    state.item_with(|out| #state)
+                    state.item_with(|out| #dict)
                 }))?;
+            },
+            State::List => {
+                let values: Vec<_> = placed(Place::State).map(value).collect();
+                quote! {
+                    out.build(|out| {
+                        let values: &[&dyn ::halfsour::ToPickle] = &[#(#values),*];
+                        out.list(values)
+                    })?;
+                }
             }
-        } else {
-            quote!(out.build(|out| #state)?;)
         }
     });
     quote! {

@@ -6,6 +6,7 @@
 use std::collections::TryReserveError;
 use std::fmt;
 
+use crate::graph::NodeId;
 use crate::opcode::Opcode;
 
 /// Why a pickle could not be read.
@@ -22,6 +23,10 @@ struct Inner {
     kind: ErrorKind,
     /// The innermost step first.
     path: Vec<Step>,
+    /// Whether the path begins at the root of the data: not if a format is at fault.
+    rooted: bool,
+    /// The node that is wrong, as long as nobody said where it is in the input.
+    node: Option<NodeId>,
     offset: Option<u64>,
     opcode: Option<Opcode>,
 }
@@ -343,7 +348,14 @@ impl Error {
     /// An error of a `kind`, not yet placed.
     #[cold]
     pub fn new(kind: ErrorKind) -> Error {
-        Error(Box::new(Inner { kind, path: Vec::new(), offset: None, opcode: None }))
+        Error(Box::new(Inner {
+            kind,
+            path: Vec::new(),
+            rooted: false,
+            node: None,
+            offset: None,
+            opcode: None,
+        }))
     }
 
     /// An error of the file.
@@ -366,6 +378,51 @@ impl Error {
     pub fn of(mut self, opcode: Option<Opcode>) -> Error {
         self.0.opcode = self.0.opcode.or(opcode);
         self
+    }
+
+    /// The same error, said to be about a node, unless it knows one already, or a place.
+    #[cold]
+    #[must_use]
+    pub(crate) fn about(mut self, node: NodeId) -> Error {
+        if self.0.offset.is_none() {
+            self.0.node.get_or_insert(node);
+        }
+        self
+    }
+
+    /// The same error; if it is about a value that stands for the object it is in, it says what that
+    /// object is, too.
+    #[cfg(feature = "serde")]
+    #[cold]
+    #[must_use]
+    pub(crate) fn inside_of(self, value: NodeId, object: impl FnOnce() -> String) -> Error {
+        let mut error = self.about(value);
+        if error.0.node == Some(value)
+            && error.0.path.is_empty()
+            && let ErrorKind::Expected { found, .. } = &mut error.0.kind
+        {
+            *found = format!("{found} in {}", object());
+        }
+        error
+    }
+
+    /// Takes the node away that it is about: numbers mean nothing beyond their graph.
+    #[cold]
+    pub(crate) fn take_node(&mut self) -> Option<NodeId> {
+        self.0.node.take()
+    }
+
+    /// The same error with a path that begins at the root of the data.
+    #[cold]
+    #[must_use]
+    pub(crate) fn rooted(mut self) -> Error {
+        self.0.rooted = true;
+        self
+    }
+
+    /// Whether it is the same fault at the same place in the data.
+    pub(crate) fn is_same(&self, other: &Error) -> bool {
+        self.0.kind == other.0.kind && self.0.path == other.0.path
     }
 
     /// The same error, said to be one step further inside: whoever reads or writes a container says so
@@ -414,11 +471,23 @@ impl Error {
 
     /// Where the input is wrong, in bytes from its start: an argument that cannot be read is named
     /// by the place where reading it began, all else by the place of its opcode.
+    ///
+    /// Of data that is not what a type takes, that is the opcode which made the wrong value; of a
+    /// shared one, where it was made. It is found by reading the pickle again, and so not known of
+    /// what came from a stream.
+    ///
+    /// ```
+    /// // (1, 'spam')
+    /// let error = halfsour::from_slice::<(u8, u8)>(b"K\x01\x8c\x04spam\x86.").unwrap_err();
+    /// assert_eq!(error.to_string(), "expected an int, found a str at root[1]");
+    /// assert_eq!(error.offset(), Some(2));
+    /// assert_eq!(error.opcode(), Some(halfsour::Opcode::ShortBinUnicode));
+    /// ```
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 
-    /// The opcode that was being worked on.
+    /// The opcode that was being worked on, or that made the wrong value.
     pub fn opcode(&self) -> Option<Opcode> {
         self.0.opcode
     }
@@ -442,7 +511,10 @@ impl From<crate::emitter::TooLarge> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.kind.fmt(f)?;
-        if self.0.path.is_empty() { Ok(()) } else { write!(f, " at {}", self.path()) }
+        if self.0.path.is_empty() && !self.0.rooted {
+            return Ok(());
+        }
+        write!(f, " at {}", self.path())
     }
 }
 

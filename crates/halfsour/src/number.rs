@@ -193,6 +193,24 @@ pub(crate) enum Wide {
     Unsigned(u128),
 }
 
+impl Wide {
+    /// The float that it is, unless that would be another number.
+    pub(crate) fn float(&self) -> Option<f64> {
+        let (magnitude, value) = match *self {
+            Wide::Signed(value) => (value.unsigned_abs(), value as f64),
+            Wide::Unsigned(value) => (value, value as f64),
+        };
+        let zeros = magnitude.leading_zeros() + magnitude.trailing_zeros();
+        (magnitude == 0 || u128::BITS - zeros <= f64::MANTISSA_DIGITS).then_some(value)
+    }
+}
+
+/// The float of half the precision, rounded, unless that would be infinite instead.
+pub(crate) fn single(value: f64) -> Option<f32> {
+    let single = value as f32;
+    (single.is_finite() || !value.is_finite()).then_some(single)
+}
+
 /// What [`Integer::Big`] holds, if 128 bits can hold it.
 pub(crate) fn wide(bytes: &[u8]) -> Option<Wide> {
     let last = *bytes.last()?;

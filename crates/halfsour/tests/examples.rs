@@ -141,11 +141,11 @@ fn lies_are_errors() {
         ("4611686018427387904", "1", "1"),
     ] {
         let text = error(&with_tensor(offset, size, stride));
-        assert_eq!(text, " is not within its storage", "{offset} {size} {stride}");
+        assert_eq!(text, " is not within its storage at root", "{offset} {size} {stride}");
     }
-    let text = "expected an int that fits usize, found the int -1";
+    let text = "expected an int that fits usize, found the int -1 at root";
     assert_eq!(error(&with_tensor("-1", "1", "1")), text);
-    assert_eq!(error(b"\x80\x02N.N.N.N.N."), "expected an int, found None");
+    assert_eq!(error(b"\x80\x02N.N.N.N.N."), "expected an int, found None at root");
     assert_eq!(error(b"PK\x03\x04"), "invalid Zip archive: Could not find EOCD");
     let other_key = legacy(b"\x80\x02(Vstorage\nctorch\nFloatStorage\nVb\nVcpu\nI2\ntQ.");
     assert_eq!(error(&other_key), "no storage a");

@@ -55,6 +55,11 @@ fn declared_sizes_are_not_allocated() {
     load(&long).unwrap();
     assert!(halfsour::dis::dis(&long, &mut Vec::new()).is_err());
 
+    // An error is placed by reading again.
+    let nones = [b"](".as_slice(), &[b'N'; 300_000], b"e."].concat();
+    let error = halfsour::from_slice::<Vec<u8>>(&nones).unwrap_err();
+    assert_eq!(error.offset(), Some(2));
+
     let grown = peak() - before;
     assert!(grown < 100 << 10, "{grown} KiB more of address space");
 }

@@ -162,7 +162,8 @@ fn buffers_are_kept_apart() {
             assert_eq!(view, array);
             assert_eq!(view.as_ptr().addr(), buffer.as_ptr().addr());
         }
-        let text = "pickle stream refers to out-of-band data but no *buffers* argument was given";
+        let text =
+            "pickle stream refers to out-of-band data but no *buffers* argument was given at root";
         assert_eq!(error::<Array2<T>>(&data), text);
     }
     check("matrix", matrix());
@@ -192,7 +193,7 @@ fn views_borrow_where_they_can() {
 
     let (memory, start) = aligned(&data, items, 3);
     let error = from_slice::<ArrayView2<i32>>(&memory[start..]).unwrap_err();
-    let text = "expected an array at a multiple of 4 bytes, to borrow it, found one 3 off";
+    let text = "expected an array at a multiple of 4 bytes, to borrow it, found one 3 off at root";
     assert_eq!(error.to_string(), text);
     let cow: CowArray<i32, Ix2> = from_slice(&memory[start..]).unwrap();
     assert!(!cow.is_view());
@@ -219,7 +220,10 @@ fn views_are_not_of_another_byte_order_or_of_odd_bools() {
     let mut bools = data.clone();
     bools[position] = b'b';
     let error = from_slice::<ndarray::ArrayView1<bool>>(&bools).unwrap_err();
-    assert_eq!(error.to_string(), "expected bools of 0 and 1, to borrow them, found others");
+    assert_eq!(
+        error.to_string(),
+        "expected bools of 0 and 1, to borrow them, found others at root"
+    );
     assert_eq!(from_slice::<Array1<bool>>(&bools).unwrap(), array![true, true]);
 
     let data = pickle("big_endian", 5);
@@ -227,7 +231,7 @@ fn views_are_not_of_another_byte_order_or_of_odd_bools() {
     let error = Unpickler::new()
         .read(&graph, |item| item.get(3)?.read::<ndarray::ArrayView1<i32>>())
         .unwrap_err();
-    assert_eq!(error.to_string(), "expected numpy's dtype <i4, to borrow it, found >i4");
+    assert_eq!(error.to_string(), "expected numpy's dtype <i4, to borrow it, found >i4 at root");
 }
 
 #[test]
@@ -258,13 +262,16 @@ fn what_is_no_number_is_an_error_or_bytes() {
     for protocol in [4, 5] {
         let data = |name| pickle(name, protocol);
         let wrong = |name| error::<ArrayD<f64>>(&data(name));
-        assert_eq!(wrong("objects"), "expected numpy's dtype <f8, found |O8");
-        assert_eq!(wrong("structure"), "expected numpy's dtype <f8, found |V12");
-        assert_eq!(wrong("text"), "expected numpy's dtype <f8, found <U4");
-        assert_eq!(wrong("dates"), "expected numpy's dtype <f8, found <M8");
-        assert_eq!(wrong("half"), "expected numpy's dtype <f8, found <f2");
+        assert_eq!(wrong("objects"), "expected numpy's dtype <f8, found |O8 at root");
+        assert_eq!(wrong("structure"), "expected numpy's dtype <f8, found |V12 at root");
+        assert_eq!(wrong("text"), "expected numpy's dtype <f8, found <U4 at root");
+        assert_eq!(wrong("dates"), "expected numpy's dtype <f8, found <M8 at root");
+        assert_eq!(wrong("half"), "expected numpy's dtype <f8, found <f2 at root");
         let objects = from_slice::<NdArray>(&data("objects")).err().unwrap().to_string();
-        assert_eq!(objects, "expected a numpy.ndarray of numbers, found one of Python objects");
+        assert_eq!(
+            objects,
+            "expected a numpy.ndarray of numbers, found one of Python objects at root"
+        );
         let structure = data("structure");
         let structure: NdArray = from_slice(&structure).unwrap();
         assert_eq!(structure.bytes(), b"\x01\0\0\0\0\0\0\0\0\0\0\x40");
@@ -275,11 +282,14 @@ fn what_is_no_number_is_an_error_or_bytes() {
     let subclass = error::<ArrayD<i64>>(&pickle("subclass", 4));
     assert!(subclass.starts_with("expected the class numpy.ndarray, found"), "{subclass}");
     let data = pickle("matrix", 5);
-    assert_eq!(error::<Array3<i32>>(&data), "expected an array of 3 dimensions, found one of 2");
-    assert_eq!(error::<Array2<u32>>(&data), "expected numpy's dtype <u4, found <i4");
+    assert_eq!(
+        error::<Array3<i32>>(&data),
+        "expected an array of 3 dimensions, found one of 2 at root"
+    );
+    assert_eq!(error::<Array2<u32>>(&data), "expected numpy's dtype <u4, found <i4 at root");
     assert_eq!(
         error::<Scalar<i32>>(&data),
-        "expected a scalar of numpy, found a numpy._core.numeric._frombuffer"
+        "expected a scalar of numpy, found a numpy._core.numeric._frombuffer at root"
     );
 }
 
@@ -304,7 +314,7 @@ fn lies_are_errors() {
     assert_eq!(two, array![1, 2]);
     let shape = |shape: &str, len: &str| {
         format!(
-            "expected as many bytes as an array of <u2 and shape {shape} has, found {len} bytes"
+            "expected as many bytes as an array of <u2 and shape {shape} has, found {len} bytes at root"
         )
     };
     let wrong = |data: &[u8]| {
@@ -324,16 +334,23 @@ fn lies_are_errors() {
     assert_eq!(wrong(&forged("u2", "<", &zero, &[])), shape(text, "0"));
     assert_eq!(
         wrong(&forged("u2", "<", b"I-1\n", &[0; 4])),
-        "expected an int that fits usize, found the int -1"
+        "expected an int that fits usize, found the int -1 at root"
     );
-    assert_eq!(wrong(&forged("u2", "<", b"I01\n", &[0; 2])), "expected an int, found a bool");
+    assert_eq!(
+        wrong(&forged("u2", "<", b"I01\n", &[0; 2])),
+        "expected an int, found a bool at root"
+    );
     assert_eq!(
         wrong(&forged("u2", "<", &b"I1\n".repeat(65), &[0; 2])),
-        "expected an array of at most 64 dimensions, found one of 65"
+        "expected an array of at most 64 dimensions, found one of 65 at root"
     );
-    assert_eq!(wrong(&forged("u2", "|", b"I2\n", &[0; 4])), "expected a byte order, found a str");
+    assert_eq!(
+        wrong(&forged("u2", "|", b"I2\n", &[0; 4])),
+        "expected a byte order, found a str at root"
+    );
     for code in ["", "u", "2", "x2", "u-2", "u99999999999999999999999", "é2"] {
-        let text = "expected a numpy.dtype made of a letter and a size, found a numpy.dtype";
+        let text =
+            "expected a numpy.dtype made of a letter and a size, found a numpy.dtype at root";
         let code = if code == "é2" { "\\u00e92" } else { code };
         assert_eq!(wrong(&forged(code, "<", b"I2\n", &[0; 4])), text);
     }

@@ -56,6 +56,24 @@ fn numbers() {
     check("[True, False]", (true, false));
     check("1e300", 1e300f64);
     check("1.5", 1.5f32);
+    check(
+        "[2**53, -2**53, 2**53 + 2, -2**63, 2**63]",
+        [2f64.powi(53), -2f64.powi(53), 2f64.powi(53) + 2.0, -2f64.powi(63), 2f64.powi(63)],
+    );
+    check("[2**127 + 2**75, -2**127]", [2f64.powi(127) + 2f64.powi(75), -2f64.powi(127)]);
+    for int in [
+        "2**53 + 1",
+        "-2**53 - 1",
+        "2**63 - 1",
+        "2**64 - 1",
+        "2**127 + 2**74",
+        "2**128 - 1",
+        "2**128",
+    ] {
+        assert!(error::<f64>(int).starts_with("expected an int that a float can be"), "{int}");
+    }
+    check("[0.1, 3.4028234e38, 1e-60, -0.0]", [0.1f32, 3.4028234e38, 0.0, -0.0]);
+    check("[float('inf'), -float('inf')]", [f32::INFINITY, f32::NEG_INFINITY]);
     check("None", ());
     assert!(from_slice::<f64>(&dumps("float('nan')")[2]).unwrap().is_nan());
 }
@@ -107,12 +125,98 @@ fn collections() {
     check("__import__('collections').deque([1])", VecDeque::from([1]));
     assert_eq!(
         error::<HashMap<String, u8>>("__import__('collections').ChainMap({})"),
-        "expected a dict, found a collections.ChainMap"
+        "expected a dict, found a collections.ChainMap at root"
     );
-    assert_eq!(
-        error::<Vec<u8>>("__import__('collections').deque()"),
-        "expected a list, found a collections.deque"
-    );
+    check("__import__('collections').deque()", Vec::<u8>::new());
+    check("__import__('collections').deque(['a'])", vec!["a".to_owned()]);
+}
+
+/// Instances of subclasses of builtin types, as what they are.
+#[test]
+fn subclasses() {
+    const APP: &str = "
+import collections, enum, pickle, sys, types
+app = types.ModuleType('app')
+sys.modules['app'] = app
+exec('''
+import collections, enum
+class IE(enum.IntEnum): A = 3
+class SE(enum.StrEnum): A = 'a'
+class Flags(enum.IntFlag): R = 1; W = 2
+class S(str): pass
+class I(int): pass
+class F(float): pass
+class B(bytes): pass
+class L(list): pass
+class D(dict): pass
+class T(tuple): pass
+class Empty: pass
+class Point:
+    def __init__(self): self.x = 1
+Pair = collections.namedtuple('Pair', 'x y')
+''', app.__dict__)
+globals().update(app.__dict__)
+";
+    fn pickles(expression: &str) -> Vec<Vec<u8>> {
+        let script = format!(
+            "{}{APP}\nfor protocol in range(6): emit(pickle.dumps({expression}, protocol))",
+            common::PACK
+        );
+        common::unpack(&common::python(&script, b""))
+    }
+    #[track_caller]
+    fn is<T: FromPickleOwned + PartialEq + Debug>(expression: &str, expected: &T) {
+        for (protocol, data) in pickles(expression).iter().enumerate() {
+            let value: T =
+                from_slice(data).unwrap_or_else(|e| panic!("{expression} {protocol}: {e}"));
+            assert_eq!(&value, expected, "{expression}, protocol {protocol}");
+        }
+    }
+    #[track_caller]
+    fn fails<T: FromPickleOwned + Debug>(expression: &str, found: &str) {
+        for (protocol, data) in pickles(expression).iter().enumerate() {
+            let error = from_slice::<T>(data).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("{found} at root")), "{protocol}: {error}");
+        }
+    }
+    if common::version() >= (11, 4) {
+        is("IE.A", &3_i64);
+        is("IE.A", &3.0_f64);
+        is("Flags.R | Flags.W", &3_u8);
+        is("SE.A", &"a".to_owned());
+    }
+    is("I(5)", &5_i64);
+    is("I(2 ** 70)", &(1_i128 << 70));
+    is("F(1.5)", &1.5);
+    is("S('x')", &"x".to_owned());
+    is("S('x')", &'x');
+    is("[S('x')]", &BTreeSet::from(["x".to_owned()]).into_iter().collect::<Vec<_>>());
+    is("B(b'ab')", &vec![97_u8, 98]);
+    is("B(b'ab')", &Bytes(vec![97, 98]));
+    is("L([1, 2])", &vec![1, 2]);
+    is("L()", &Vec::<u8>::new());
+    is("L([1, 2])", &VecDeque::from([1_u8, 2]));
+    is("setattr(l := L([1, 2]), 'x', 1) or l", &[1, 2]);
+    is("D(a=1)", &HashMap::from([("a".to_owned(), 1)]));
+    is("D()", &BTreeMap::<u8, u8>::new());
+    is("T((1, 2))", &(1, 2));
+    is("T((1, 2))", &vec![1, 2]);
+    is("Pair(1, 'a')", &(1, "a".to_owned()));
+    let data = &pickles("S('spam')")[5];
+    assert_eq!(from_slice::<&str>(data).unwrap(), "spam");
+    assert!(matches!(from_slice::<Cow<'_, str>>(data).unwrap(), Cow::Borrowed("spam")));
+    // What is none of that.
+    fails::<i64>("S('x')", "an app.S");
+    fails::<String>("I(5)", "an app.I");
+    fails::<i64>("Point()", "an app.Point");
+    fails::<Vec<u8>>("Point()", "an app.Point");
+    fails::<HashMap<String, u8>>("Point()", "an app.Point");
+    fails::<(u8, u8)>("Empty()", "an app.Empty");
+    fails::<(u8, u8)>("Pair(1, 2) + (3,)", "a tuple of 3");
+    fails::<i64>("__import__('operator').itemgetter(5)", "an operator.itemgetter");
+    fails::<String>("ValueError('x')", "a ValueError");
+    fails::<String>("__import__('decimal').Decimal('1.5')", "a decimal.Decimal");
+    fails::<u32>("__import__('ipaddress').IPv4Address(1)", "an ipaddress.IPv4Address");
 }
 
 #[test]
@@ -138,39 +242,48 @@ fn borrowed() {
     let error = from_slice::<&str>(b"Va\\u00e9\n.").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "expected a str that is in the pickle as it is, found a copy of a str"
+        "expected a str that is in the pickle as it is, found a copy of a str at root"
     );
 }
 
 #[test]
 fn errors() {
-    assert_eq!(error::<u8>("256"), "expected an int that fits u8, found the int 256");
-    assert_eq!(error::<u32>("-1"), "expected an int that fits u32, found the int -1");
+    assert_eq!(error::<u8>("256"), "expected an int that fits u8, found the int 256 at root");
+    assert_eq!(error::<u32>("-1"), "expected an int that fits u32, found the int -1 at root");
     assert_eq!(
         error::<u64>("10**30"),
-        "expected an int that fits u64, found the int 1000000000000000000000000000000"
+        "expected an int that fits u64, found the int 1000000000000000000000000000000 at root"
     );
     assert_eq!(
         error::<i64>("1 << 1000"),
-        "expected an int that fits i64, found an int of 126 bytes"
+        "expected an int that fits i64, found an int of 126 bytes at root"
     );
-    assert_eq!(error::<i64>("True"), "expected an int, found a bool");
-    assert_eq!(error::<bool>("1"), "expected a bool, found an int");
-    assert_eq!(error::<f64>("'1'"), "expected a float, found a str");
-    assert_eq!(error::<String>("None"), "expected a str, found None");
+    assert_eq!(error::<i64>("True"), "expected an int, found a bool at root");
+    assert_eq!(error::<bool>("1"), "expected a bool, found an int at root");
+    assert_eq!(
+        error::<f64>("2**53 + 1"),
+        "expected an int that a float can be, found the int 9007199254740993 at root"
+    );
+    assert_eq!(error::<f32>("[1e300]"), "expected a float, found a list at root");
+    assert_eq!(
+        error::<Vec<f32>>("[1e300]"),
+        "expected a float that fits f32, found the float 1e+300 at root[0]"
+    );
+    assert_eq!(error::<f64>("'1'"), "expected a float, found a str at root");
+    assert_eq!(error::<String>("None"), "expected a str, found None at root");
     assert_eq!(
         error::<String>("'\\ud800'"),
-        "expected a str that is Unicode, found a str with lone surrogates"
+        "expected a str that is Unicode, found a str with lone surrogates at root"
     );
-    assert_eq!(error::<char>("'ab'"), "expected a str of one character, found a str");
-    assert_eq!(error::<()>("{}"), "expected None, found a dict");
+    assert_eq!(error::<char>("'ab'"), "expected a str of one character, found a str at root");
+    assert_eq!(error::<()>("{}"), "expected None, found a dict at root");
     assert_eq!(error::<Vec<i32>>("[1, 'x']"), "expected an int, found a str at root[1]");
-    assert_eq!(error::<Vec<i32>>("{}"), "expected a list, found a dict");
-    assert_eq!(error::<Vec<u8>>("'x'"), "expected bytes, found a str");
-    assert_eq!(error::<BTreeSet<i32>>("[1]"), "expected a set, found a list");
-    assert_eq!(error::<[u8; 2]>("[1]"), "expected a list of 2, found a list of 1");
-    assert_eq!(error::<(u8, u8)>("(1, 2, 3)"), "expected a tuple of 2, found a tuple of 3");
-    assert_eq!(error::<Bytes<[u8; 2]>>("b'abc'"), "expected 2 bytes, found bytes");
+    assert_eq!(error::<Vec<i32>>("{}"), "expected a list, found a dict at root");
+    assert_eq!(error::<Vec<u8>>("'x'"), "expected bytes, found a str at root");
+    assert_eq!(error::<BTreeSet<i32>>("[1]"), "expected a set, found a list at root");
+    assert_eq!(error::<[u8; 2]>("[1]"), "expected a list of 2, found a list of 1 at root");
+    assert_eq!(error::<(u8, u8)>("(1, 2, 3)"), "expected a tuple of 2, found a tuple of 3 at root");
+    assert_eq!(error::<Bytes<[u8; 2]>>("b'abc'"), "expected 2 bytes, found bytes at root");
     assert_eq!(
         error::<Vec<HashMap<String, (u8, Vec<i32>)>>>("[{}, {'it\\'s': (1, [0, 0, 1.5])}]"),
         "expected an int, found a float at root[1][\"it's\"][1][2]"
@@ -185,22 +298,22 @@ fn errors() {
     );
     assert_eq!(
         error::<u8>("__import__('datetime').date(2024, 1, 2)"),
-        "expected an int, found a datetime.date"
+        "expected an int, found a datetime.date at root"
     );
     assert_eq!(
         error::<u8>("__import__('array').array('i')"),
-        "expected an int, found an array._array_reconstructor"
+        "expected an int, found an array._array_reconstructor at root"
     );
-    assert_eq!(error::<u8>("len"), "expected an int, found the global builtins.len");
-    assert_eq!(error::<u8>("slice(1)"), "expected an int, found a slice");
+    assert_eq!(error::<u8>("len"), "expected an int, found the global builtins.len at root");
+    assert_eq!(error::<u8>("slice(1)"), "expected an int, found a slice at root");
     assert_eq!(from_slice::<u8>(b"X").unwrap_err().to_string(), "pickle data was truncated");
     assert_eq!(
         from_slice::<u8>(b"K\x07Q.").unwrap_err().to_string(),
-        "expected an int, found a persistent id"
+        "expected an int, found a persistent id at root"
     );
     assert_eq!(
         from_slice::<u8>(b"\x82\x07.").unwrap_err().to_string(),
-        "expected an int, found the extension 7"
+        "expected an int, found the extension 7 at root"
     );
 }
 
@@ -217,15 +330,15 @@ fn python_2_strings() {
     assert_eq!(read(OldStr::Latin1, latin).unwrap(), "é");
     assert_eq!(
         read(OldStr::Ascii, utf8).unwrap_err().to_string(),
-        r"expected a str that is ASCII, found the str b'\xc3\xa9' of Python 2"
+        r"expected a str that is ASCII, found the str b'\xc3\xa9' of Python 2 at root"
     );
     assert_eq!(
         read(OldStr::Utf8, latin).unwrap_err().to_string(),
-        r"expected a str that is UTF-8, found the str b'\xe9' of Python 2"
+        r"expected a str that is UTF-8, found the str b'\xe9' of Python 2 at root"
     );
     assert_eq!(
         read(OldStr::Bytes, ascii).unwrap_err().to_string(),
-        "expected a str, found the str b'ab' of Python 2"
+        "expected a str, found the str b'ab' of Python 2 at root"
     );
     assert_eq!(from_slice::<Bytes>(latin).unwrap().0, b"\xe9");
 }
@@ -566,11 +679,11 @@ fn persistent_ids() {
         "expected u8 from persistent_load, found another type at root[0]"
     );
     let error = unpickler.from_slice::<Persistent<String>>(b"\x8c\x01xK\x01\x86Q.").unwrap_err();
-    assert_eq!(error.to_string(), "expected a table that there is, found a tuple");
+    assert_eq!(error.to_string(), "expected a table that there is, found a tuple at root");
     let error = from_slice::<Persistent<String>>(b"K\x01Q.").unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::NoPersistentLoad);
     let error = from_slice::<Persistent<String>>(b"K\x01.").unwrap_err();
-    assert_eq!(error.to_string(), "expected a persistent id, found an int");
+    assert_eq!(error.to_string(), "expected a persistent id, found an int at root");
 }
 
 /// A class by hand that uses every hook.
@@ -647,10 +760,10 @@ fn hooks() {
         assert_eq!(bag, expected);
     }
     let error = from_slice::<Bag>(b"cshop\nBox\n)\x81.").unwrap_err();
-    assert_eq!(error.to_string(), "expected a shop.Bag, found a shop.Box");
+    assert_eq!(error.to_string(), "expected a shop.Bag, found a shop.Box at root");
     // The class itself is no instance.
     let error = from_slice::<Bag>(b"cshop\nBag\n.").unwrap_err();
-    assert_eq!(error.to_string(), "expected a shop.Bag, found the global shop.Bag");
+    assert_eq!(error.to_string(), "expected a shop.Bag, found the global shop.Bag at root");
     assert_eq!(from_slice::<Bare>(b"cshop\nBare\n)\x81Nb.").unwrap(), Bare);
     for (data, what) in [
         (b"cshop\nBare\n)\x81K\x01a.".as_slice(), "items"),
@@ -658,7 +771,7 @@ fn hooks() {
         (b"cshop\nBare\n)\x81}b.", "state"),
     ] {
         let error = from_slice::<Bare>(data).unwrap_err();
-        assert_eq!(error.to_string(), format!("shop.Bare takes no {what}"));
+        assert_eq!(error.to_string(), format!("shop.Bare takes no {what} at root"));
     }
 }
 
@@ -932,4 +1045,90 @@ fn shared_text_is_charged() {
             }
         }
     }
+}
+
+/// The offset of the opcode that made the value with a number, of those that `pickletools` counts.
+fn offset_of(data: &[u8], wanted: fn(&halfsour::Op<'_>) -> bool, nth: usize) -> u64 {
+    let mut reader = halfsour::Reader::new(halfsour::SliceSource::new(data));
+    let mut seen = 0;
+    loop {
+        let start = halfsour::Source::offset(reader.source());
+        let op = reader.next().unwrap();
+        assert!(op != halfsour::Op::Stop, "not there");
+        if wanted(&op) {
+            if seen == nth {
+                return start;
+            }
+            seen += 1;
+        }
+    }
+}
+
+#[test]
+fn errors_have_a_place_in_the_input() {
+    use halfsour::Op;
+    type Row = (Option<u8>, u8, Option<u8>);
+    for data in dumps("[(None, 1, None), (None, None, None)]") {
+        let error = from_slice::<Vec<Row>>(&data).unwrap_err();
+        assert_eq!(error.to_string(), "expected an int, found None at root[1][1]");
+        assert_eq!(error.offset(), Some(offset_of(&data, |op| *op == Op::None, 3)));
+        assert_eq!(error.opcode(), Some(halfsour::Opcode::None));
+        // A graph that was read before is as good, also one of several in a file.
+        let two = [b"K\x07.".as_slice(), &data].concat();
+        let mut reader = halfsour::Reader::new(halfsour::SliceSource::new(&two));
+        halfsour::graph::load_next(&mut reader).unwrap();
+        let graph = halfsour::graph::load_next(&mut reader).unwrap();
+        let second = Unpickler::new().from_graph::<Vec<Row>>(&graph).unwrap_err();
+        assert_eq!(second.offset(), error.offset().map(|offset| offset + 3));
+        assert_eq!(second.opcode(), error.opcode());
+        // From a stream the place in the data must do.
+        let error = from_reader::<Vec<Row>>(data.as_slice()).unwrap_err();
+        assert_eq!(error.to_string(), "expected an int, found None at root[1][1]");
+        assert_eq!((error.offset(), error.opcode()), (None, None));
+    }
+    for data in dumps("{'a': [1, 2], 'b': [3, 1.5]}") {
+        let error = from_slice::<BTreeMap<String, Vec<u8>>>(&data).unwrap_err();
+        assert_eq!(error.to_string(), "expected an int, found a float at root['b'][1]");
+        let is_float = |op: &Op<'_>| matches!(op, Op::Float(_) | Op::FloatLine(_));
+        assert_eq!(error.offset(), Some(offset_of(&data, is_float, 0)));
+    }
+    for data in dumps("[(), True, ()]") {
+        let error = from_slice::<((), bool, u8)>(&data).unwrap_err();
+        assert_eq!(error.to_string(), "expected None, found a tuple at root[0]");
+        assert!(matches!(data[error.offset().unwrap() as usize], b')' | b't'));
+    }
+    // What a type's own code says is about the value that it read.
+    #[derive(Debug)]
+    struct Even;
+    impl FromPickle<'_> for Even {
+        fn from_pickle(item: Item<'_, '_>) -> Result<Even, Error> {
+            match item.int::<u8>()? % 2 {
+                0 => Ok(Even),
+                _ => Err(ErrorKind::Custom("odd".into()).into()),
+            }
+        }
+    }
+    let error = from_slice::<Vec<Even>>(b"](K\x02K\x04K\x05e.").unwrap_err();
+    assert_eq!((&*error.to_string(), error.offset()), ("odd at root[2]", Some(6)));
+    // A pickle within a pickle has places of its own.
+    #[derive(Debug)]
+    struct Inner;
+    impl FromPickle<'_> for Inner {
+        fn from_pickle(item: Item<'_, '_>) -> Result<Inner, Error> {
+            from_slice::<Vec<u8>>(&item.bytes()?).map(|_| Inner)
+        }
+    }
+    let error = from_slice::<(u8, Inner)>(b"K\x01C\x04(Nl.\x86.").unwrap_err();
+    assert_eq!(error.to_string(), "expected an int, found None at root[1][0]");
+    assert_eq!(error.offset(), Some(1));
+    // Of what is read by a function, which may be called but once, a None has no place.
+    let graph = load(b"](NK\x01e.").unwrap();
+    let unpickler = Unpickler::new();
+    let error = unpickler.read(&graph, |item| item.get(0)?.int::<u8>()).unwrap_err();
+    assert_eq!(
+        (&*error.to_string(), error.offset()),
+        ("expected an int, found None at root", None)
+    );
+    let error = unpickler.read(&graph, |item| item.get(1)?.str().map(|_| ())).unwrap_err();
+    assert_eq!(error.offset(), Some(3));
 }

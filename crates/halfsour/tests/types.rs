@@ -431,67 +431,79 @@ fn hostile_states_are_errors() {
     use halfsour::typed::Bytes;
     let state = |state: &'static [u8]| Bytes(state);
     let date = |bytes| refused::<Date>("datetime", "date", &[&state(bytes)]);
-    assert_eq!(date(b""), "expected 4 bytes, found bytes");
-    assert_eq!(date(b"\x07\xea\x0d\x01"), "2026-13-1 is no date");
-    assert_eq!(date(b"\x07\xea\x02\x1d"), "2026-2-29 is no date");
-    assert_eq!(date(b"\0\0\x01\x01"), "0-1-1 is no date");
-    assert_eq!(date(b"\xff\xff\x01\x01"), "65535-1-1 is no date");
+    assert_eq!(date(b""), "expected 4 bytes, found bytes at root");
+    assert_eq!(date(b"\x07\xea\x0d\x01"), "2026-13-1 is no date at root");
+    assert_eq!(date(b"\x07\xea\x02\x1d"), "2026-2-29 is no date at root");
+    assert_eq!(date(b"\0\0\x01\x01"), "0-1-1 is no date at root");
+    assert_eq!(date(b"\xff\xff\x01\x01"), "65535-1-1 is no date at root");
     let none = refused::<Date>("datetime", "date", &[]);
-    assert_eq!(none, "expected datetime.date made of 1 to 2, found a datetime.date made of 0");
+    assert_eq!(
+        none,
+        "expected datetime.date made of 1 to 2, found a datetime.date made of 0 at root"
+    );
     let other = refused::<Date>("datetime", "time", &[&state(b"\0\0\0\0\0\0")]);
-    assert_eq!(other, "expected a datetime.date, found a datetime.time");
+    assert_eq!(other, "expected a datetime.date, found a datetime.time at root");
 
     let time = |bytes| refused::<Time>("datetime", "time", &[&state(bytes)]);
-    assert_eq!(time(b"\x18\0\0\0\0\0"), "24:0:0.000000 is no time");
-    assert_eq!(time(b"\0\0\0\xff\xff\xff"), "0:0:0.16777215 is no time");
+    assert_eq!(time(b"\x18\0\0\0\0\0"), "24:0:0.000000 is no time at root");
+    assert_eq!(time(b"\0\0\0\xff\xff\xff"), "0:0:0.16777215 is no time at root");
     let moment = |bytes| refused::<DateTime>("datetime", "datetime", &[&state(bytes), &7]);
     assert_eq!(
         moment(b"\x07\xea\x01\x01\0\0\0\0\0\0"),
-        "expected a datetime.timezone, found an int"
+        "expected a datetime.timezone, found an int at root"
     );
 
     let delta = |days: i64, seconds: i64| {
         refused::<TimeDelta>("datetime", "timedelta", &[&days, &seconds, &0])
     };
-    assert_eq!(delta(1_000_000_000, 0), "more than the limit of 999999999 (days of a timedelta)");
+    assert_eq!(
+        delta(1_000_000_000, 0),
+        "more than the limit of 999999999 (days of a timedelta) at root"
+    );
     assert_eq!(delta(i64::MAX, i64::MAX), delta(i64::MIN, i64::MIN));
     let day = TimeDelta { days: 1, seconds: 0, microseconds: 0 };
     assert_eq!(
         refused::<TimeZone>("datetime", "timezone", &[&day]),
         "datetime.timedelta(days=1, seconds=0, microseconds=0) is no offset of a timezone: \
-         it is a day or more"
+         it is a day or more at root"
     );
 
     let decimal = |text: &str| refused::<Decimal>("decimal", "Decimal", &[&text]);
     for text in
         ["", ".", "1e", "--1", "nanx", "1.2.3", "infin", "1e1e1", "٣", "1_0", "+", "s", "e5"]
     {
-        assert_eq!(decimal(text), "expected a str that spells a decimal number, found a str");
+        assert_eq!(
+            decimal(text),
+            "expected a str that spells a decimal number, found a str at root"
+        );
     }
     let fraction = |args: &[&dyn ToPickle]| refused::<Fraction>("fractions", "Fraction", args);
-    assert_eq!(fraction(&[&1, &0]), "1/0 is no fraction");
-    assert_eq!(fraction(&[&"1/0"]), "1/0 is no fraction");
-    assert_eq!(fraction(&[&i128::MIN, &0]), format!("{}/0 is no fraction", i128::MIN));
+    assert_eq!(fraction(&[&1, &0]), "1/0 is no fraction at root");
+    assert_eq!(fraction(&[&"1/0"]), "1/0 is no fraction at root");
+    assert_eq!(fraction(&[&i128::MIN, &0]), format!("{}/0 is no fraction at root", i128::MIN));
     assert!(fraction(&[&u128::MAX, &1]).starts_with("expected an int that fits i128, found"));
     assert!(fraction(&[&1, &-3]).starts_with("expected an int that fits u128, found"));
     let long = "9".repeat(5000);
-    let spelled = "expected a str that spells a fraction of 128 bits, found a str";
+    let spelled = "expected a str that spells a fraction of 128 bits, found a str at root";
     assert_eq!(fraction(&[&format!("{long}/7")]), spelled);
     assert_eq!(fraction(&[&"1/2/3"]), spelled);
-    assert_eq!(refused::<Range>("builtins", "range", &[&1, &2, &0]), "0 is no step of a range");
+    assert_eq!(
+        refused::<Range>("builtins", "range", &[&1, &2, &0]),
+        "0 is no step of a range at root"
+    );
     assert!(refused::<Complex>("builtins", "complex", &[&1.0]).contains("made of 2"));
     let deque = refused::<Deque<i64>>("collections", "deque", &[&Vec::<i64>::new(), &-1]);
-    assert_eq!(deque, "expected an int that fits usize, found the int -1");
+    assert_eq!(deque, "expected an int that fits usize, found the int -1 at root");
     let path = refused::<Path>("pathlib", "PurePosixPath", &[&1]);
-    assert_eq!(path, "expected a str, found an int");
+    assert_eq!(path, "expected a str, found an int at root");
     let wrong = refused::<Path>("os", "PurePosixPath", &[]);
-    assert_eq!(wrong, "expected a path, found an os.PurePosixPath");
-    assert_eq!(refused::<Uuid>("uuid", "UUID", &[]), "int is missing");
+    assert_eq!(wrong, "expected a path, found an os.PurePosixPath at root");
+    assert_eq!(refused::<Uuid>("uuid", "UUID", &[]), "int is missing at root");
     let zone = |args: &[&dyn ToPickle]| refused::<TzInfo>("zoneinfo", "ZoneInfo", args);
-    assert_eq!(zone(&[&7]), "expected a str, found an int");
+    assert_eq!(zone(&[&7]), "expected a str, found an int at root");
     assert!(zone(&[]).contains("made of 1 to 2"));
     let wrong = refused::<TzInfo>("zoneinfo", "TZPATH", &[]);
-    assert_eq!(wrong, "expected a datetime.timezone, found a zoneinfo.TZPATH");
+    assert_eq!(wrong, "expected a datetime.timezone, found a zoneinfo.TZPATH at root");
 }
 
 #[test]

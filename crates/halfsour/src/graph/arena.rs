@@ -153,6 +153,11 @@ impl<'a> Arena<'a> {
         self.slots.len()
     }
 
+    /// The pickle, if it is in memory.
+    pub(super) fn pickle(&self) -> &'a [u8] {
+        self.pickle
+    }
+
     /// How many nodes there are, and references between them.
     pub(super) fn size(&self) -> usize {
         self.slots.len() + self.ids.len() + 2 * self.pairs.len() + self.effects.len()

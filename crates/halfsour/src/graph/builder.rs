@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::arena::{Arena, Blob, RawMade, Slot};
 use super::keys::Keys;
+use super::places::Places;
 use super::{Effect, Graph, NodeId};
 use crate::error::{Error, ErrorKind};
 use crate::heap::Heap;
@@ -36,6 +37,8 @@ pub(super) struct Builder<'a> {
     pub(super) opcodes: u64,
     /// At which offset the pickle is too long.
     pub(super) end: u64,
+    /// Where each node was made, if that is asked for.
+    pub(super) places: Option<Places>,
 }
 
 type Added = Result<NodeId, Error>;
@@ -70,12 +73,13 @@ impl<'a> Builder<'a> {
             limits,
             opcodes: limits.opcodes,
             end: start.saturating_add(limits.bytes),
+            places: None,
         })
     }
 
-    pub(super) fn into_graph(self, root: NodeId) -> Graph<'a> {
+    pub(super) fn into_graph(self, root: NodeId, start: u64) -> Graph<'a> {
         let Builder { arena, memo, protocol, .. } = self;
-        Graph { arena, root, protocol, memo }
+        Graph { arena, root, protocol, start, memo }
     }
 
     fn add(&mut self, slot: Slot) -> Added {
@@ -92,6 +96,14 @@ impl<'a> Builder<'a> {
             Integer::Big(bytes) => Slot::BigInt(self.arena.blob(&bytes)?),
         };
         self.add(slot)
+    }
+
+    /// A value of which Python has but one; a node for each, where their places are asked for.
+    fn only(&mut self, id: NodeId) -> Added {
+        match &self.places {
+            Some(places) if places.each => self.add(self.arena.slot(id)),
+            _ => Ok(id),
+        }
     }
 
     fn affect(&mut self, object: u32, effects: impl ExactSizeIterator<Item = Effect>) -> Done {
@@ -135,7 +147,13 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
         if self.memo.held() as u64 > self.limits.memo {
             return over("memo", self.limits.memo, reader);
         }
-        let done = self.ahead(machine, reader)?;
+        let done = match &mut self.places {
+            Some(places) => {
+                places.note(self.arena.len(), reader.start());
+                0
+            }
+            None => self.ahead(machine, reader)?,
+        };
         self.opcodes = match self.opcodes.checked_sub(done) {
             Some(left @ 1..) => left - 1,
             _ => return over("opcodes", self.limits.opcodes, reader),
@@ -151,11 +169,11 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
     }
 
     fn none(&mut self) -> Added {
-        Ok(self.none)
+        self.only(self.none)
     }
 
     fn bool(&mut self, value: bool) -> Added {
-        Ok(self.bools[usize::from(value)])
+        self.only(self.bools[usize::from(value)])
     }
 
     fn int(&mut self, value: i64) -> Added {
@@ -164,8 +182,8 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
 
     fn int_line(&mut self, line: &[u8]) -> Added {
         match line {
-            b"00" => Ok(self.bools[0]),
-            b"01" => Ok(self.bools[1]),
+            b"00" => self.only(self.bools[0]),
+            b"01" => self.only(self.bools[1]),
             // To C, a line that begins with NUL is an empty number, which is no error but zero.
             [0, ..] => self.add(Slot::Int(0)),
             _ => {
@@ -266,7 +284,7 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
     }
 
     fn empty_tuple(&mut self) -> Added {
-        Ok(self.empty_tuple)
+        self.only(self.empty_tuple)
     }
 
     fn empty_list(&mut self) -> Added {
@@ -283,7 +301,7 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
 
     fn tuple(&mut self, items: Drain<'_, NodeId>) -> Added {
         if items.as_slice().is_empty() {
-            return Ok(self.empty_tuple);
+            return self.only(self.empty_tuple);
         }
         let run = self.arena.run(items.as_slice())?;
         self.add(Slot::Tuple(run))
@@ -425,7 +443,7 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
         match self.arena.slot(*inst) {
             Slot::Object(object) => self.affect(object, [Effect::Build(state)].into_iter()),
             // Python's default does nothing for a state of None; a builtin takes no other.
-            _ if state == self.none => Ok(()),
+            _ if matches!(self.arena.slot(state), Slot::None) => Ok(()),
             _ => wrong("__dict__"),
         }
     }

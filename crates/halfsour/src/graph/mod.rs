@@ -11,6 +11,7 @@ mod ahead;
 mod arena;
 mod builder;
 mod keys;
+mod places;
 #[cfg(feature = "serde")]
 mod show;
 mod write;
@@ -219,6 +220,8 @@ pub struct Graph<'a> {
     root: NodeId,
     /// The protocol that PROTO names, else 0.
     protocol: u8,
+    /// Where in the input the pickle begins.
+    start: u64,
     /// What the pickle put into the memo: writing it again does the same.
     memo: Memo<NodeId>,
 }
@@ -483,7 +486,7 @@ fn build<'a, S: Source<Error = Error>>(
     let start = reader.source().offset();
     let mut builder = Builder::new(arena, limits, start)?;
     match Machine::new().run(reader, &mut builder) {
-        Ok(root) => Ok(builder.into_graph(root)),
+        Ok(root) => Ok(builder.into_graph(root, start)),
         // The limit was reached before an opcode, not by it.
         Err(error) if matches!(error.kind(), ErrorKind::Limit { .. }) => Err(error),
         Err(error) => Err(error.at(reader.start()).of(reader.opcode())),

@@ -67,7 +67,7 @@ impl<'a> Graph<'a> {
                     Some(("builtins" | "__builtin__", kind @ ("set" | "frozenset" | "bytearray"))),
                     _,
                 ) => format!("a {kind}"),
-                _ => format!("what {} returns", self.name_of(callable)),
+                _ => format!("a call of {}, which is not run", self.name_of(callable)),
             },
             Made::New { cls, .. } | Made::Inst { cls, .. } => {
                 format!("an instance of {}", self.name_of(cls))

@@ -12,9 +12,10 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::de::Deserializer;
-use super::object;
+use super::parts;
 use crate::error::Error;
 use crate::graph::Node;
+use crate::typed::ClassName;
 
 pub(super) const INSTANCE: &str = "$halfsour::serde::Instance";
 pub(super) const FIELDS: &[&str] = &["module", "name", "value"];
@@ -97,7 +98,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for InstanceVisitor<T> {
 /// The three fields of an [`Instance`], from an object.
 pub(super) struct InstanceAccess<'r, 'g, 'de> {
     de: &'r mut Deserializer<'g, 'de>,
-    class: (&'g str, &'g str),
+    class: ClassName<'g>,
     fields: std::slice::Iter<'static, &'static str>,
     field: &'static str,
 }
@@ -108,12 +109,12 @@ impl<'r, 'g, 'de> InstanceAccess<'r, 'g, 'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         let class = match de.graph.get(de.id) {
-            Node::Object(object) => object::class(de.graph, object),
+            Node::Object(object) => parts::class(de.sight, object),
             _ => None,
         };
         let Some(class) = class else { return Err(de.mismatch(&visitor)) };
-        de.budget.copy(class.0.as_bytes())?;
-        de.budget.copy(class.1.as_bytes())?;
+        de.budget.copy(class.module.as_bytes())?;
+        de.budget.copy(class.name.as_bytes())?;
         visitor.visit_map(InstanceAccess { de, class, fields: FIELDS.iter(), field: "" })
     }
 }
@@ -133,8 +134,8 @@ impl<'de> MapAccess<'de> for InstanceAccess<'_, '_, 'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let text = match self.field {
-            "module" => self.class.0,
-            "name" => self.class.1,
+            "module" => self.class.module,
+            "name" => &*self.class.name,
             _ => {
                 self.de.explicit = Some(self.de.id);
                 return seed.deserialize(&mut *self.de);

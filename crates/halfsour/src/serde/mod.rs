@@ -52,8 +52,10 @@
 //!
 //! All of the above, and:
 //!
-//! - An `int` where a float is asked for; but no `float` or `bool` where an int is, and no int as a
-//!   `bool`.
+//! - An `int` where a float is asked for, if a float can be that number: 2<sup>53</sup> + 1 is an
+//!   error. A `float` is rounded to an `f32`, unless that would make it infinite. But no `float` or
+//!   `bool` where an int is asked for, and no int as a `bool`. Where no type asks (`untagged`, `flatten`),
+//!   serde itself turns ints into floats, rounded.
 //! - `tuple`, `list`, `set`, `frozenset` and `deque` as sequences; `dict`, `OrderedDict`,
 //!   `defaultdict` and `Counter` as maps, with keys of any type; `bytes` and `bytearray` as bytes, and
 //!   as sequences of `u8`.
@@ -64,14 +66,19 @@
 //!   of a subclass of `list`, or of a namedtuple; where a map is, the entries of a subclass of `dict`;
 //!   where text, bytes or a number are, the value of an instance of a subclass of these. A struct takes
 //!   a list, a tuple or a namedtuple by the order of its fields.
-//! - A member of a Python enum as a unit variant of its name, or of its value if that is text.
+//! - A member of a Python enum as a unit variant of its name, or of its value if that is text; or,
+//!   where text or a number is asked for, as its value. To a pickle that is a call of a class with the
+//!   value: a name with a capital is taken for that of a class.
+//! - Out-of-band buffers as bytes, with an [`Unpickler`](crate::Unpickler) that has them.
 //!
 //! What else a call returns is not known, as nothing is called: it is an error that says which
 //! function or class it is, unless its state says more, or [`Instance`] shows name and arguments.
 //!
 //! Data that is shared in the pickle is read again wherever it is; [`Limits`](crate::Limits) say how
-//! often, and how deep values may nest. What holds itself is
-//! [`ErrorKind::Cycle`](crate::ErrorKind::Cycle). An error has a [path](crate::Error::path):
+//! often, and how deep values may nest: [`Unpickler::deserialize`](crate::Unpickler::deserialize) takes
+//! others. What holds itself is
+//! [`ErrorKind::Cycle`](crate::ErrorKind::Cycle). An error has a [path](crate::Error::path), and
+//! an [offset](crate::Error::offset):
 //!
 //! ```
 //! // pickle.dumps([{"tags": ["new", 5]}], 1)
@@ -79,15 +86,18 @@
 //! type Orders = Vec<std::collections::HashMap<String, Vec<String>>>;
 //! let error = halfsour::serde::from_slice::<Orders>(data).unwrap_err();
 //! assert_eq!(error.to_string(), "expected a string, found an int at root[0]['tags'][1]");
+//! assert_eq!(error.offset(), Some(31));
 //! ```
 //!
 //! Dates, decimals, fractions and other values of the standard library are calls, so far: see
 //! [`Instance`].
 
+mod access;
 mod de;
 mod error;
 mod instance;
 mod object;
+mod parts;
 mod ser;
 pub mod value;
 

@@ -272,15 +272,18 @@ pub fn write_class<T: Reduce>(instance: &T, out: &mut Writer<'_>) -> Result<(), 
     }
     let class = Global::new(T::MODULE, T::NAME);
     let (args, kwargs) = instance.getnewargs_ex();
-    if kwargs.is_empty() {
-        out.newobj(&class, &values(&args))?;
-    } else {
+    let (items, entries) = (instance.listitems(), instance.dictitems());
+    if !kwargs.is_empty() {
         out.newobj_ex(&class, &values(&args), &fields(&kwargs))?;
+    } else if args.is_empty() && items.is_none() && entries.is_none() {
+        out.new_plain(&class)?;
+    } else {
+        out.newobj(&class, &values(&args))?;
     }
-    if let Some(items) = instance.listitems() {
+    if let Some(items) = items {
         out.append_items(items)?;
     }
-    if let Some(entries) = instance.dictitems() {
+    if let Some(entries) = entries {
         out.set_items(entries)?;
     }
     match instance.getstate() {

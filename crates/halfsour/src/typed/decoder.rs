@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use hashbrown::HashMap;
 
 use super::item::Item;
+use super::made::Sight;
 use super::unpickler::Unpickler;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, NodeId};
@@ -42,16 +43,23 @@ impl<'g, 'a> Decoder<'g, 'a> {
         }
     }
 
-    /// Reads the root.
+    /// Reads the root. An error is about a node then; [`Graph::place`] says where that is.
     pub(super) fn run<T>(
         &self,
         read: impl FnOnce(Item<'_, 'a>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        read(Item::new(self, self.graph.root(), 0)).map_err(|error| match self.closes.get() {
+        let root = self.graph.root();
+        read(Item::new(self, root, 0)).map_err(|error| match self.closes.get() {
             // The way goes round and round: its first round says all.
-            Some(depth) if error.kind() == &ErrorKind::Cycle => error.outermost(depth),
-            _ => error,
+            Some(depth) if error.kind() == &ErrorKind::Cycle => error.outermost(depth).about(root),
+            _ => error.about(root),
         })
+    }
+
+    /// What older protocols wrote, and names mean.
+    #[inline]
+    pub(super) fn sight(&self) -> Sight<'g, 'a> {
+        Sight { graph: self.graph, names: &self.unpickler.names }
     }
 
     /// To be called before the `children` of a container at a `depth` are handed out; says at which
@@ -60,7 +68,7 @@ impl<'g, 'a> Decoder<'g, 'a> {
     pub(super) fn enter(&self, id: NodeId, depth: u32, children: usize) -> Result<u32, Error> {
         let deeper = self.unpickler.limits.deeper(depth);
         let deeper = deeper.map_err(|error| self.too_deep(id, depth, error))?;
-        self.budget.borrow_mut().visit_all(children)?;
+        self.budget.borrow_mut().visit_all(children).map_err(|error| error.about(id))?;
         let mut way = self.way.borrow_mut();
         way.truncate(depth as usize);
         way.push(id);
@@ -83,9 +91,9 @@ impl<'g, 'a> Decoder<'g, 'a> {
         match way.iter().position(|id| !seen.insert(*id)) {
             Some(place) => {
                 self.closes.set(Some(place));
-                ErrorKind::Cycle.into()
+                Error::new(ErrorKind::Cycle).about(id)
             }
-            None => error,
+            None => error.about(id),
         }
     }
 

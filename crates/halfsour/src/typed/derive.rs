@@ -2,10 +2,10 @@
 
 use super::class::expected_class;
 use super::item::with_article;
-use super::{Class, Item};
+use super::{Class, Entries, Item, Items};
 use crate::error::{Error, ErrorKind, Step};
-use crate::graph::Node;
-use crate::writer::{ToPickle, Writer};
+use crate::graph::{Node, NodeId};
+use crate::writer::{Global, ToPickle, Writer};
 
 pub use super::bytes::{FromBytes, ToBytes};
 
@@ -17,8 +17,8 @@ pub fn check<T: Class>(item: Item<'_, '_>) -> Result<(), Error> {
 
 /// An error in an attribute.
 #[cold]
-pub fn within(error: Error, name: &str) -> Error {
-    error.within(Step::Attr(name.into()))
+pub fn within(error: Error, name: &str, item: Item<'_, '_>) -> Error {
+    error.about(item.id()).within(Step::Attr(name.into()))
 }
 
 /// What must be there.
@@ -31,14 +31,47 @@ pub fn required<T>(value: Option<T>, name: &str) -> Result<T, Error> {
 #[cold]
 pub fn unknown(item: Item<'_, '_>, key: Item<'_, '_>) -> Error {
     let found = format!("{} with {}", item.describe(), key.repr());
-    ErrorKind::Expected { expected: "no other attributes".into(), found }.into()
+    key.mismatch("no other attributes".into(), found)
 }
 
 /// More arguments than the type has.
 #[cold]
 pub fn too_many_args(item: Item<'_, '_>) -> Error {
     let found = format!("{} with more", item.describe());
-    ErrorKind::Expected { expected: "no other arguments".into(), found }.into()
+    item.mismatch("no other arguments".into(), found)
+}
+
+/// More values in a state than the type has.
+#[cold]
+pub fn too_many_values(item: Item<'_, '_>) -> Error {
+    let found = format!("{} with more", item.describe());
+    item.mismatch("no other values".into(), found)
+}
+
+/// The values of a state that is a list of them.
+pub fn listed<'g, 'a>(item: Item<'g, 'a>) -> Result<Option<Items<'g, 'a>>, Error> {
+    match item.state()?.value() {
+        Some(state) if matches!(state.node(), Node::List(_)) => state.items().map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Writes a new instance of a class, made without arguments.
+pub fn new(class: &Global<'_>, out: &mut Writer<'_>) -> Result<(), Error> {
+    out.new_plain(class)
+}
+
+/// The entries of a dict, or of what is as good as one: those are gathered, so that the loop over
+/// them is the same.
+#[inline]
+pub fn entries<'i, 'g: 'i, 'a>(
+    item: Item<'g, 'a>,
+    room: &'i mut Vec<[NodeId; 2]>,
+) -> Result<Entries<'i, 'a>, Error> {
+    match item.node() {
+        Node::Object(_) => item.gathered(room),
+        _ => item.entries(),
+    }
 }
 
 /// The full name of a class.

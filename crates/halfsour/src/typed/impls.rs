@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::views::Within;
-use super::{FromPickle, Item, Mapping};
-use crate::error::{Error, ErrorKind};
+use super::{FromPickle, Item, Items, Mapping};
+use crate::error::{Error, Step};
+use crate::graph::{Node, NodeId};
 
 /// At most so many bytes are set aside before there are values to fill them.
 const AHEAD: usize = 1 << 20;
@@ -22,13 +23,46 @@ fn room<T>(len: usize) -> usize {
 /// Reads all items.
 #[inline]
 pub(super) fn collect<'g, 'a: 'g, T: FromPickle<'a>>(
-    items: impl Iterator<Item = Item<'g, 'a>>,
+    items: Items<'g, 'a>,
 ) -> Result<Vec<T>, Error> {
     let mut values = Vec::with_capacity(room::<T>(items.size_hint().0));
-    for (index, item) in items.enumerate() {
-        values.push(T::from_pickle(item).in_item(index)?);
+    for item in items.clone() {
+        match T::from_pickle(item) {
+            Ok(value) => values.push(value),
+            // Which one it is about is found anew, so that the loop need not keep it.
+            Err(error) => return Err(nth(error, values.len(), items)),
+        }
     }
     Ok(values)
+}
+
+/// Reads all items of a sequence.
+#[inline]
+pub(super) fn sequence<'a, T: FromPickle<'a>>(item: Item<'_, 'a>) -> Result<Vec<T>, Error> {
+    match item.node() {
+        Node::Object(_) if item.is_list() => appended(item),
+        _ => collect(item.items()?),
+    }
+}
+
+/// Reads the items that are appended to an instance.
+#[cold]
+fn appended<'a, T: FromPickle<'a>>(item: Item<'_, 'a>) -> Result<Vec<T>, Error> {
+    // In one slice, since a loop for another iterator would be a second copy of the same code.
+    let mut items = item.list_items()?.peekable();
+    let Some(first) = items.peek().copied() else { return Ok(Vec::new()) };
+    let ids: Vec<NodeId> = items.map(Item::id).collect();
+    collect(first.beside(&ids))
+}
+
+/// An error about the so-manieth of some items.
+#[cold]
+fn nth<'g, 'a: 'g>(error: Error, index: usize, mut items: Items<'g, 'a>) -> Error {
+    let error = match items.nth(index) {
+        Some(item) => error.about(item.id()),
+        None => error,
+    };
+    error.within(Step::Index(index))
 }
 
 macro_rules! ints {
@@ -51,7 +85,7 @@ impl<'a> FromPickle<'a> for u8 {
     }
 
     fn vec_from_pickle(item: Item<'_, 'a>) -> Result<Vec<u8>, Error> {
-        if item.is_sequence() { collect(item.items()?) } else { item.bytes().map(Cow::into_owned) }
+        if item.is_sequence() { sequence(item) } else { item.bytes().map(Cow::into_owned) }
     }
 }
 
@@ -62,11 +96,11 @@ impl FromPickle<'_> for f64 {
     }
 }
 
-/// Rounded to the nearest one.
+/// Rounded to the nearest one; too large a number is an error, and not infinite.
 impl FromPickle<'_> for f32 {
     #[inline]
     fn from_pickle(item: Item<'_, '_>) -> Result<f32, Error> {
-        item.float().map(|value| value as f32)
+        item.single()
     }
 }
 
@@ -160,7 +194,7 @@ impl<T: ?Sized> FromPickle<'_> for PhantomData<T> {
     }
 }
 
-/// A tuple, a list, a set or a frozenset; of `u8`, bytes too.
+/// A tuple, a list, a set, a frozenset or a `collections.deque`; of `u8`, bytes too.
 impl<'a, T: FromPickle<'a>> FromPickle<'a> for Vec<T> {
     #[inline]
     fn from_pickle(item: Item<'_, 'a>) -> Result<Vec<T>, Error> {
@@ -168,12 +202,9 @@ impl<'a, T: FromPickle<'a>> FromPickle<'a> for Vec<T> {
     }
 }
 
-/// As a [`Vec`]; or a `collections.deque`.
+/// As a [`Vec`].
 impl<'a, T: FromPickle<'a>> FromPickle<'a> for VecDeque<T> {
     fn from_pickle(item: Item<'_, 'a>) -> Result<VecDeque<T>, Error> {
-        if item.is_deque() {
-            return collect(item.list_items()?).map(Into::into);
-        }
         T::vec_from_pickle(item).map(Into::into)
     }
 }
@@ -189,7 +220,7 @@ impl<'a, T: FromPickle<'a>, const N: usize> FromPickle<'a> for [T; N] {
         let values = T::vec_from_pickle(item)?;
         values.try_into().map_err(|values: Vec<T>| {
             let found = format!("{} of {}", item.describe(), values.len());
-            ErrorKind::Expected { expected: format!("a list of {N}"), found }.into()
+            item.mismatch(format!("a list of {N}"), found)
         })
     }
 }
@@ -204,7 +235,7 @@ macro_rules! tuples {
                 Ok(($({
                     // There are as many as the type has.
                     let Some(inner) = items.next() else { return Err(item.expected("a tuple")) };
-                    let value = $name::from_pickle(inner).in_item(index)?;
+                    let value = $name::from_pickle(inner).in_item(index, inner)?;
                     index += 1;
                     value
                 },)+))
@@ -233,7 +264,7 @@ fn entries<'a, K: FromPickle<'a>, V: FromPickle<'a>>(
     mut insert: impl FnMut(K, V),
 ) -> Result<(), Error> {
     for (key, value) in mapping {
-        insert(K::from_pickle(key).in_key(key)?, V::from_pickle(value).in_value(key)?);
+        insert(K::from_pickle(key).in_key(key)?, V::from_pickle(value).in_value(key, value)?);
     }
     Ok(())
 }

@@ -9,13 +9,12 @@ use std::fmt;
 use super::FromPickle;
 use super::class::{Class, Registry};
 use super::decoder::Decoder;
-use super::made::Construction;
-use super::unpickler::OldStr;
-use super::views::{Entries, Items, Mapping, State};
+use super::made::{Construction, Sight};
+use super::views::{Entries, Items, State};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
-use crate::number::{Integer, Wide, wide};
-use crate::text::{latin1, repr_bytes, repr_str};
+use crate::number::{self, Integer};
+use crate::text::{repr_bytes, repr_str};
 
 /// A value of a pickle, at its place in the data.
 ///
@@ -38,14 +37,14 @@ use crate::text::{latin1, repr_bytes, repr_str};
 /// assert_eq!(halfsour::from_slice::<Percent>(b"K\x07.")?, Percent(7));
 /// assert_eq!(halfsour::from_slice::<Percent>(b"\x8c\x0342%.")?, Percent(42));
 /// let error = halfsour::from_slice::<Percent>(b"\x8c\x01x.").unwrap_err();
-/// assert_eq!(error.to_string(), "expected a percentage, found a str");
+/// assert_eq!(error.to_string(), "expected a percentage, found a str at root");
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct Item<'g, 'a> {
-    decoder: &'g Decoder<'g, 'a>,
-    id: NodeId,
-    depth: u32,
+    pub(super) decoder: &'g Decoder<'g, 'a>,
+    pub(super) id: NodeId,
+    pub(super) depth: u32,
 }
 
 /// The name of a class, or of a function: its module, and the qualified name within.
@@ -111,6 +110,10 @@ impl<'g, 'a> Item<'g, 'a> {
         self.decoder
     }
 
+    pub(super) fn sight(self) -> Sight<'g, 'a> {
+        self.decoder.sight()
+    }
+
     /// The graph.
     ///
     /// ```
@@ -160,11 +163,23 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// ```
     /// let error = halfsour::from_slice::<u8>(b"\x8c\x04spam.").unwrap_err();
-    /// assert_eq!(error.to_string(), "expected an int, found a str");
+    /// assert_eq!(error.to_string(), "expected an int, found a str at root");
     /// ```
     #[cold]
     pub fn expected(self, expected: impl Into<String>) -> Error {
-        ErrorKind::Expected { expected: expected.into(), found: self.describe() }.into()
+        self.mismatch(expected.into(), self.describe())
+    }
+
+    /// An error about this value, which is found to be something else.
+    #[cold]
+    pub(super) fn mismatch(self, expected: String, found: String) -> Error {
+        self.error(ErrorKind::Expected { expected, found })
+    }
+
+    /// An error about this value.
+    #[cold]
+    pub(super) fn error(self, kind: ErrorKind) -> Error {
+        Error::new(kind).about(self.id)
     }
 
     /// What it is, with an article: `an int`, `a shop.models.Order`.
@@ -203,7 +218,7 @@ impl<'g, 'a> Item<'g, 'a> {
     fn describe_object(self, object: Object<'g>) -> String {
         match (object.made, self.construction()) {
             (Made::Persistent(_), _) => "a persistent id".into(),
-            (_, Some(made)) => match self.decoder.global(made.cls) {
+            (_, Some(made)) => match self.sight().global(made.cls) {
                 Some(name) if name.is("_codecs", "encode") || name.is("builtins", "bytes") => {
                     "bytes".into()
                 }
@@ -211,7 +226,7 @@ impl<'g, 'a> Item<'g, 'a> {
                 Some(name) => with_article(&name.to_string()),
                 None => "an object".into(),
             },
-            (made, None) => match (self.decoder.global(self.id), made) {
+            (made, None) => match (self.sight().global(self.id), made) {
                 (Some(name), _) => format!("the global {name}"),
                 (None, Made::Extension(code)) => format!("the extension {code}"),
                 _ => "an object".into(),
@@ -230,7 +245,7 @@ impl<'g, 'a> Item<'g, 'a> {
             Node::BigInt(bytes) => {
                 Integer::Big(bytes.into()).repr().unwrap_or_else(|| "...".into())
             }
-            Node::Float(value) => crate::number::repr_float(value),
+            Node::Float(value) => number::repr_float(value),
             Node::Str(text) => repr_str(text.as_bytes()),
             Node::OldStr(text) if text.is_ascii() => repr_str(text),
             Node::OldStr(bytes) | Node::Bytes(bytes) => repr_bytes(bytes),
@@ -239,546 +254,15 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
-    // Scalars.
-
-    /// Whether it is None.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"N.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert!(item.is_none());
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
     #[inline]
-    pub fn is_none(self) -> bool {
-        matches!(self.node(), Node::None)
-    }
-
-    /// A bool.
-    ///
-    /// # Errors
-    /// If it is anything else, an int too.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"\x88.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert!(item.bool()?);
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn bool(self) -> Result<bool, Error> {
+    pub(super) fn construction(self) -> Option<Construction<'g>> {
         match self.node() {
-            Node::Bool(value) => Ok(value),
-            _ => Err(self.expected("a bool")),
-        }
-    }
-
-    /// An int, as any of Rust's integer types.
-    ///
-    /// # Errors
-    /// If it is anything else, a bool too, or one that does not fit.
-    ///
-    /// ```
-    /// let error = halfsour::from_slice::<u8>(b"M\x2c\x01.").unwrap_err();
-    /// assert_eq!(error.to_string(), "expected an int that fits u8, found the int 300");
-    /// ```
-    #[inline]
-    pub fn int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(self) -> Result<T, Error> {
-        let value = match self.node() {
-            Node::Int(value) => T::try_from(value).ok(),
-            Node::BigInt(bytes) => match wide(bytes) {
-                Some(Wide::Signed(value)) => T::try_from(value).ok(),
-                Some(Wide::Unsigned(value)) => T::try_from(value).ok(),
-                None => None,
-            },
-            _ => return Err(self.expected("an int")),
-        };
-        value.ok_or_else(|| self.out_of_range(std::any::type_name::<T>()))
-    }
-
-    #[cold]
-    fn out_of_range(self, of: &str) -> Error {
-        let expected = format!("an int that fits {of}");
-        let found = match self.node() {
-            Node::BigInt(bytes) if bytes.len() > 32 => format!("an int of {} bytes", bytes.len()),
-            _ => format!("the int {}", self.repr()),
-        };
-        ErrorKind::Expected { expected, found }.into()
-    }
-
-    /// A float; or an int, as Python would take it where it needs a float.
-    ///
-    /// # Errors
-    /// If it is anything else, or an int of more than 128 bits.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"K\x07.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.float()?, 7.0);
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn float(self) -> Result<f64, Error> {
-        match self.node() {
-            Node::Float(value) => Ok(value),
-            Node::Int(value) => Ok(value as f64),
-            Node::BigInt(bytes) => match wide(bytes) {
-                Some(Wide::Signed(value)) => Ok(value as f64),
-                Some(Wide::Unsigned(value)) => Ok(value as f64),
-                None => Err(self.out_of_range("128 bits")),
-            },
-            _ => Err(self.expected("a float")),
-        }
-    }
-
-    /// Text, as long as the graph lives. What Python 2 wrote is text if the settings say so:
-    /// [`OldStr`].
-    ///
-    /// # Errors
-    /// If it is anything else, or has lone surrogates.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"Vcaf\\u00e9\n.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.str()?, "café");
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn str(self) -> Result<Cow<'g, str>, Error> {
-        let text = self.text()?;
-        self.decoder.copy(text.as_bytes())?;
-        Ok(text)
-    }
-
-    /// As [`str`](Item::str), for those that do not copy it.
-    #[inline]
-    fn text(self) -> Result<Cow<'g, str>, Error> {
-        match self.node() {
-            Node::Str(text) => match text.to_str() {
-                Some(text) => Ok(Cow::Borrowed(text)),
-                None => Err(self.expected("a str that is Unicode")),
-            },
-            Node::OldStr(text) => self.old_str(text),
-            _ => Err(self.expected("a str")),
-        }
-    }
-
-    #[cold]
-    fn old_str(self, text: &'g [u8]) -> Result<Cow<'g, str>, Error> {
-        let wrong = |expected: &str| {
-            let found = format!("the str {} of Python 2", repr_bytes(text));
-            Err(ErrorKind::Expected { expected: expected.into(), found }.into())
-        };
-        match (self.decoder.unpickler.old_str, str::from_utf8(text)) {
-            (OldStr::Bytes, _) => wrong("a str"),
-            (OldStr::Latin1, Err(_)) => Ok(Cow::Owned(latin1(text))),
-            (OldStr::Latin1, Ok(utf8)) if !utf8.is_ascii() => Ok(Cow::Owned(latin1(text))),
-            (OldStr::Ascii, Ok(utf8)) if !utf8.is_ascii() => wrong("a str that is ASCII"),
-            (OldStr::Ascii, Err(_)) => wrong("a str that is ASCII"),
-            (_, Ok(utf8)) => Ok(Cow::Borrowed(utf8)),
-            (OldStr::Utf8, Err(_)) => wrong("a str that is UTF-8"),
-        }
-    }
-
-    /// Text that is in the pickle as it is: without a copy, as long as the pickle lives.
-    ///
-    /// # Errors
-    /// As [`str`](Item::str); and if the text is not in the pickle as it is, but written with escapes,
-    /// as protocol 0 does, or in another encoding.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"\x8c\x04spam.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.borrowed_str()?, "spam");
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn borrowed_str(self) -> Result<&'a str, Error> {
-        let text = self.text()?;
-        let borrowed = self.decoder.graph.borrowed(self.id).and_then(|b| str::from_utf8(b).ok());
-        match borrowed {
-            Some(borrowed) if matches!(text, Cow::Borrowed(_)) => Ok(borrowed),
-            _ => Err(self.not_borrowed("a str that is in the pickle as it is")),
-        }
-    }
-
-    #[cold]
-    fn not_borrowed(self, expected: &str) -> Error {
-        let found = format!("a copy of {}", self.describe());
-        ErrorKind::Expected { expected: expected.into(), found }.into()
-    }
-
-    /// The bytes of a text's characters in UTF-8, of a Python 2 string as they are: to compare names
-    /// with. `None` if it is neither.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"U\x04spam.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.name(), Some(b"spam".as_slice()));
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn name(self) -> Option<&'g [u8]> {
-        match self.node() {
-            Node::Str(text) => Some(text.as_bytes()),
-            Node::OldStr(text) => Some(text),
+            Node::Object(object) => self.sight().construction(object),
             _ => None,
         }
     }
 
-    /// Bytes, a bytearray, an out-of-band buffer, or a string of Python 2; as long as the graph lives.
-    ///
-    /// # Errors
-    /// If it is anything else.
-    ///
-    /// ```
-    /// // pickle.dumps(b"\xe9", 2)
-    /// let data = b"\x80\x02c_codecs\nencode\nX\x02\0\0\0\xc3\xa9X\x06\0\0\0latin1\x86R.";
-    /// let graph = halfsour::load(data)?;
-    /// let bytes = halfsour::typed::Unpickler::new()
-    ///     .read(&graph, |item| Ok(item.bytes()?.into_owned()))?;
-    /// assert_eq!(bytes, b"\xe9");
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn bytes(self) -> Result<Cow<'g, [u8]>, Error> {
-        let bytes = match self.node() {
-            Node::Bytes(bytes) | Node::ByteArray(bytes) | Node::OldStr(bytes) => {
-                Cow::Borrowed(bytes)
-            }
-            _ => self.other_bytes()?,
-        };
-        self.decoder.copy(&bytes)?;
-        Ok(bytes)
-    }
-
-    fn other_bytes(self) -> Result<Cow<'g, [u8]>, Error> {
-        let bytes = match self.node() {
-            Node::Buffer(number) => return self.buffer(number).map(Cow::Borrowed),
-            // A view of a view is that view itself, so this goes no deeper.
-            Node::ReadonlyBuffer(of) => return self.at(of).bytes(),
-            Node::Object(object) => self.called_bytes(object),
-            _ => None,
-        };
-        bytes.ok_or_else(|| self.expected("bytes"))
-    }
-
-    /// Bytes before protocol 3, a bytearray before protocol 5: calls.
-    fn called_bytes(self, object: Object<'g>) -> Option<Cow<'g, [u8]>> {
-        let (name, args) = self.decoder.call(object)?;
-        match (name.module, &*name.name, args) {
-            ("builtins", "bytes" | "bytearray", []) => Some(Cow::Borrowed(&[])),
-            ("_codecs", "encode", [text, encoding])
-            | ("builtins", "bytes" | "bytearray", [text, encoding]) => {
-                let encoding = self.at(*encoding).name()?;
-                let latin1 = matches!(encoding, b"latin1" | b"latin-1" | b"iso-8859-1");
-                let Node::Str(text) = self.graph().get(*text) else { return None };
-                let chars = text.to_str().filter(|_| latin1)?.chars();
-                chars
-                    .map(|char| u8::try_from(char).ok())
-                    .collect::<Option<Vec<u8>>>()
-                    .map(Cow::Owned)
-            }
-            ("builtins", "bytes" | "bytearray", [bytes]) => {
-                match self.graph().get(*bytes) {
-                    Node::Bytes(bytes) | Node::OldStr(bytes) => Some(Cow::Borrowed(bytes)),
-                    // One call in another: no deeper than a bytearray's content.
-                    Node::Object(inner) => {
-                        let (name, args) = self.decoder.call(inner)?;
-                        let plain = name.is("_codecs", "encode") || args.is_empty();
-                        plain.then(|| self.at(*bytes).called_bytes(inner))?
-                    }
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
-    }
-
-    fn buffer(self, number: u32) -> Result<&'a [u8], Error> {
-        let buffers = &self.decoder.unpickler.buffers;
-        buffers.get(number as usize).copied().ok_or_else(|| {
-            let none = buffers.is_empty();
-            if none { ErrorKind::NoBuffers } else { ErrorKind::NotEnoughBuffers }.into()
-        })
-    }
-
-    /// Bytes that are in the pickle as they are, or in an out-of-band buffer: without a copy, as long
-    /// as those live.
-    ///
-    /// # Errors
-    /// As [`bytes`](Item::bytes); and if they are not in the pickle as they are.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"C\x04spam.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.borrowed_bytes()?, b"spam");
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn borrowed_bytes(self) -> Result<&'a [u8], Error> {
-        match self.node() {
-            Node::Bytes(_) | Node::ByteArray(_) | Node::OldStr(_) => {
-                let borrowed = self.decoder.graph.borrowed(self.id);
-                borrowed
-                    .ok_or_else(|| self.not_borrowed("bytes that are in the pickle as they are"))
-            }
-            Node::Buffer(number) => self.buffer(number),
-            Node::ReadonlyBuffer(of) => self.at(of).borrowed_bytes(),
-            _ => match self.other_bytes()? {
-                Cow::Borrowed([]) => Ok(&[]),
-                _ => Err(self.not_borrowed("bytes that are in the pickle as they are")),
-            },
-        }
-    }
-
-    /// Whether it is a `collections.deque`.
-    pub(super) fn is_deque(self) -> bool {
-        let made = self.construction().and_then(|made| self.decoder.global(made.cls));
-        made.is_some_and(|class| class.is("collections", "deque"))
-    }
-
-    /// Whether only its items can be read, and not bytes.
-    pub(super) fn is_sequence(self) -> bool {
-        match self.node() {
-            Node::Tuple(_) | Node::List(_) | Node::Set(_) | Node::FrozenSet(_) => true,
-            Node::Object(object) => self.called_bytes(object).is_none(),
-            _ => false,
-        }
-    }
-
-    // Containers.
-
-    /// Another node, at the same place: for what belongs to the value.
-    pub(crate) fn at(self, id: NodeId) -> Item<'g, 'a> {
-        Item { id, ..self }
-    }
-
-    #[inline]
-    fn enter(self, ids: &'g [NodeId]) -> Result<Items<'g, 'a>, Error> {
-        let depth = self.decoder.enter(self.id, self.depth, ids.len())?;
-        Ok(Items { decoder: self.decoder, ids: ids.iter(), depth })
-    }
-
-    #[inline]
-    fn enter_entries(self, entries: &'g [[NodeId; 2]]) -> Result<Entries<'g, 'a>, Error> {
-        let depth = self.decoder.enter(self.id, self.depth, 2 * entries.len())?;
-        Ok(Entries { decoder: self.decoder, entries: entries.iter(), depth })
-    }
-
-    /// What a container is made from, where it is a call: `set([1, 2])`.
-    fn called_items(self, object: Object<'g>, kinds: &[&str]) -> Option<&'g [NodeId]> {
-        let (name, args) = self.decoder.call(object)?;
-        if name.module != "builtins" || !kinds.contains(&&*name.name) || !object.effects.is_empty()
-        {
-            return None;
-        }
-        match args {
-            [] => Some(&[]),
-            [items] => match self.graph().get(*items) {
-                Node::List(items) | Node::Tuple(items) => Some(items),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// The items of a tuple, a list, a set or a frozenset.
-    ///
-    /// # Errors
-    /// If it is anything else; or if it is too deep, or too much was visited: [`Limits`](crate::Limits).
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     let numbers: Result<Vec<u8>, _> = item.items()?.map(|item| item.int()).collect();
-    ///     assert_eq!(numbers?, [1, 2]);
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn items(self) -> Result<Items<'g, 'a>, Error> {
-        match self.node() {
-            Node::Tuple(ids) | Node::List(ids) | Node::Set(ids) | Node::FrozenSet(ids) => {
-                self.enter(ids)
-            }
-            Node::Object(object) => {
-                match self.called_items(object, &["tuple", "list", "set", "frozenset"]) {
-                    Some(ids) => self.enter(ids),
-                    None => Err(self.expected("a list")),
-                }
-            }
-            _ => Err(self.expected("a list")),
-        }
-    }
-
-    /// The items of a set or a frozenset.
-    ///
-    /// # Errors
-    /// As [`items`](Item::items).
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"c__builtin__\nset\n](K\x01K\x02e\x85R.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     // set([1, 2]), as protocol 2 has it.
-    ///     assert_eq!(item.set_items()?.len(), 2);
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    pub fn set_items(self) -> Result<Items<'g, 'a>, Error> {
-        match self.node() {
-            Node::Set(ids) | Node::FrozenSet(ids) => self.enter(ids),
-            Node::Object(object) => match self.called_items(object, &["set", "frozenset"]) {
-                Some(ids) => self.enter(ids),
-                None => Err(self.expected("a set")),
-            },
-            _ => Err(self.expected("a set")),
-        }
-    }
-
-    /// The items of a tuple; of a list too, since other languages make no difference.
-    ///
-    /// # Errors
-    /// As [`items`](Item::items); or if their number is another.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.tuple_items(2)?.len(), 2);
-    ///     let error = item.tuple_items(3).unwrap_err();
-    ///     assert_eq!(error.to_string(), "expected a tuple of 3, found a tuple of 2");
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn tuple_items(self, len: usize) -> Result<Items<'g, 'a>, Error> {
-        match self.node() {
-            Node::Tuple(ids) | Node::List(ids) => {
-                if ids.len() == len {
-                    self.enter(ids)
-                } else {
-                    let found = format!("{} of {}", self.describe(), ids.len());
-                    let expected = format!("a tuple of {len}");
-                    Err(ErrorKind::Expected { expected, found }.into())
-                }
-            }
-            _ => Err(self.expected(format!("a tuple of {len}"))),
-        }
-    }
-
-    /// An item of a tuple, a list or a set, by its place.
-    ///
-    /// # Errors
-    /// As [`items`](Item::items); or if there is none.
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.get(1)?.int::<u8>()?, 2);
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    pub fn get(self, index: usize) -> Result<Item<'g, 'a>, Error> {
-        self.items()?
-            .nth(index)
-            .ok_or_else(|| Error::new(ErrorKind::Missing { name: format!("item {index}") }))
-    }
-
-    /// The entries of a dict: keys with values, in Python's order.
-    ///
-    /// # Errors
-    /// If it is anything else; or as [`items`](Item::items).
-    ///
-    /// ```
-    /// let graph = halfsour::load(b"}(\x8c\x01aK\x01\x8c\x01bK\x02u.")?;
-    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     for (key, value) in item.entries()? {
-    ///         println!("{}: {}", key.str()?, value.int::<u8>()?);
-    ///     }
-    ///     Ok(())
-    /// })?;
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    #[inline]
-    pub fn entries(self) -> Result<Entries<'g, 'a>, Error> {
-        match self.node() {
-            Node::Dict(entries) => self.enter_entries(entries),
-            _ => Err(self.expected("a dict")),
-        }
-    }
-
-    /// The entries of a dict, or of what the standard library has instead: `OrderedDict`,
-    /// `defaultdict`, `Counter`.
-    ///
-    /// # Errors
-    /// As [`entries`](Item::entries).
-    ///
-    /// ```
-    /// // pickle.dumps(collections.OrderedDict(a=1), 2)
-    /// let data = b"\x80\x02ccollections\nOrderedDict\nq\0)Rq\x01X\x01\0\0\0aq\x02K\x01s.";
-    /// let map: std::collections::BTreeMap<&str, u8> = halfsour::from_slice(data)?;
-    /// assert_eq!(map["a"], 1);
-    /// # Ok::<(), halfsour::Error>(())
-    /// ```
-    pub fn mapping(self) -> Result<Mapping<'g, 'a>, Error> {
-        let (mut entries, mut effects) = (&[][..], &[][..]);
-        match self.node() {
-            Node::Dict(dict) => entries = dict,
-            Node::Object(object) => match (self.class(), self.construction()) {
-                (Some(ClassName { module: "collections", name }), Some(made))
-                    if matches!(&*name, "OrderedDict" | "defaultdict" | "Counter") =>
-                {
-                    effects = object.effects;
-                    // A Counter is made of a dict; the argument of a defaultdict is a function.
-                    if let [dict] = made.args
-                        && let Node::Dict(dict) = self.graph().get(*dict)
-                    {
-                        entries = dict;
-                    }
-                }
-                _ => return Err(self.expected("a dict")),
-            },
-            _ => return Err(self.expected("a dict")),
-        }
-        let all = 2 * (entries.len() + effects.len());
-        let depth = self.decoder.enter(self.id, self.depth, all)?;
-        Ok(Mapping {
-            decoder: self.decoder,
-            entries: entries.iter(),
-            effects: effects.iter(),
-            depth,
-        })
-    }
-
-    // Instances.
-
-    #[inline]
-    fn construction(self) -> Option<Construction<'g>> {
-        match self.node() {
-            Node::Object(object) => self.decoder.construction(object),
-            _ => None,
-        }
-    }
-
-    fn effects(self) -> &'g [Effect] {
+    pub(super) fn effects(self) -> &'g [Effect] {
         match self.node() {
             Node::Object(object) => object.effects,
             _ => &[],
@@ -802,8 +286,8 @@ impl<'g, 'a> Item<'g, 'a> {
     #[inline]
     pub fn class(self) -> Option<ClassName<'g>> {
         match self.construction() {
-            Some(made) => self.decoder.global(made.cls),
-            None => self.decoder.global(self.id),
+            Some(made) => self.sight().global(made.cls),
+            None => self.sight().global(self.id),
         }
     }
 
@@ -815,19 +299,19 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// The name of a global, a class or a function that is itself the value.
     pub(crate) fn global_name(self) -> Option<ClassName<'g>> {
-        self.decoder.global(self.id)
+        self.sight().global(self.id)
     }
 
     #[inline]
     fn is_class<T: Class>(self, cls: NodeId) -> bool {
-        let aliases = &self.decoder.unpickler.aliases;
+        let aliases = &self.decoder.unpickler.names.aliases;
         let meant = |raw: &ClassName<'_>| {
             raw.is(T::MODULE, T::NAME)
                 && (aliases.is_empty() || !aliases.contains_key(&raw.to_string()))
         };
         // Most names are what they were.
-        self.decoder.raw_global(cls).is_some_and(|raw| meant(&raw))
-            || self.decoder.global(cls).is_some_and(|class| class.is_of::<T>())
+        self.sight().raw_global(cls).is_some_and(|raw| meant(&raw))
+            || self.sight().global(cls).is_some_and(|class| class.is_of::<T>())
     }
 
     /// Whether it is a global, and this one: a class, a function.
@@ -841,7 +325,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn is_global(self, module: &str, name: &str) -> bool {
-        self.decoder.global(self.id).is_some_and(|global| global.is(module, name))
+        self.sight().global(self.id).is_some_and(|global| global.is(module, name))
     }
 
     /// The arguments with which an instance is made: what `__getnewargs__` returned, or those of the
@@ -996,13 +480,13 @@ impl<'g, 'a> Item<'g, 'a> {
     pub fn persistent<T: 'static>(self) -> Result<Option<T>, Error> {
         let Some(pid) = self.persistent_id() else { return Ok(None) };
         let load = self.decoder.unpickler.persistent_load.as_ref();
-        let value = load.ok_or(ErrorKind::NoPersistentLoad)?(pid)?;
+        let value = load.ok_or_else(|| self.error(ErrorKind::NoPersistentLoad))?(pid)?;
         match value.downcast::<T>() {
             Ok(value) => Ok(Some(*value)),
             Err(_) => {
                 let expected = format!("{} from persistent_load", std::any::type_name::<T>());
                 let found = "another type".into();
-                Err(ErrorKind::Expected { expected, found }.into())
+                Err(self.mismatch(expected, found))
             }
         }
     }

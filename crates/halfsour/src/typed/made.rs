@@ -5,25 +5,49 @@
 
 use std::borrow::Cow;
 
-use super::decoder::Decoder;
+use hashbrown::HashMap;
+
 use super::item::ClassName;
 use crate::compat::to_python3;
-use crate::graph::{Effect, Made, Node, NodeId, Object};
+use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
+
+/// Modules of the standard library whose classes are called when they are unpickled, and are not what
+/// they are called with.
+const NO_ENUMS: &[&str] =
+    &["builtins", "collections", "datetime", "decimal", "fractions", "ipaddress", "pathlib"];
+
+/// What the settings say of names.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// Other names of classes: module and name, by what the pickle says, with a dot between.
+    pub(super) aliases: HashMap<String, (String, String)>,
+    /// Module and name by extension code.
+    pub(super) extensions: HashMap<i32, (String, String)>,
+}
+
+/// A graph, and what is known of the names in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sight<'g, 'a> {
+    pub(crate) graph: &'g Graph<'a>,
+    pub(crate) names: &'g Names,
+}
 
 /// `cls.__new__(cls, *args, **kwargs)`, or `cls(*args)`.
 #[derive(Clone, Copy)]
-pub(super) struct Construction<'g> {
-    pub(super) cls: NodeId,
-    pub(super) args: &'g [NodeId],
-    pub(super) kwargs: &'g [[NodeId; 2]],
+pub(crate) struct Construction<'g> {
+    pub(crate) cls: NodeId,
+    pub(crate) args: &'g [NodeId],
+    pub(crate) kwargs: &'g [[NodeId; 2]],
     /// What is in it from the start: for protocols 0 and 1, a subclass of a list is made of a list.
-    pub(super) contents: Option<NodeId>,
+    pub(crate) contents: Option<NodeId>,
+    /// Whether it is a call, of which nobody can tell whether that is of a class.
+    pub(crate) called: bool,
 }
 
-impl<'g> Decoder<'g, '_> {
+impl<'g> Sight<'g, '_> {
     /// The name of what is a global by its opcode.
     #[inline]
-    fn plain_global(&self, id: NodeId) -> Option<ClassName<'_>> {
+    fn plain_global(&self, id: NodeId) -> Option<ClassName<'g>> {
         let Node::Object(object) = self.graph.get(id) else { return None };
         match object.made {
             Made::Global { module, name } => Some(ClassName {
@@ -31,7 +55,7 @@ impl<'g> Decoder<'g, '_> {
                 name: self.graph.utf8(name)?.into(),
             }),
             Made::Extension(code) => {
-                let (module, name) = self.unpickler.extensions.get(&code)?;
+                let (module, name) = self.names.extensions.get(&code)?;
                 Some(ClassName { module, name: name.into() })
             }
             _ => None,
@@ -39,7 +63,7 @@ impl<'g> Decoder<'g, '_> {
     }
 
     /// `getattr(outer, 'name')`: how protocols 0 to 3 write what is in a class.
-    fn attribute(&self, object: Object<'g>) -> Option<(NodeId, &'g str)> {
+    pub(crate) fn attribute(&self, object: Object<'g>) -> Option<(NodeId, &'g str)> {
         let Made::Call { callable, args } = object.made else { return None };
         let &[outer, name] = self.tuple(args)? else { return None };
         let global = self.plain_global(callable)?;
@@ -49,13 +73,13 @@ impl<'g> Decoder<'g, '_> {
 
     /// The name of a global, as the pickle has it.
     #[inline]
-    pub(super) fn raw_global(&self, id: NodeId) -> Option<ClassName<'_>> {
+    pub(crate) fn raw_global(&self, id: NodeId) -> Option<ClassName<'g>> {
         self.plain_global(id).or_else(|| self.nested_global(id))
     }
 
     /// The name of a class in a class.
     #[cold]
-    fn nested_global(&self, mut id: NodeId) -> Option<ClassName<'_>> {
+    fn nested_global(&self, mut id: NodeId) -> Option<ClassName<'g>> {
         let mut inner = Vec::new();
         // What is nested deeper is no class.
         while inner.len() < 32 {
@@ -65,13 +89,13 @@ impl<'g> Decoder<'g, '_> {
             id = outer;
         }
         let outer = self.plain_global(id)?;
-        inner.push(&outer.name);
+        inner.push(&*outer.name);
         inner.reverse();
         Some(ClassName { module: outer.module, name: inner.join(".").into() })
     }
 
     /// The name of a global, as Python 3 and the settings have it.
-    pub(super) fn global(&self, id: NodeId) -> Option<ClassName<'_>> {
+    pub(crate) fn global(&self, id: NodeId) -> Option<ClassName<'g>> {
         let ClassName { module, name } = self.raw_global(id)?;
         let class = match name {
             Cow::Borrowed(name) => {
@@ -80,16 +104,16 @@ impl<'g> Decoder<'g, '_> {
             }
             name => ClassName { module: to_python3(module, "").0, name },
         };
-        if self.unpickler.aliases.is_empty() {
+        if self.names.aliases.is_empty() {
             return Some(class);
         }
-        match self.unpickler.aliases.get(&class.to_string()) {
+        match self.names.aliases.get(&class.to_string()) {
             Some((module, name)) => Some(ClassName { module, name: name.into() }),
             None => Some(class),
         }
     }
 
-    fn tuple(&self, id: NodeId) -> Option<&'g [NodeId]> {
+    pub(crate) fn tuple(&self, id: NodeId) -> Option<&'g [NodeId]> {
         match self.graph.get(id) {
             Node::Tuple(items) => Some(items),
             _ => None,
@@ -104,7 +128,7 @@ impl<'g> Decoder<'g, '_> {
     }
 
     /// A call of a global: its name and its arguments.
-    pub(super) fn call(&self, object: Object<'g>) -> Option<(ClassName<'_>, &'g [NodeId])> {
+    pub(crate) fn call(&self, object: Object<'g>) -> Option<(ClassName<'g>, &'g [NodeId])> {
         match object.made {
             Made::Call { callable, args } => Some((self.global(callable)?, self.tuple(args)?)),
             _ => None,
@@ -113,14 +137,14 @@ impl<'g> Decoder<'g, '_> {
 
     /// How an instance is made; or what a call is of, of which nobody can tell whether it is a class.
     #[inline]
-    pub(super) fn construction(&self, object: Object<'g>) -> Option<Construction<'g>> {
+    pub(crate) fn construction(&self, object: Object<'g>) -> Option<Construction<'g>> {
         let (callable, args) = match object.made {
             Made::New { cls, args, kwargs } => {
                 let kwargs = kwargs.map_or(Some(&[][..]), |kwargs| self.dict(kwargs))?;
-                return Some(Construction { cls, args: self.tuple(args)?, kwargs, contents: None });
+                return Some(Construction { kwargs, ..Construction::new(cls, self.tuple(args)?) });
             }
             Made::Inst { cls, args } => {
-                return Some(Construction { cls, args, kwargs: &[], contents: None });
+                return Some(Construction::new(cls, args));
             }
             Made::Call { callable, args } => (callable, self.tuple(args)?),
             _ => return None,
@@ -131,16 +155,12 @@ impl<'g> Decoder<'g, '_> {
             ("copyreg", "_reconstructor", &[cls, base, state]) => {
                 self.reconstructor(cls, base, state, args)
             }
-            ("copyreg", "__newobj__", &[cls, ref args @ ..]) => {
-                Some(Construction { cls, args, kwargs: &[], contents: None })
-            }
+            ("copyreg", "__newobj__", &[cls, ref args @ ..]) => Some(Construction::new(cls, args)),
             ("copyreg", "__newobj_ex__", &[cls, args, kwargs]) => Some(Construction {
-                cls,
-                args: self.tuple(args)?,
                 kwargs: self.dict(kwargs)?,
-                contents: None,
+                ..Construction::new(cls, self.tuple(args)?)
             }),
-            _ => Some(Construction { cls: callable, args, kwargs: &[], contents: None }),
+            _ => Some(Construction { called: true, ..Construction::new(callable, args) }),
         }
     }
 
@@ -153,12 +173,12 @@ impl<'g> Decoder<'g, '_> {
         args: &'g [NodeId],
     ) -> Option<Construction<'g>> {
         let base = self.global(base)?;
-        let made = |args, contents| Some(Construction { cls, args, kwargs: &[], contents });
+        let made = |args, contents| Some(Construction { contents, ..Construction::new(cls, args) });
         match (base.module, &*base.name) {
             ("builtins", "object") => made(&[], None),
             ("builtins", "list" | "dict" | "set") => made(&[], Some(state)),
             // As a namedtuple has it in later protocols.
-            ("builtins", "tuple") => made(self.tuple(state)?, None),
+            ("builtins", "tuple") => made(self.tuple(state)?, Some(state)),
             _ => made(&args[2..], None),
         }
     }
@@ -171,17 +191,66 @@ impl<'g> Decoder<'g, '_> {
         let &[_, given, kwargs, _] = self.tuple(state)? else { return None };
         let (&cls, given) = self.tuple(given)?.split_first()?;
         let is_new = name.is("functools", "partial") && args.is_empty() && self.is_new(*new);
-        is_new.then_some(Construction {
-            cls,
-            args: given,
-            kwargs: self.dict(kwargs)?,
-            contents: None,
-        })
+        let kwargs = self.dict(kwargs)?;
+        is_new.then_some(Construction { kwargs, ..Construction::new(cls, given) })
     }
 
     /// `getattr(cls, '__new__')`
     fn is_new(&self, id: NodeId) -> bool {
         let Node::Object(object) = self.graph.get(id) else { return false };
         self.attribute(object).is_some_and(|(_, name)| name == "__new__")
+    }
+
+    /// The builtin value that an instance is by its class: of a subclass of `int`, the number. A member
+    /// of an enum is its value: a call of a class, which a capital tells from functions.
+    pub(crate) fn plain(&self, object: Object<'g>) -> Option<NodeId> {
+        let made = self.construction(object)?;
+        let (&[value], []) = (made.args, made.kwargs) else { return None };
+        if !made.called {
+            return made.contents.is_none().then_some(value);
+        }
+        let class = self.global(made.cls)?;
+        let is_class = class.name.rsplit('.').next()?.starts_with(char::is_uppercase);
+        let is_member = is_class && !NO_ENUMS.contains(&class.module) && object.effects.is_empty();
+        is_member.then_some(value)
+    }
+
+    /// The bytes that protocols below 3, and bytearrays below 5, are made to be by a call.
+    pub(crate) fn bytes(&self, object: Object<'g>) -> Option<Cow<'g, [u8]>> {
+        let (name, args) = self.call(object).filter(|_| object.effects.is_empty())?;
+        match (name.module, &*name.name, args) {
+            ("builtins", "bytes" | "bytearray", []) => Some(Cow::Borrowed(&[])),
+            ("_codecs", "encode", [text, codec])
+            | ("builtins", "bytes" | "bytearray", [text, codec]) => self.latin1(*text, *codec),
+            ("builtins", "bytes" | "bytearray", [bytes]) => match self.graph.get(*bytes) {
+                Node::Bytes(bytes) | Node::OldStr(bytes) => Some(Cow::Borrowed(bytes)),
+                // One call in another: no deeper than a bytearray's content.
+                Node::Object(inner) => {
+                    let (name, args) = self.call(inner)?;
+                    let plain = name.is("_codecs", "encode") || args.is_empty();
+                    plain.then(|| self.bytes(inner))?
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn latin1(&self, text: NodeId, codec: NodeId) -> Option<Cow<'g, [u8]>> {
+        let codec = self.graph.utf8(codec)?;
+        let Node::Str(text) = self.graph.get(text) else { return None };
+        let text =
+            text.to_str().filter(|_| matches!(codec, "latin1" | "latin-1" | "iso-8859-1"))?;
+        if text.is_ascii() {
+            return Some(Cow::Borrowed(text.as_bytes()));
+        }
+        let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
+        bytes.ok().map(Cow::Owned)
+    }
+}
+
+impl<'g> Construction<'g> {
+    fn new(cls: NodeId, args: &'g [NodeId]) -> Construction<'g> {
+        Construction { cls, args, kwargs: &[], contents: None, called: false }
     }
 }

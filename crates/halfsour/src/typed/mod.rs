@@ -8,13 +8,15 @@
 
 mod bytes;
 mod class;
+mod containers;
 mod decoder;
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod derive;
 mod impls;
 pub(crate) mod item;
-mod made;
+pub(crate) mod made;
+mod scalars;
 mod unpickler;
 pub(crate) mod views;
 
@@ -42,6 +44,8 @@ pub use views::{Attrs, Entries, Items, Mapping, State};
 pub trait FromPickle<'a>: Sized {
     /// Reads a value.
     ///
+    /// May be called again for the same data, when an error's [offset](Error::offset) is looked for.
+    ///
     /// # Errors
     /// Where the data is not what the type takes; see [`Item::expected`].
     fn from_pickle(item: Item<'_, 'a>) -> Result<Self, Error>;
@@ -50,7 +54,7 @@ pub trait FromPickle<'a>: Sized {
     #[doc(hidden)]
     #[inline]
     fn vec_from_pickle(item: Item<'_, 'a>) -> Result<Vec<Self>, Error> {
-        impls::collect(item.items()?)
+        impls::sequence(item)
     }
 }
 
@@ -90,7 +94,8 @@ pub fn from_slice<'a, T: FromPickle<'a>>(data: &'a [u8]) -> Result<T, Error> {
 /// Reads a pickle from a stream, as typed values.
 ///
 /// # Errors
-/// As [`from_slice`]; and what reading the stream fails with.
+/// As [`from_slice`], but without [offsets](Error::offset) of wrong data; and what reading the stream
+/// fails with.
 ///
 /// ```
 /// let pair: (u8, bool) = halfsour::from_reader(&b"K\x01\x88\x86."[..])?;

@@ -4,10 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::io::BufRead;
 
-use hashbrown::HashMap;
-
 use super::decoder::Decoder;
 use super::item::Item;
+use super::made::Names;
 use super::{FromPickle, FromPickleOwned};
 use crate::error::Error;
 use crate::graph::{self, Graph};
@@ -46,12 +45,11 @@ type PersistentLoad<'a> = Box<dyn Fn(Item<'_, '_>) -> Result<Box<dyn Any>, Error
 /// ```
 #[derive(Default)]
 pub struct Unpickler<'a> {
-    pub(super) limits: Limits,
+    pub(crate) limits: Limits,
     pub(super) old_str: OldStr,
-    pub(super) buffers: Vec<&'a [u8]>,
+    pub(crate) buffers: Vec<&'a [u8]>,
     pub(super) persistent_load: Option<PersistentLoad<'a>>,
-    pub(super) aliases: HashMap<String, (String, String)>,
-    pub(super) extensions: HashMap<i32, (String, String)>,
+    pub(crate) names: Names,
 }
 
 impl<'a> Unpickler<'a> {
@@ -99,7 +97,8 @@ impl<'a> Unpickler<'a> {
     /// With a function that finds what a persistent id stands for: Python's `persistent_load`.
     ///
     /// What it returns must be of the type that is to be read, a derived one or the content of a
-    /// [`Persistent`](super::Persistent).
+    /// [`Persistent`](super::Persistent). It may be called again for the same id, when an error's
+    /// [offset](Error::offset) is looked for.
     ///
     /// ```
     /// use halfsour::typed::{Persistent, Unpickler};
@@ -132,7 +131,7 @@ impl<'a> Unpickler<'a> {
     /// ```
     #[must_use]
     pub fn alias(mut self, old: &str, module: &str, name: &str) -> Unpickler<'a> {
-        self.aliases.insert(old.into(), (module.into(), name.into()));
+        self.names.aliases.insert(old.into(), (module.into(), name.into()));
         self
     }
 
@@ -148,7 +147,7 @@ impl<'a> Unpickler<'a> {
     /// ```
     #[must_use]
     pub fn extension(mut self, code: i32, module: &str, name: &str) -> Unpickler<'a> {
-        self.extensions.insert(code, (module.into(), name.into()));
+        self.names.extensions.insert(code, (module.into(), name.into()));
         self
     }
 
@@ -209,13 +208,15 @@ impl<'a> Unpickler<'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn from_graph<T: FromPickle<'a>>(&self, graph: &Graph<'a>) -> Result<T, Error> {
-        self.read(graph, T::from_pickle)
+        let read = |graph: &Graph<'a>| Decoder::new(graph, self).run(T::from_pickle);
+        read(graph).map_err(|error| graph.place(error, |again| read(again).err()))
     }
 
     /// Hands the root of a graph to a function, for reading without a type.
     ///
     /// # Errors
-    /// What the function says.
+    /// What the function says. It is called once; so where a None, a bool or an empty tuple is wrong,
+    /// of which there is but one, the error has no [offset](Error::offset).
     ///
     /// ```
     /// let graph = halfsour::load(b"](K\x01K\x02e.")?;
@@ -229,7 +230,7 @@ impl<'a> Unpickler<'a> {
         graph: &Graph<'a>,
         read: impl FnOnce(Item<'_, 'a>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        Decoder::new(graph, self).run(read)
+        Decoder::new(graph, self).run(read).map_err(|error| graph.place(error, |_| None))
     }
 }
 
@@ -240,8 +241,8 @@ impl fmt::Debug for Unpickler<'_> {
             .field("old_str", &self.old_str)
             .field("buffers", &self.buffers.len())
             .field("persistent_load", &self.persistent_load.is_some())
-            .field("aliases", &self.aliases)
-            .field("extensions", &self.extensions)
+            .field("aliases", &self.names.aliases)
+            .field("extensions", &self.names.extensions)
             .finish()
     }
 }

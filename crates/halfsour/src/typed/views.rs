@@ -294,26 +294,26 @@ impl fmt::Debug for Attrs<'_, '_> {
 /// Where in a container a value is: for errors.
 pub(crate) trait Within<T> {
     /// In the so-manieth item.
-    fn in_item(self, index: usize) -> Result<T, Error>;
+    fn in_item(self, index: usize, item: Item<'_, '_>) -> Result<T, Error>;
     /// In the value of a key.
-    fn in_value(self, key: Item<'_, '_>) -> Result<T, Error>;
+    fn in_value(self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<T, Error>;
     /// In a key.
     fn in_key(self, key: Item<'_, '_>) -> Result<T, Error>;
 }
 
 impl<T> Within<T> for Result<T, Error> {
     #[inline]
-    fn in_item(self, index: usize) -> Result<T, Error> {
-        self.map_err(|error| error.within(Step::Index(index)))
+    fn in_item(self, index: usize, item: Item<'_, '_>) -> Result<T, Error> {
+        self.map_err(|error| error.about(item.id()).within(Step::Index(index)))
     }
 
     #[inline]
-    fn in_value(self, key: Item<'_, '_>) -> Result<T, Error> {
-        self.map_err(|error| error.within(Step::Key(key.repr())))
+    fn in_value(self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<T, Error> {
+        self.map_err(|error| error.about(value.id()).within(Step::Key(key.repr())))
     }
 
     #[inline]
     fn in_key(self, key: Item<'_, '_>) -> Result<T, Error> {
-        self.map_err(|error| error.within(Step::InKey(key.repr())))
+        self.map_err(|error| error.about(key.id()).within(Step::InKey(key.repr())))
     }
 }

@@ -52,7 +52,7 @@ pub struct Deque<T> {
 fn entry<'a, K: FromPickle<'a>, V: FromPickle<'a>>(
     (key, value): (Item<'_, 'a>, Item<'_, 'a>),
 ) -> Result<(K, V), Error> {
-    Ok((K::from_pickle(key).in_key(key)?, V::from_pickle(value).in_value(key)?))
+    Ok((K::from_pickle(key).in_key(key)?, V::from_pickle(value).in_value(key, value)?))
 }
 
 /// What a dict is made with, and what is put into it then.
@@ -136,7 +136,7 @@ impl<'a, T: FromPickle<'a>> FromPickle<'a> for Deque<T> {
         };
         let maxlen = args.next().map(Item::read::<Option<usize>>).transpose()?.flatten();
         for (index, inner) in item.list_items()?.enumerate() {
-            items.push_back(T::from_pickle(inner).in_item(index)?);
+            items.push_back(T::from_pickle(inner).in_item(index, inner)?);
         }
         let over = items.len().saturating_sub(maxlen.unwrap_or(usize::MAX));
         items.drain(..over);

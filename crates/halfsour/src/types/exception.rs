@@ -103,11 +103,11 @@ impl<'a, T: FromPickle<'a>> FromPickle<'a> for Exception<T> {
         let class = Name::new(class.module, class.name);
         let mut args = Vec::new();
         for (index, arg) in item.args()?.enumerate() {
-            args.push(arg.read().in_item(index)?);
+            args.push(arg.read().in_item(index, arg)?);
         }
         let mut attrs = Vec::new();
         for (name, value) in item.state()?.attrs()? {
-            attrs.push((name.read().in_key(name)?, value.read().in_value(name)?));
+            attrs.push((name.read().in_key(name)?, value.read().in_value(name, value)?));
         }
         Ok(Exception { class, args, attrs })
     }

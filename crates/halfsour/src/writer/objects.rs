@@ -344,6 +344,15 @@ impl Writer<'_> {
         })
     }
 
+    /// A new instance of a class that derives from no builtin one and takes no arguments.
+    pub(crate) fn new_plain(&mut self, class: &Global<'_>) -> Done {
+        if self.protocol() >= 2 {
+            return self.newobj(class, &[]);
+        }
+        let object = Global::new("builtins", "object");
+        self.call(&Global::new("copyreg", "_reconstructor"), &[class, &object, &()])
+    }
+
     /// An instance with these attributes, of a class that derives from no builtin one and takes no
     /// arguments; without attributes, it gets no state.
     ///
@@ -357,13 +366,7 @@ impl Writer<'_> {
         name: &str,
         fields: &[(&'static str, &dyn ToPickle)],
     ) -> Result<(), Error> {
-        let class = Global::new(module, name);
-        if self.protocol() >= 2 {
-            self.newobj(&class, &[])?;
-        } else {
-            let object = Global::new("builtins", "object");
-            self.call(&Global::new("copyreg", "_reconstructor"), &[&class, &object, &()])?;
-        }
+        self.new_plain(&Global::new(module, name))?;
         if fields.is_empty() { Ok(()) } else { self.build(|out| out.fields(fields)) }
     }
 }

@@ -21,7 +21,7 @@ def module(name, source):
 
 
 models = module('shop.models', '''
-import collections, enum
+import collections, dataclasses, enum
 
 class Base:
     def __init__(self, **attrs):
@@ -37,6 +37,7 @@ class Base:
 
 class Order(Base): pass
 class Line(Base): pass
+class Table(dict): pass
 class Renamed(Base): pass
 class Blob(Base): pass
 class Pair(Base): pass
@@ -78,6 +79,16 @@ class Rate:
     def __getnewargs_ex__(self): return (self.base,), {'factor': self.factor}
     def __getstate__(self): return self.__dict__ or None
     def __repr__(self): return f'Rate({self.base!r}, {self.factor!r}, {self.__dict__})'
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frozen:
+    width: int
+    label: str
+    parent: 'Frozen | None'
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrozenOne:
+    only: list
 
 Point = collections.namedtuple('Point', 'x y')
 Point.__module__ = 'shop.models'
