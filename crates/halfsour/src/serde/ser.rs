@@ -228,12 +228,12 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_seq(self, len: Option<usize>) -> Result<Seq<'o, 'w>, Error> {
         self.0.begin_list(len).map(Seq)
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_tuple(self, len: usize) -> Result<Tuple<'o, 'w>, Error> {
         Ok(Tuple { items: self.0.begin_tuple(len)?, variant: None })
     }
@@ -257,12 +257,12 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
         Ok(Tuple { items: self.0.begin_tuple(len)?, variant: Some(variant) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_map(self, len: Option<usize>) -> Result<Map<'o, 'w>, Error> {
         self.0.begin_dict(len).map(Map)
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Struct<'o, 'w>, Error> {
         if name == INSTANCE {
             return Ok(Struct::Instance { out: self.0, module: String::new() });
@@ -333,7 +333,7 @@ impl Tuple<'_, '_> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish(self) -> Written {
         let out = self.items.finish()?;
         if self.variant.is_some() {
@@ -445,7 +445,7 @@ impl<T: Serialize + ?Sized> fmt::Display for Shown<'_, T> {
 }
 
 impl Struct<'_, '_> {
-    #[inline]
+    #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Written {
         let Struct::Dict { entries, variant } = self else {
             return self.part(name, value);
@@ -471,7 +471,7 @@ impl Struct<'_, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish(self) -> Written {
         if let Struct::Dict { entries, variant } = self {
             let out = entries.finish();

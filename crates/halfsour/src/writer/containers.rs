@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, Kind};
 use super::{Begun, Done, ToPickle, Writer};
+use crate::emitter::Emitter;
 use crate::error::{Error, ErrorKind, Step};
 use crate::opcode::Opcode;
 use crate::text::repr_str;
@@ -315,7 +316,7 @@ impl<'w> Writer<'w> {
     /// The same, for those that cannot give a function.
     #[inline(always)]
     pub(crate) fn begin_list(&mut self, len: Option<usize>) -> Result<Items<'_, 'w>, Error> {
-        self.make(|out| out.empty_list())?;
+        self.make(Opcode::EmptyList, Emitter::empty_list)?;
         self.items(Kind::List, self.loose, len)
     }
 
@@ -381,7 +382,7 @@ impl<'w> Writer<'w> {
     /// The same, for those that cannot give a function.
     #[inline(always)]
     pub(crate) fn begin_dict(&mut self, len: Option<usize>) -> Result<Entries<'_, 'w>, Error> {
-        self.make(|out| out.empty_dict())?;
+        self.make(Opcode::EmptyDict, Emitter::empty_dict)?;
         self.enter()?;
         Ok(Entries { batch: Batch::new(Kind::Dict, self.loose), out: self, len })
     }
@@ -389,7 +390,7 @@ impl<'w> Writer<'w> {
     /// A dict of one entry, whose value comes next; then [`end_variant`](Writer::end_variant).
     #[cfg(feature = "serde")]
     pub(crate) fn begin_variant(&mut self, name: &'static str) -> Result<(), Error> {
-        self.make(|out| out.empty_dict())?;
+        self.make(Opcode::EmptyDict, Emitter::empty_dict)?;
         self.enter()?;
         self.name(name)
     }

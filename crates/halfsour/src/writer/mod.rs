@@ -191,12 +191,12 @@ impl<'w> Writer<'w> {
         self.out.is_quick(bytes) && self.key.is_none()
     }
 
-    /// Writes opcodes that make an object, and puts it into the memo.
+    /// Makes an empty container and puts it into the memo: `opcode` does it, or in older protocols
+    /// what `emit` writes.
     #[inline(always)]
-    pub(crate) fn make(&mut self, emit: impl Fn(&mut Emitter)) -> Done {
+    pub(crate) fn make(&mut self, opcode: Opcode, emit: impl Fn(&mut Emitter)) -> Done {
         if self.is_plain(0) {
-            emit(&mut self.out);
-            self.out.op(Opcode::Memoize);
+            self.out.ops([opcode, Opcode::Memoize]);
             self.memo.next();
             return Ok(());
         }
