@@ -346,7 +346,8 @@ impl<S: Sink> Emitter<S> {
     #[inline]
     pub fn bool(&mut self, value: bool) {
         if self.protocol >= 2 {
-            self.op(if value { Opcode::NewTrue } else { Opcode::NewFalse });
+            // The opcodes are neighbours: that leaves no branch to guess.
+            self.put([Opcode::NewFalse as u8 - u8::from(value)]);
         } else {
             self.line(Opcode::Int, if value { b"01" } else { b"00" });
         }

@@ -124,6 +124,15 @@ impl Sink for Buffer {
         }
     }
 
+    #[inline(always)]
+    fn wrap(&mut self, head: [u8; 8], used: usize, bytes: &[u8], tail: [u8; 8], ended: usize) {
+        if self.has_room(bytes.len() + 16) {
+            self.put(head, used);
+            self.bytes.extend_from_slice(bytes);
+            self.put(tail, ended);
+        }
+    }
+
     #[inline]
     fn len(&self) -> usize {
         self.bytes.len()
