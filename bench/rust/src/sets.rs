@@ -31,3 +31,6 @@ pub struct Point {
     label: String,
     number: i64,
 }
+
+/// A key, a number and a list of it.
+pub type Shared = (String, i64, Vec<i64>);
