@@ -609,7 +609,7 @@ fn outcome<T: FromPickleOwned + Debug>(value: impl ToPickle) -> Result<T, String
 #[test]
 fn ints_have_their_sign() {
     let error = outcome::<num_bigint::BigUint>(-1).unwrap_err();
-    assert_eq!(error, "expected an int that is not negative, found an int");
+    assert_eq!(error, "expected an int that is not negative, found an int at root");
 }
 
 #[cfg(feature = "chrono")]
@@ -618,22 +618,22 @@ fn what_does_not_fit_chrono_or_python_is_an_error() {
     use chrono::{DateTime as Moment, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
     let utc = Time { tz: Some(TimeZone::UTC), ..NOON };
     let moment = |time| DateTime { date: date(2026, 10, 25), time };
-    let no_zone = "expected a time without a timezone, found a datetime.time";
+    let no_zone = "expected a time without a timezone, found a datetime.time at root";
     assert_eq!(outcome::<NaiveTime>(utc.clone()).unwrap_err(), no_zone);
-    let no_zone = "expected a datetime without a timezone, found a datetime.datetime";
+    let no_zone = "expected a datetime without a timezone, found a datetime.datetime at root";
     assert_eq!(outcome::<NaiveDateTime>(moment(utc.clone())).unwrap_err(), no_zone);
-    let zone = "expected a datetime with a timezone, found a datetime.datetime";
+    let zone = "expected a datetime with a timezone, found a datetime.datetime at root";
     assert_eq!(outcome::<Moment<Utc>>(moment(NOON)).unwrap_err(), zone);
     assert_eq!(outcome::<Moment<FixedOffset>>(moment(NOON)).unwrap_err(), zone);
     // chrono has no database of zones.
     let time = Time { tz: Some(zone_info("Asia/Tokyo")), ..Time::default() };
     let error = outcome::<Moment<Utc>>(DateTime { date: date(2026, 1, 1), time }).unwrap_err();
-    assert_eq!(error, "expected a datetime.timezone, found a zoneinfo.ZoneInfo._unpickle");
+    assert_eq!(error, "expected a datetime.timezone, found a zoneinfo.ZoneInfo._unpickle at root");
 
     let offset = TimeDelta { days: 0, seconds: 1, microseconds: 1 };
     let finer = moment(Time { tz: Some(TimeZone { offset, name: None }), ..NOON });
     let error = outcome::<Moment<FixedOffset>>(finer.clone()).unwrap_err();
-    assert!(error.ends_with("is no offset of whole seconds"), "{error}");
+    assert!(error.ends_with("is no offset of whole seconds at root"), "{error}");
     let read: Moment<Utc> = outcome(finer).unwrap();
     assert_eq!(format!("{read:?}"), "2026-10-25T11:59:58.999999Z");
 
@@ -667,18 +667,18 @@ fn what_does_not_fit_jiff_or_python_is_an_error() {
     use jiff::{SignedDuration, Timestamp, ZonedDateTime};
     let utc = Time { tz: Some(TimeZone::UTC), ..NOON };
     let moment = |time| DateTime { date: date(2026, 10, 25), time };
-    let no_zone = "expected a time without a timezone, found a datetime.time";
+    let no_zone = "expected a time without a timezone, found a datetime.time at root";
     assert_eq!(outcome::<civil::Time>(utc.clone()).unwrap_err(), no_zone);
-    let no_zone = "expected a datetime without a timezone, found a datetime.datetime";
+    let no_zone = "expected a datetime without a timezone, found a datetime.datetime at root";
     assert_eq!(outcome::<civil::DateTime>(moment(utc)).unwrap_err(), no_zone);
-    let zone = "expected a datetime with a timezone, found a datetime.datetime";
+    let zone = "expected a datetime with a timezone, found a datetime.datetime at root";
     assert_eq!(outcome::<Timestamp>(moment(NOON)).unwrap_err(), zone);
     assert_eq!(outcome::<ZonedDateTime>(moment(NOON)).unwrap_err(), zone);
     let error = outcome::<tz::TimeZone>(zone_info("Mars/Olympus")).unwrap_err();
-    assert_eq!(error, "Mars/Olympus is no timezone that jiff knows");
+    assert_eq!(error, "Mars/Olympus is no timezone that jiff knows at root");
     let offset = TimeDelta { days: 0, seconds: 1, microseconds: 1 };
     let error = outcome::<tz::TimeZone>(TimeZone { offset, name: None }).unwrap_err();
-    assert!(error.ends_with("is no offset of whole seconds"), "{error}");
+    assert!(error.ends_with("is no offset of whole seconds at root"), "{error}");
 
     let error = outcome::<civil::Date>(day(0, 12, 31)).unwrap_err();
     assert_eq!(error, "0-12-31 is no date");
