@@ -960,3 +960,29 @@ fn settings() {
         renamed.deserialize(b"capp\nPoint\n)\x81\x82\x03)\x81\x86.").unwrap();
     assert_eq!((&*dot.module, &*dot.name, &*other.name), ("shapes", "Dot", "B"));
 }
+
+/// As in the typed half: a buffer that is copied often is an expansion, one that is copied once is not.
+#[test]
+fn buffers_are_charged_by_their_size() {
+    let buffer = vec![7; 10_000_000];
+    let unpickler = halfsour::Unpickler::new().buffers(&[&buffer]);
+    assert_eq!(unpickler.deserialize::<Vec<u8>>(b"\x80\x05\x97.").unwrap().len(), buffer.len());
+    let often = [b"\x80\x05](\x97\x94".as_slice(), &b"h\0".repeat(100), b"e."].concat();
+    let limit = ErrorKind::Limit { what: "expansion", limit: 16 };
+    assert_eq!(kind(unpickler.deserialize::<Vec<Blob>>(&often)), limit);
+    assert_eq!(kind(unpickler.deserialize::<halfsour::serde::Value>(&often)), limit);
+}
+
+/// A variant is a call of what may be an enum, not of any function.
+#[test]
+fn functions_make_no_variants() {
+    #[derive(Deserialize, Debug, PartialEq)]
+    enum Color {
+        Red,
+    }
+    assert_eq!(from_slice::<Color>(b"capp\nColor\n(VRed\ntR.").unwrap(), Color::Red);
+    for call in ["cos\nsystem\n", "cpathlib._local\nPosixPath\n", "cdecimal\nDecimal\n"] {
+        from_slice::<Color>(format!("{call}(VRed\ntR.").as_bytes()).unwrap_err();
+        from_slice::<String>(format!("{call}(VRed\ntR.").as_bytes()).unwrap_err();
+    }
+}

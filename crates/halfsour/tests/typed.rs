@@ -1132,3 +1132,15 @@ fn errors_have_a_place_in_the_input() {
     let error = unpickler.read(&graph, |item| item.get(1)?.str().map(|_| ())).unwrap_err();
     assert_eq!(error.offset(), Some(3));
 }
+
+/// A buffer that is copied once is no expansion, however large; one that is copied often is.
+#[test]
+fn buffers_are_charged_by_their_size() {
+    let buffer = vec![7; 70_000_000];
+    let unpickler = Unpickler::new().buffers(&[&buffer]);
+    let Bytes(read) = unpickler.from_slice::<Bytes<Vec<u8>>>(b"\x80\x05\x97.").unwrap();
+    assert_eq!(read.len(), buffer.len());
+    let often = [b"\x80\x05](\x97\x94".as_slice(), &b"h\0".repeat(100), b"e."].concat();
+    let error = unpickler.from_slice::<Vec<Bytes<Vec<u8>>>>(&often).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
+}

@@ -702,3 +702,19 @@ fn what_does_not_fit_jiff_or_python_is_an_error() {
     let delta = |nanos| outcome::<TimeDelta>(SignedDuration::from_nanos(nanos)).unwrap();
     assert_eq!((delta(999), delta(-999)), Default::default());
 }
+
+/// Numbers and names that are shared are copied for each reference: that is charged, as text is.
+#[test]
+fn what_is_copied_is_charged() {
+    let limit = halfsour::ErrorKind::Limit { what: "expansion", limit: 16 };
+    let shared = |first: &[u8]| {
+        let references = b"h\0".repeat(40_000);
+        [b"\x80\x04](", first, b"q\0", &references, b"e."].concat()
+    };
+    let number = shared(&[b"\x8b\0\0\x01\0".as_slice(), &[1; 0x1_0000]].concat());
+    assert_eq!(from_slice::<Vec<num_bigint::BigInt>>(&number).unwrap_err().kind(), &limit);
+    let name = shared(&[b"c".as_slice(), &[b'm'; 0x1_0000], b"\nC\n"].concat());
+    assert_eq!(from_slice::<Vec<Name>>(&name).unwrap_err().kind(), &limit);
+    let error = shared(&[b"c".as_slice(), &[b'm'; 0x1_0000], b"\nC\n)R"].concat());
+    assert_eq!(from_slice::<Vec<Exception<i64>>>(&error).unwrap_err().kind(), &limit);
+}

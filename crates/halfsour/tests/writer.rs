@@ -126,6 +126,17 @@ fn same() -> Vec<(Value, &'static str)> {
         (by(|out| out.bytes(&[b'x'; 70_000])), "b'x' * 70000"),
         (by(|out| out.bytearray(b"spam")), "bytearray(b'spam')"),
         (by(|out| out.bytearray(b"")), "bytearray()"),
+        (
+            by(|out| {
+                out.tuple_with(4, |tuple| {
+                    tuple.item_with(|out| out.bytes(b"q"))?;
+                    tuple.item_with(|out| out.bytearray(b"q"))?;
+                    tuple.item_with(|out| out.bytearray(b"q"))?;
+                    tuple.item_with(|out| out.bytes(b"q"))
+                })
+            }),
+            "(b'q', bytearray(b'q'), bytearray(b'q'), b'q')",
+        ),
         (Box::new((1,)), "(1,)"),
         (Box::new((1, 2, 3)), "(1, 2, 3)"),
         (Box::new((1, 2, 3, 4)), "(1, 2, 3, 4)"),

@@ -197,7 +197,9 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     /// With other limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Deserializer<'g, 'de> {
-        self.budget = Budget::with_text(limits, self.graph.size(), self.graph.text_size());
+        let buffers: usize = self.buffers.iter().map(|bytes| bytes.len()).sum();
+        let text = self.graph.text_size() + buffers;
+        self.budget = Budget::with_text(limits, self.graph.size(), text);
         self
     }
 
@@ -383,7 +385,11 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             Node::OldStr(bytes) | Node::Bytes(bytes) | Node::ByteArray(bytes) => {
                 self.bytes(bytes, visitor)
             }
-            Node::Buffer(number) => visitor.visit_borrowed_bytes(self.buffer(number)?),
+            Node::Buffer(number) => {
+                let bytes = self.buffer(number)?;
+                self.budget.copy(bytes)?;
+                visitor.visit_borrowed_bytes(bytes)
+            }
             Node::ReadonlyBuffer(buffer) => self.through(buffer, |de| de.deserialize_any(visitor)),
             Node::Tuple(items) | Node::List(items) | Node::Set(items) | Node::FrozenSet(items) => {
                 self.seq(items, &[], visitor)
@@ -473,7 +479,11 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
                 self.bytes(bytes, visitor)
             }
             Node::Str(text) => self.bytes(text.as_bytes(), visitor),
-            Node::Buffer(number) => visitor.visit_borrowed_bytes(self.buffer(number)?),
+            Node::Buffer(number) => {
+                let bytes = self.buffer(number)?;
+                self.budget.copy(bytes)?;
+                visitor.visit_borrowed_bytes(bytes)
+            }
             Node::ReadonlyBuffer(buffer) => {
                 self.through(buffer, |de| de.deserialize_bytes(visitor))
             }

@@ -165,7 +165,9 @@ pub(super) enum Member<'g> {
 pub(super) fn member<'g>(sight: Sight<'g, '_>, id: NodeId) -> Option<Member<'g>> {
     let Node::Object(object) = sight.graph.get(id) else { return None };
     match sight.construction(object) {
-        Some(Construction { called: true, args: &[value], .. }) => Some(Member::Value(value)),
+        Some(Construction { called: true, cls, args: &[value], .. }) => {
+            sight.may_be_member(object, cls).then_some(Member::Value(value))
+        }
         Some(_) => None,
         None => {
             let (_, last) = match sight.global(id)?.name {

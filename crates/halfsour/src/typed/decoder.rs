@@ -35,7 +35,8 @@ impl<'g, 'a> Decoder<'g, 'a> {
             budget: RefCell::new(Budget::with_text(
                 unpickler.limits,
                 graph.size(),
-                graph.text_size(),
+                graph.text_size()
+                    + unpickler.buffers.iter().map(|bytes| bytes.len()).sum::<usize>(),
             )),
             way: RefCell::default(),
             closes: Cell::new(None),

@@ -297,6 +297,11 @@ impl<'g, 'a> Item<'g, 'a> {
         self.construction().is_some_and(|made| self.is_class::<T>(made.cls))
     }
 
+    /// To be called for what is copied out of it and is not handed out as text or bytes.
+    pub(crate) fn copies(self, bytes: &[u8]) -> Result<(), Error> {
+        self.decoder.copy(bytes)
+    }
+
     /// The name of a global, a class or a function that is itself the value.
     pub(crate) fn global_name(self) -> Option<ClassName<'g>> {
         self.sight().global(self.id)

@@ -11,7 +11,7 @@ use super::item::ClassName;
 use crate::compat::to_python3;
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 
-/// Modules of the standard library whose classes are called when they are unpickled, and are not what
+/// Packages of the standard library whose classes are called when they are unpickled, and are not what
 /// they are called with.
 const NO_ENUMS: &[&str] =
     &["builtins", "collections", "datetime", "decimal", "fractions", "ipaddress", "pathlib"];
@@ -209,10 +209,17 @@ impl<'g> Sight<'g, '_> {
         if !made.called {
             return made.contents.is_none().then_some(value);
         }
-        let class = self.global(made.cls)?;
-        let is_class = class.name.rsplit('.').next()?.starts_with(char::is_uppercase);
-        let is_member = is_class && !NO_ENUMS.contains(&class.module) && object.effects.is_empty();
-        is_member.then_some(value)
+        self.may_be_member(object, made.cls).then_some(value)
+    }
+
+    /// Whether a call with one argument may be of an enum.
+    pub(crate) fn may_be_member(&self, object: Object<'g>, callable: NodeId) -> bool {
+        let Some(class) = self.global(callable) else { return false };
+        let package = class.module.split('.').next().unwrap_or_default();
+        let last = class.name.rsplit('.').next().unwrap_or_default();
+        last.starts_with(char::is_uppercase)
+            && !NO_ENUMS.contains(&package)
+            && object.effects.is_empty()
     }
 
     /// The bytes that protocols below 3, and bytearrays below 5, are made to be by a call.

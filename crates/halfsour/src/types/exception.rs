@@ -100,7 +100,7 @@ impl<'a, T: FromPickle<'a>> FromPickle<'a> for Exception<T> {
         // The class itself is no instance.
         let class = item.class().filter(|_| item.global_name().is_none());
         let class = class.ok_or_else(|| item.expected("an exception"))?;
-        let class = Name::new(class.module, class.name);
+        let class = Name::copied(item, class)?;
         let mut args = Vec::new();
         for (index, arg) in item.args()?.enumerate() {
             args.push(arg.read().in_item(index, arg)?);

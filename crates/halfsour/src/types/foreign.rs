@@ -32,6 +32,7 @@ impl FromPickle<'_> for num_bigint::BigInt {
         match item.node() {
             crate::graph::Node::Int(value) => Ok(value.into()),
             crate::graph::Node::BigInt(bytes) => {
+                item.copies(bytes)?;
                 Ok(num_bigint::BigInt::from_signed_bytes_le(bytes))
             }
             _ => Err(item.expected("an int")),

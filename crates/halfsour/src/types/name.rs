@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
-use crate::typed::{FromPickle, Item};
+use crate::typed::{ClassName, FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
 
 /// A class or a function, by its module and its qualified name in it.
@@ -29,6 +29,13 @@ impl Name {
         Name { module: module.into(), name: name.into() }
     }
 
+    /// The names of a class that an item has.
+    pub(super) fn copied(item: Item<'_, '_>, name: ClassName<'_>) -> Result<Name, Error> {
+        item.copies(name.module.as_bytes())?;
+        item.copies(name.name.as_bytes())?;
+        Ok(Name::new(name.module, name.name))
+    }
+
     pub(super) fn global(&self) -> Global<'_> {
         Global::new(&self.module, &self.name)
     }
@@ -43,7 +50,7 @@ impl fmt::Display for Name {
 impl FromPickle<'_> for Name {
     fn from_pickle(item: Item<'_, '_>) -> Result<Name, Error> {
         match item.global_name() {
-            Some(name) => Ok(Name::new(name.module, name.name)),
+            Some(name) => Name::copied(item, name),
             None => Err(item.expected("a class or a function")),
         }
     }
@@ -88,6 +95,8 @@ impl<'a, V: FromPickle<'a>> FromPickle<'a> for Member<V> {
         if let Some(global) = item.global_name()
             && let Some((class, name)) = global.name.rsplit_once('.')
         {
+            item.copies(global.module.as_bytes())?;
+            item.copies(global.name.as_bytes())?;
             let class = Name::new(global.module, class);
             return Ok(Member::Name { class, name: name.into() });
         }
@@ -99,7 +108,7 @@ impl<'a, V: FromPickle<'a>> FromPickle<'a> for Member<V> {
                 Ok(Member::Name { class: class_item.read()?, name: name.read()? })
             }
             (Some(value), None, None) => {
-                let class = Name::new(class.module, class.name);
+                let class = Name::copied(item, class)?;
                 Ok(Member::Value { class, value: value.read()? })
             }
             _ => Err(item.expected("a member of an enum")),

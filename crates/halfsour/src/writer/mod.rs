@@ -468,6 +468,10 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
+    fn char(&mut self, char: char) -> Done {
+        self.interned(char.encode_utf8(&mut [0; 4])).map(|_| ())
+    }
+
     /// A `str` of which Python has but one.
     pub(crate) fn interned(&mut self, text: &str) -> Result<i64, Error> {
         let begun = self.begin()?;
@@ -513,6 +517,9 @@ impl<'w> Writer<'w> {
             self.global("_codecs", "encode")?;
             self.tuple_with(2, |args| {
                 args.item_with(|out| {
+                    if let &[byte] = bytes {
+                        return out.char(byte.into());
+                    }
                     let begun = out.begin()?;
                     out.emit_text(&from_latin1(bytes))?;
                     out.memoize(begun).map(|_| ())
@@ -543,7 +550,17 @@ impl<'w> Writer<'w> {
         if bytes.is_empty() {
             self.out.empty_tuple();
         } else {
-            self.tuple_with(1, |args| args.item_with(|out| out.bytes(bytes)))?;
+            self.tuple_with(1, |args| {
+                args.item_with(|out| {
+                    // Up to CPython 3.14 they are made for it: however short, they are no others' too.
+                    if !out.loose {
+                        return out.bytes(bytes);
+                    }
+                    let begun = out.begin()?;
+                    out.emit_bytes(bytes)?;
+                    out.memoize(begun).map(|_| ())
+                })
+            })?;
         }
         self.out.op(Opcode::Reduce);
         Ok(())
