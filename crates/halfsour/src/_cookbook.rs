@@ -229,7 +229,7 @@
 //!
 //! assert_eq!(settings(b"}\x8c\x01a\x8c\x01bs.")?["a"], "b");
 //! let error = settings(b"cos\nsystem\n(Vecho gone\ntR.").unwrap_err();
-//! assert_eq!(error.to_string(), "expected a dict, found an os.system");
+//! assert_eq!(error.to_string(), "expected a dict, found an os.system at root");
 //! # Ok::<(), halfsour::Error>(())
 //! ```
 //!

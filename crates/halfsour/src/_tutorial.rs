@@ -614,7 +614,7 @@
 //! let data = b"cos\nsystem\n(Vecho gone\ntR.";
 //! assert!(halfsour::load(data).is_ok());
 //! let error = halfsour::from_slice::<String>(data).unwrap_err();
-//! assert_eq!(error.to_string(), "expected a str, found an os.system");
+//! assert_eq!(error.to_string(), "expected a str, found an os.system at root");
 //! ```
 //!
 //! What it may cost is bounded by [`Limits`](crate::Limits). They are on from the start; who knows

@@ -104,7 +104,7 @@ where
 /// assert_eq!(halfsour::from_slice::<ndarray::Array2<i32>>(&data)?, matrix);
 ///
 /// let error = halfsour::from_slice::<ndarray::Array2<u8>>(&data).unwrap_err();
-/// assert_eq!(error.to_string(), "expected numpy's dtype |u1, found <i4");
+/// assert_eq!(error.to_string(), "expected numpy's dtype |u1, found <i4 at root");
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 impl<T: Element, D: Dimension> FromPickle<'_> for Array<T, D> {
