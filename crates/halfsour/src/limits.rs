@@ -1,6 +1,7 @@
 //! What a pickle may cost.
 
 use crate::error::{Error, ErrorKind};
+use crate::graph::Graph;
 
 /// Limits on what a pickle may cost: on by default, each for itself adjustable.
 ///
@@ -120,13 +121,16 @@ pub(crate) struct Budget {
 impl Budget {
     /// For a graph of so many nodes and references.
     pub(crate) fn new(limits: Limits, size: usize) -> Budget {
-        Budget::with_text(limits, size, 0)
+        Budget::of(limits, size as u64)
     }
 
-    /// For a graph of so many nodes and references, and so many bytes of text, of which
-    /// [`copy`](Budget::copy) is to be told.
-    pub(crate) fn with_text(limits: Limits, size: usize, bytes: usize) -> Budget {
-        let size = size as u64 + bytes as u64 / COPIED;
+    /// For a graph and its out-of-band buffers, where [`copy`](Budget::copy) is told of text and bytes.
+    pub(crate) fn with_text(limits: Limits, graph: &Graph<'_>, buffers: &[&[u8]]) -> Budget {
+        let apart: u64 = buffers.iter().map(|bytes| bytes.len() as u64).sum();
+        Budget::of(limits, graph.size() as u64 + (graph.text_size() as u64 + apart) / COPIED)
+    }
+
+    fn of(limits: Limits, size: u64) -> Budget {
         let visits = size.saturating_mul(limits.expansion.into()).max(1_000_000);
         Budget {
             limits,

@@ -181,10 +181,20 @@ impl Plans {
         self.load
     }
 
-    /// The plan has strings of this load, until it [ends](Plans::end).
+    /// Whether these keys, each with its value behind it, are the known names of a plan's slots or
+    /// attributes, or the first to become known.
     #[inline(always)]
-    pub(super) fn has_keys(&mut self, number: usize) {
-        self.with_keys.push(number);
+    pub(super) fn knows(&mut self, number: usize, slots: bool, pairs: &[Obj]) -> bool {
+        let plan = &mut self.plans[number];
+        let names = if slots { &mut plan.slot_names } else { &mut plan.attributes };
+        if names.are(self.load, pairs) {
+            return true;
+        }
+        let learned = names.learn(self.load, pairs);
+        if learned {
+            self.with_keys.push(number);
+        }
+        learned
     }
 
     /// The load is over: its strings are let go.

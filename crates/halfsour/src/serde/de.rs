@@ -21,6 +21,7 @@ use crate::reader::Reader;
 use crate::stream::StreamSource;
 use crate::typed::Unpickler;
 use crate::typed::made::{Names, Sight};
+use crate::typed::unpickler::buffer;
 
 /// Reads a pickle that is in memory. What follows it is ignored, as `pickle.loads` does.
 ///
@@ -170,7 +171,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
             id,
             sight: Sight { graph, names: &NONE },
             buffers: &[],
-            budget: Budget::with_text(Limits::default(), graph.size(), graph.text_size()),
+            budget: Budget::with_text(Limits::default(), graph, &[]),
             open: Vec::new(),
             explicit: None,
         }
@@ -187,19 +188,23 @@ impl<'g, 'de> Deserializer<'g, 'de> {
 
     /// An out-of-band buffer.
     fn buffer(&self, number: u32) -> Result<&'de [u8], Error> {
-        let none = self.buffers.is_empty();
-        self.buffers.get(number as usize).copied().ok_or_else(|| {
-            let kind = if none { ErrorKind::NoBuffers } else { ErrorKind::NotEnoughBuffers };
-            Error::new(kind).about(self.id)
-        })
+        buffer(self.buffers, number).map_err(|kind| Error::new(kind).about(self.id))
+    }
+
+    fn buffer_bytes<V: Visitor<'de>>(
+        &mut self,
+        number: u32,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let bytes = self.buffer(number)?;
+        self.budget.copy(bytes)?;
+        visitor.visit_borrowed_bytes(bytes)
     }
 
     /// With other limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Deserializer<'g, 'de> {
-        let buffers: usize = self.buffers.iter().map(|bytes| bytes.len()).sum();
-        let text = self.graph.text_size() + buffers;
-        self.budget = Budget::with_text(limits, self.graph.size(), text);
+        self.budget = Budget::with_text(limits, self.graph, self.buffers);
         self
     }
 
@@ -385,11 +390,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             Node::OldStr(bytes) | Node::Bytes(bytes) | Node::ByteArray(bytes) => {
                 self.bytes(bytes, visitor)
             }
-            Node::Buffer(number) => {
-                let bytes = self.buffer(number)?;
-                self.budget.copy(bytes)?;
-                visitor.visit_borrowed_bytes(bytes)
-            }
+            Node::Buffer(number) => self.buffer_bytes(number, visitor),
             Node::ReadonlyBuffer(buffer) => self.through(buffer, |de| de.deserialize_any(visitor)),
             Node::Tuple(items) | Node::List(items) | Node::Set(items) | Node::FrozenSet(items) => {
                 self.seq(items, &[], visitor)
@@ -479,11 +480,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
                 self.bytes(bytes, visitor)
             }
             Node::Str(text) => self.bytes(text.as_bytes(), visitor),
-            Node::Buffer(number) => {
-                let bytes = self.buffer(number)?;
-                self.budget.copy(bytes)?;
-                visitor.visit_borrowed_bytes(bytes)
-            }
+            Node::Buffer(number) => self.buffer_bytes(number, visitor),
             Node::ReadonlyBuffer(buffer) => {
                 self.through(buffer, |de| de.deserialize_bytes(visitor))
             }

@@ -161,7 +161,7 @@ impl Graph<'_> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn to_value(&self) -> Result<Value, Error> {
-        let budget = Budget::with_text(Limits::default(), self.size(), self.text_size());
+        let budget = Budget::with_text(Limits::default(), self, &[]);
         Reading { graph: self, budget, open: Vec::new() }.value(self.root())
     }
 }

@@ -32,12 +32,7 @@ impl<'g, 'a> Decoder<'g, 'a> {
         Decoder {
             graph,
             unpickler,
-            budget: RefCell::new(Budget::with_text(
-                unpickler.limits,
-                graph.size(),
-                graph.text_size()
-                    + unpickler.buffers.iter().map(|bytes| bytes.len()).sum::<usize>(),
-            )),
+            budget: RefCell::new(Budget::with_text(unpickler.limits, graph, &unpickler.buffers)),
             way: RefCell::default(),
             closes: Cell::new(None),
             shared: RefCell::default(),

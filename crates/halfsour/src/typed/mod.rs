@@ -17,7 +17,7 @@ mod impls;
 pub(crate) mod item;
 pub(crate) mod made;
 mod scalars;
-mod unpickler;
+pub(crate) mod unpickler;
 pub(crate) mod views;
 
 use std::io::BufRead;

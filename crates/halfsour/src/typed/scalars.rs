@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::item::Item;
-use super::unpickler::OldStr;
-use crate::error::{Error, ErrorKind};
+use super::unpickler::{OldStr, buffer};
+use crate::error::Error;
 use crate::graph::{Node, Object};
 use crate::number::{self, Wide, wide};
 use crate::text::{latin1, repr_bytes};
@@ -346,11 +346,7 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     fn buffer(self, number: u32) -> Result<&'a [u8], Error> {
-        let buffers = &self.decoder.unpickler.buffers;
-        buffers.get(number as usize).copied().ok_or_else(|| {
-            let none = buffers.is_empty();
-            self.error(if none { ErrorKind::NoBuffers } else { ErrorKind::NotEnoughBuffers })
-        })
+        buffer(&self.decoder.unpickler.buffers, number).map_err(|kind| self.error(kind))
     }
 
     /// Bytes that are in the pickle as they are, or in an out-of-band buffer: without a copy, as long

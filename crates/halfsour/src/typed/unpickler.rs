@@ -8,7 +8,7 @@ use super::decoder::Decoder;
 use super::item::Item;
 use super::made::Names;
 use super::{FromPickle, FromPickleOwned};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::graph::{self, Graph};
 use crate::limits::Limits;
 use crate::reader::{Reader, SliceSource};
@@ -231,6 +231,15 @@ impl<'a> Unpickler<'a> {
         read: impl FnOnce(Item<'_, 'a>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         Decoder::new(graph, self).run(read).map_err(|error| graph.place(error, |_| None))
+    }
+}
+
+/// The out-of-band buffer of a number.
+pub(crate) fn buffer<'a>(buffers: &[&'a [u8]], number: u32) -> Result<&'a [u8], ErrorKind> {
+    match buffers.get(number as usize) {
+        Some(buffer) => Ok(buffer),
+        None if buffers.is_empty() => Err(ErrorKind::NoBuffers),
+        None => Err(ErrorKind::NotEnoughBuffers),
     }
 }
 

@@ -95,8 +95,7 @@ impl FromPickle<'_> for chrono::DateTime<FixedOffset> {
         let moment: DateTime = item.read()?;
         let zone = moment.time.tz.as_ref();
         let offset = zone.ok_or_else(|| item.expected("a datetime with a timezone"))?.offset;
-        let seconds = i32::try_from(offset.total_microseconds() / 1_000_000).ok();
-        let zone = seconds.filter(|_| offset.microseconds == 0).and_then(FixedOffset::east_opt);
+        let zone = offset.whole_seconds().and_then(FixedOffset::east_opt);
         let zone = zone.ok_or_else(|| invalid("offset of whole seconds", offset))?;
         to_datetime(&moment)
             .and_then(|local| local.and_local_timezone(zone).single())

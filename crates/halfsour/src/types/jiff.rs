@@ -110,14 +110,11 @@ fn to_zone(zone: &TzInfo) -> Result<tz::TimeZone, Error> {
         TzInfo::ZoneInfo(ZoneInfo { key }) => {
             tz::TimeZone::get(key).map_err(|_| invalid("timezone that jiff knows", key))
         }
-        TzInfo::TimeZone(TimeZone { offset, .. }) => {
-            let seconds = i64::from(offset.days) * 86_400 + i64::from(offset.seconds);
-            let fixed = i32::try_from(seconds).ok().filter(|_| offset.microseconds == 0);
-            fixed
-                .and_then(|seconds| Offset::from_seconds(seconds).ok())
-                .map(tz::TimeZone::fixed)
-                .ok_or_else(|| invalid("offset of whole seconds", offset))
-        }
+        TzInfo::TimeZone(TimeZone { offset, .. }) => offset
+            .whole_seconds()
+            .and_then(|seconds| Offset::from_seconds(seconds).ok())
+            .map(tz::TimeZone::fixed)
+            .ok_or_else(|| invalid("offset of whole seconds", offset)),
     }
 }
 

@@ -54,6 +54,13 @@ impl TimeDelta {
             + i128::from(self.seconds) * 1_000_000
             + i128::from(self.microseconds)
     }
+
+    /// All of it in seconds, if there is no fraction of one.
+    #[cfg(any(feature = "chrono", feature = "jiff"))]
+    pub(super) fn whole_seconds(self) -> Option<i32> {
+        let total = self.total_microseconds();
+        (total % 1_000_000 == 0).then(|| i32::try_from(total / 1_000_000).ok())?
+    }
 }
 
 impl FromPickle<'_> for TimeDelta {

@@ -414,8 +414,7 @@ impl<'w> Writer<'w> {
         if self.protocol() < 4 {
             return self.set_of_list("set", items, begun);
         }
-        self.out.op(Opcode::EmptySet);
-        self.memoize(begun)?;
+        self.end(Opcode::EmptySet, begun)?;
         let mut set = self.items(Kind::Set, self.loose, None)?;
         fill(&mut set, items)?;
         set.end()
@@ -453,8 +452,7 @@ impl<'w> Writer<'w> {
                 out.save(&item).map_err(|error| error.within(Step::Index(index)))
             })
         })?;
-        self.out.op(Opcode::FrozenSet);
-        self.memoize(begun).map(|_| ())
+        self.end(Opcode::FrozenSet, begun)
     }
 
     /// `set([...])`, which older protocols have instead of a set's own opcodes.
@@ -470,8 +468,7 @@ impl<'w> Writer<'w> {
         list.end()?;
         args.done = 1;
         args.end()?;
-        self.out.op(Opcode::Reduce);
-        self.memoize(begun).map(|_| ())
+        self.end(Opcode::Reduce, begun)
     }
 
     /// Appends to the object that was just written, by its `extend` or `append`.

@@ -43,7 +43,7 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::number::{Integer, repr_float};
 use crate::opcode::Opcode;
-use crate::text::{code_points, from_latin1};
+use crate::text::{code_points, latin1};
 pub use containers::{Entries, Items, TupleItems};
 use memo::{Memo, Place};
 pub use objects::Global;
@@ -224,8 +224,16 @@ impl<'w> Writer<'w> {
     #[cold]
     #[inline(never)]
     fn make_with_care(&mut self, emit: impl Fn(&mut Emitter)) -> Done {
+        self.fresh(|out| {
+            emit(&mut out.out);
+            Ok(())
+        })
+    }
+
+    /// Writes an object, and puts it into the memo.
+    fn fresh(&mut self, write: impl FnOnce(&mut Self) -> Done) -> Done {
         let begun = self.begin()?;
-        emit(&mut self.out);
+        write(self)?;
         self.memoize(begun).map(|_| ())
     }
 
@@ -428,9 +436,7 @@ impl<'w> Writer<'w> {
 
     /// A `str` that is its own object, however short.
     pub(crate) fn fresh_str(&mut self, text: &str) -> Result<(), Error> {
-        let begun = self.begin()?;
-        self.emit_text(text.as_bytes())?;
-        self.memoize(begun).map(|_| ())
+        self.fresh(|out| out.emit_text(text.as_bytes()))
     }
 
     /// A `str` that is a name in the program, as attributes, classes and modules have: written once,
@@ -466,10 +472,6 @@ impl<'w> Writer<'w> {
             self.memo.note_name(name, Fetch::new(index)?);
         }
         Ok(())
-    }
-
-    fn char(&mut self, char: char) -> Done {
-        self.interned(char.encode_utf8(&mut [0; 4])).map(|_| ())
     }
 
     /// A `str` of which Python has but one.
@@ -516,14 +518,7 @@ impl<'w> Writer<'w> {
         } else {
             self.global("_codecs", "encode")?;
             self.tuple_with(2, |args| {
-                args.item_with(|out| {
-                    if let &[byte] = bytes {
-                        return out.char(byte.into());
-                    }
-                    let begun = out.begin()?;
-                    out.emit_text(&from_latin1(bytes))?;
-                    out.memoize(begun).map(|_| ())
-                })?;
+                args.item_with(|out| out.str(&latin1(bytes)))?;
                 args.item_with(|out| out.name("latin1"))
             })?;
         }
@@ -536,9 +531,7 @@ impl<'w> Writer<'w> {
     /// # Errors
     /// As [`bytes`](Writer::bytes).
     pub fn bytearray(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let begun = self.begin()?;
-        self.emit_bytearray(bytes)?;
-        self.memoize(begun).map(|_| ())
+        self.fresh(|out| out.emit_bytearray(bytes))
     }
 
     /// A bytearray, not put into the memo.
@@ -553,12 +546,10 @@ impl<'w> Writer<'w> {
             self.tuple_with(1, |args| {
                 args.item_with(|out| {
                     // Up to CPython 3.14 they are made for it: however short, they are no others' too.
-                    if !out.loose {
-                        return out.bytes(bytes);
+                    match out.loose {
+                        true => out.fresh(|out| out.emit_bytes(bytes)),
+                        false => out.bytes(bytes),
                     }
-                    let begun = out.begin()?;
-                    out.emit_bytes(bytes)?;
-                    out.memoize(begun).map(|_| ())
                 })
             })?;
         }

@@ -43,8 +43,7 @@ impl<C: ToPickle + ?Sized> ToPickle for New<'_, C> {
             args.item(self.0)?;
             args.item_with(|out| out.name("__new__"))
         })?;
-        out.out.op(Opcode::Reduce);
-        out.memoize(begun).map(|_| ())
+        out.end(Opcode::Reduce, begun)
     }
 }
 

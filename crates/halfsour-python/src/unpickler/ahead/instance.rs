@@ -280,18 +280,11 @@ impl Stretch<'_, '_> {
         let below = mark - if slots { 3 } else { 2 };
         let instance = self.stack[below].clone();
         let PyHeap { ahead, state, .. } = &mut *self.heap;
-        let load = ahead.plans.load();
         let number = ahead.plans.find(state, instance.type_of());
         let plan = ahead.plans.get(number);
-        if if slots { !plan.slots } else { plan.dict.is_none() } {
+        let is_planned = if slots { plan.slots } else { plan.dict.is_some() };
+        if !is_planned || !ahead.plans.knows(number, slots, pairs) {
             return Ok(false);
-        }
-        let names = if slots { &mut plan.slot_names } else { &mut plan.attributes };
-        if !names.are(load, pairs) {
-            if !names.learn(load, pairs) {
-                return Ok(false);
-            }
-            ahead.plans.has_keys(number);
         }
         let plan = ahead.plans.get(number);
         if slots {
