@@ -306,6 +306,12 @@ const CASES: &[&[u8]] = &[
     b"(Q.",
     b"N(Q.",
     b"]Q2a.",
+    // What Python stores by index.
+    b"]NaK\0K\x01s.",
+    b"]NaK\x01K\x01s.",
+    b"]NaNK\x01s.",
+    b"(K\0K\x01u.",
+    b"\x96\x01\0\0\0\0\0\0\0aK\0K\x01s.",
     // Protocol, frames, and what is no opcode.
     b"\x80\x05N.",
     b"\x80\x06N.",

@@ -5,7 +5,8 @@
 //! cycles are no special case. No function here recurses: depth costs memory, not stack.
 //!
 //! Dicts and sets have Python's keys: `1`, `1.0` and `True` are one key, the first stays, the last
-//! value counts, and what Python cannot hash is refused.
+//! value counts, and what Python cannot hash is refused. Refused too is what no pickler writes,
+//! though Python would do it: to store into a list or a bytearray by index.
 
 mod ahead;
 mod arena;

@@ -204,9 +204,11 @@ pub(crate) fn own_words(kind: &ErrorKind) -> bool {
     )
 }
 
-/// Whether an older `_pickle` is known to answer differently, and does so in this way.
+/// Whether a `_pickle` is known to answer differently, and does so in this way.
 fn known(version: (u32, u32), data: &[u8], error: Option<&Error>, theirs: &str) -> bool {
     match error.map(Error::kind) {
+        // `_pickle` stores into lists and bytearrays too, by index. No pickler asks for it.
+        Some(ErrorKind::WrongType { needs: "__setitem__" }) => true,
         // An empty APPENDS or ADDITEMS looks at what it is applied to since 3.15; before, the load
         // goes on. The error does not tell that it was empty; 3.15 is there to compare the others.
         Some(ErrorKind::WrongType { needs: "append" | "add" }) if version < (15, 0) => {
