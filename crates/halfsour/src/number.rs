@@ -193,22 +193,15 @@ pub(crate) enum Wide {
     Unsigned(u128),
 }
 
-impl Wide {
-    /// The float that it is, unless that would be another number.
-    pub(crate) fn float(&self) -> Option<f64> {
-        let (magnitude, value) = match *self {
-            Wide::Signed(value) => (value.unsigned_abs(), value as f64),
-            Wide::Unsigned(value) => (value, value as f64),
-        };
-        let zeros = magnitude.leading_zeros() + magnitude.trailing_zeros();
-        (magnitude == 0 || u128::BITS - zeros <= f64::MANTISSA_DIGITS).then_some(value)
-    }
-}
-
 /// The float of half the precision, rounded, unless that would be infinite instead.
 pub(crate) fn single(value: f64) -> Option<f32> {
     let single = value as f32;
     (single.is_finite() || !value.is_finite()).then_some(single)
+}
+
+/// Whether it is a float of half the precision.
+pub(crate) fn is_single(value: f64) -> bool {
+    f64::from(value as f32) == value
 }
 
 /// What [`Integer::Big`] holds, if 128 bits can hold it.
@@ -222,6 +215,20 @@ pub(crate) fn wide(bytes: &[u8]) -> Option<Wide> {
     let mut whole = [if last >= 0x80 { 0xff } else { 0 }; 16];
     whole.get_mut(..bytes.len())?.copy_from_slice(bytes);
     Some(Wide::Signed(i128::from_le_bytes(whole)))
+}
+
+/// The float that an integer is, in little-endian two's complement; `None` if there is none.
+pub(crate) fn exact_float(bytes: &[u8]) -> Option<f64> {
+    // 2^1024 is too much, and the last byte may be for the sign alone.
+    if bytes.len() > 129 {
+        return None;
+    }
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    // The 53 bits of a float are in seven or eight bytes.
+    let Integer::Small(high) = Integer::from_le_bytes(&bytes[zeros..]) else { return None };
+    let bits = i64::BITS - (high.unsigned_abs() >> high.trailing_zeros().min(63)).leading_zeros();
+    let float = high as f64 * 2_f64.powi(8 * zeros as i32);
+    (bits <= f64::MANTISSA_DIGITS && float.is_finite()).then_some(float)
 }
 
 /// The integer that a float of at least 2^53 is, as [`Integer::Big`] holds it; `None` for infinity.
@@ -322,6 +329,23 @@ mod tests {
             };
             assert_eq!(exact_integer(value), Some(bytes), "{digits}");
         }
+        for value in [0.0, 1.0, -3.0, 9007199254740991.0, -9007199254740994.0] {
+            assert_eq!(exact_float(&(value as i64).to_le_bytes()), Some(value));
+        }
+        for value in [2_f64.powi(63), -(2_f64.powi(64)), 1e23, -1e22, 2_f64.powi(200), f64::MAX] {
+            assert_eq!(exact_float(&exact_integer(value).unwrap()), Some(value));
+            assert_eq!(exact_float(&exact_integer(-value).unwrap()), Some(-value));
+        }
+        for digits in ["9007199254740993", "-9007199254740993", "18446744073709551617"] {
+            let bytes = match parse_int(digits.as_bytes(), MAX_DIGITS).unwrap() {
+                Integer::Small(value) => value.to_le_bytes().into(),
+                Integer::Big(bytes) => bytes,
+            };
+            assert_eq!(exact_float(&bytes), None, "{digits}");
+        }
+        let too_large = [vec![0; 128], vec![1]].concat();
+        assert_eq!(exact_float(&too_large), None);
+        assert_eq!(exact_float(&[vec![0; 127], vec![255; 1000]].concat()), None);
         assert_eq!(exact_integer(f64::INFINITY), None);
         assert_eq!(exact_integer(1.5), None);
         assert_eq!(exact_integer(f64::MAX).unwrap().len(), 129);

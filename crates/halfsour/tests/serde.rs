@@ -58,6 +58,7 @@ class Args:
 class Kwargs:
     def __getnewargs_ex__(self): return ((), {"x": 1, "y": 2})
     def __new__(cls, *, x, y): return object.__new__(cls)
+class Oops(Exception): pass
 class Empty: pass
 ''', app.__dict__)
 "#;
@@ -289,22 +290,51 @@ fn instances_are_their_state() {
     reads("Three((1, 2))", &vec![1, 2]);
     reads("Word('spam')", &"spam".to_string());
     reads("Count(5)", &5_u8);
+    // Members of enums are calls, and calls may be of anything.
     if common::version() >= (11, 4) {
-        reads("Level.LOW", &1_i64);
-        reads("[Level.LOW]", &vec![1.0_f64]);
-        reads("Named.EGG", &"egg".to_string());
-    }
-    // No type asks for a number.
-    fails::<Untagged>(
-        "Level.LOW",
-        "expected any value, found a call of app.Level, which is not run at root",
-    );
-    if common::version() >= (11, 4) {
-        fails::<u8>(
-            "Color.RED",
-            "expected u8, found a str in a call of app.Color, which is not run at root",
+        fails::<Untagged>(
+            "Level.LOW",
+            "expected any value, found a call of app.Level, which is not run at root",
         );
+        fails::<u8>(
+            "Level.LOW",
+            "expected u8, found a call of app.Level, which is not run at root",
+        );
+        fails::<String>(
+            "Named.EGG",
+            "expected a string, found a call of app.Named, which is not run at root",
+        );
+        let level = Instance { module: "app".into(), name: "Level".into(), value: 1_u8 };
+        reads("Level.LOW", &level);
     }
+    fails::<String>(
+        "Oops('x')",
+        "expected a string, found a call of app.Oops, which is not run at root",
+    );
+    // A state and a value: neither alone is what it is.
+    for (expression, class) in
+        [("Word('x')", "Word"), ("Count(5)", "Count"), ("Three((1, 2))", "Three")]
+    {
+        let both = format!("setattr(o := {expression}, 'x', 1) or setattr(o, 'y', 2) or o");
+        let what = format!("an instance of app.{class}");
+        fails::<String>(&both, &format!("expected a string, found {what} at root"));
+        fails::<u8>(&both, &format!("expected u8, found {what} at root"));
+        fails::<Untagged>(&both, &format!("{what} has a state, and a value besides at root"));
+        reads(&both, &point);
+    }
+    // Python 2's classic classes derive from nothing.
+    let data = b"(I5\nim\nfoo\n.";
+    let found = "found an instance of m.foo at root";
+    let error = |error: halfsour::Error| error.to_string();
+    assert_eq!(from_slice::<u8>(data).map_err(error), Err(format!("expected u8, {found}")));
+    assert_eq!(
+        from_slice::<(u8,)>(data).map_err(error),
+        Err(format!("expected a tuple of size 1, {found}"))
+    );
+    assert_eq!(
+        from_slice::<Untagged>(data).map_err(error),
+        Err(format!("expected any value, {found}"))
+    );
     fails::<u8>("Count(300)", "expected u8, found the int 300 in an instance of app.Count at root");
     fails::<u8>("Word('x')", "expected u8, found a str in an instance of app.Word at root");
     reads("Stateful()", &(1, 2));
@@ -647,7 +677,7 @@ fn shared_data_costs_no_more_than_allowed() {
     data.push(b'.');
     assert_eq!(from_slice::<&[u8]>(&data).unwrap().len(), 8 << 24);
     assert_eq!(from_slice::<Blob>(&data).unwrap().0.len(), 8 << 24);
-    assert!(start.elapsed().as_secs() < 20);
+    assert!(start.elapsed().as_secs() < 120);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use halfsour::typed::{
     ByteArray, Bytes, Class, Entries, GetState, Hooks, Item, Items, OldStr, Persistent, Reduce,
     Registry, State, Unpickler, Value,
 };
+use halfsour::types::{Member, Name};
 use halfsour::{
     Error, ErrorKind, FromPickle, FromPickleOwned, Graph, Limits, Pickler, ToPickle, from_reader,
     from_slice, load,
@@ -61,6 +62,8 @@ fn numbers() {
         [2f64.powi(53), -2f64.powi(53), 2f64.powi(53) + 2.0, -2f64.powi(63), 2f64.powi(63)],
     );
     check("[2**127 + 2**75, -2**127]", [2f64.powi(127) + 2f64.powi(75), -2f64.powi(127)]);
+    check("[2**200, -2**1023]", [2f64.powi(200), -2f64.powi(1023)]);
+    check("[2**24, 2**24 + 2, 2**127]", [2f32.powi(24), 2f32.powi(24) + 2.0, 2f32.powi(127)]);
     for int in [
         "2**53 + 1",
         "-2**53 - 1",
@@ -68,9 +71,21 @@ fn numbers() {
         "2**64 - 1",
         "2**127 + 2**74",
         "2**128 - 1",
-        "2**128",
+        "2**128 + 1",
+        "2**200 - 1",
+        "2**1024",
+        "-2**1024",
+        "1 << 5000",
     ] {
         assert!(error::<f64>(int).starts_with("expected an int that a float can be"), "{int}");
+    }
+    for int in ["2**24 + 1", "-2**24 - 1", "2**63", "2**128"] {
+        let fits = from_slice::<f32>(&dumps(int)[5]).map(f64::from);
+        let exact = from_slice::<f64>(&dumps(int)[5]).unwrap();
+        assert!(fits.is_err() || fits.is_ok_and(|fits| fits == exact), "{int}");
+    }
+    for int in ["2**24 + 1", "2**128"] {
+        assert!(error::<f32>(int).starts_with("expected an int that a float can be"), "{int}");
     }
     check("[0.1, 3.4028234e38, 1e-60, -0.0]", [0.1f32, 3.4028234e38, 0.0, -0.0]);
     check("[float('inf'), -float('inf')]", [f32::INFINITY, f32::NEG_INFINITY]);
@@ -139,10 +154,9 @@ import collections, enum, pickle, sys, types
 app = types.ModuleType('app')
 sys.modules['app'] = app
 exec('''
-import collections, enum
+import collections, datetime, enum
 class IE(enum.IntEnum): A = 3
 class SE(enum.StrEnum): A = 'a'
-class Flags(enum.IntFlag): R = 1; W = 2
 class S(str): pass
 class I(int): pass
 class F(float): pass
@@ -154,6 +168,16 @@ class Empty: pass
 class Point:
     def __init__(self): self.x = 1
 Pair = collections.namedtuple('Pair', 'x y')
+Single = collections.namedtuple('Single', 'x')
+class Oops(Exception): pass
+class Day(datetime.date): pass
+class Money:
+    def __new__(cls, amount): return object.__new__(cls)
+    def __init__(self, amount): self.amount = amount
+    def __getnewargs__(self): return (self.amount,)
+class Price:
+    def __init__(self, amount): self.amount = amount
+    def __reduce__(self): return Price, (self.amount,)
 ''', app.__dict__)
 globals().update(app.__dict__)
 ";
@@ -179,13 +203,8 @@ globals().update(app.__dict__)
             assert!(error.ends_with(&format!("{found} at root")), "{protocol}: {error}");
         }
     }
-    if common::version() >= (11, 4) {
-        is("IE.A", &3_i64);
-        is("IE.A", &3.0_f64);
-        is("Flags.R | Flags.W", &3_u8);
-        is("SE.A", &"a".to_owned());
-    }
     is("I(5)", &5_i64);
+    is("Single(5)", &(5,));
     is("I(2 ** 70)", &(1_i128 << 70));
     is("F(1.5)", &1.5);
     is("S('x')", &"x".to_owned());
@@ -208,6 +227,14 @@ globals().update(app.__dict__)
     // What is none of that.
     fails::<i64>("S('x')", "an app.S");
     fails::<String>("I(5)", "an app.I");
+    fails::<i64>("setattr(i := I(5), 'x', 1) or i", "an app.I");
+    fails::<String>("setattr(s := S('a'), 'x', 1) or s", "an app.S");
+    // Calls may be of anything.
+    fails::<String>("Oops('x')", "an app.Oops");
+    fails::<Bytes>("Day(2026, 11, 28)", "an app.Day");
+    fails::<i64>("Price(500)", "an app.Price");
+    fails::<f64>("Price(0.5)", "an app.Price");
+    fails::<i64>("Money(500)", "an app.Money");
     fails::<i64>("Point()", "an app.Point");
     fails::<Vec<u8>>("Point()", "an app.Point");
     fails::<HashMap<String, u8>>("Point()", "an app.Point");
@@ -217,6 +244,27 @@ globals().update(app.__dict__)
     fails::<String>("ValueError('x')", "a ValueError");
     fails::<String>("__import__('decimal').Decimal('1.5')", "a decimal.Decimal");
     fails::<u32>("__import__('ipaddress').IPv4Address(1)", "an ipaddress.IPv4Address");
+    if common::version() >= (11, 4) {
+        let member = |value| Member::Value { class: Name::new("app", "IE"), value };
+        is("IE.A", &member(3_u8));
+        fails::<i64>("IE.A", "an app.IE");
+        fails::<String>("SE.A", "an app.SE");
+    }
+    // Python 2's classic classes derive from nothing, and protocols 0 and 1 tell what others do from.
+    for data in [b"(I5\nim\nfoo\n.".as_slice(), b"(cm\nfoo\nI5\no."] {
+        let error = from_slice::<i64>(data).unwrap_err().to_string();
+        assert_eq!(error, "expected an int, found a m.foo at root");
+    }
+    for data in [&pickles("Empty()")[0][..], &pickles("Empty()")[1], b"(im\nfoo\n."] {
+        let error = from_slice::<Vec<u8>>(data).unwrap_err().to_string();
+        assert!(error.starts_with("expected a list, found a"), "{error}");
+        let error = from_slice::<HashMap<u8, u8>>(data).unwrap_err().to_string();
+        assert!(error.starts_with("expected a dict, found a"), "{error}");
+    }
+    // Before 3.11, those without attributes got an empty dict.
+    assert_eq!(from_slice::<u8>(b"capp\nI\nK\x05\x85\x81}b.").unwrap(), 5);
+    assert_eq!(from_slice::<(u8, u8)>(b"capp\nT\nK\x05K\x06\x86\x85\x81}b.").unwrap(), (5, 6));
+    assert_eq!(from_slice::<Vec<u8>>(b"capp\nL\n)\x81}b.").unwrap(), Vec::<u8>::new());
 }
 
 #[test]

@@ -608,7 +608,10 @@ fn outcome<T: FromPickleOwned + Debug>(value: impl ToPickle) -> Result<T, String
 #[cfg(feature = "num-bigint")]
 #[test]
 fn ints_have_their_sign() {
-    let error = outcome::<num_bigint::BigUint>(-1).unwrap_err();
+    use num_bigint::{BigInt, BigUint};
+    let subclass = b"capp\nId\nK\x07\x85\x81.";
+    assert_eq!(from_slice::<BigInt>(subclass).unwrap(), BigInt::from(7));
+    let error = outcome::<BigUint>(-1).unwrap_err();
     assert_eq!(error, "expected an int that is not negative, found an int at root");
 }
 

@@ -16,7 +16,7 @@ use super::parts::{self, Member, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{self, Effect, Graph, Node, NodeId};
 use crate::limits::{Budget, Limits};
-use crate::number::{Wide, single, wide};
+use crate::number::{Wide, exact_float, is_single, single, wide};
 use crate::reader::Reader;
 use crate::stream::StreamSource;
 use crate::typed::Unpickler;
@@ -331,16 +331,15 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         }
     }
 
-    /// A float, or an int that is as good as one.
-    fn float(&self, expected: &dyn Expected) -> Result<f64, Error> {
-        let value = match self.node() {
+    /// A float, or an int that is one and fits.
+    fn float(&self, expected: &dyn Expected, fits: fn(f64) -> bool) -> Result<f64, Error> {
+        let float = match self.node() {
             Node::Float(value) => return Ok(value),
-            Node::Int(value) => Some(Wide::Signed(value.into())),
-            Node::BigInt(bytes) => wide(bytes),
+            Node::Int(value) => exact_float(&value.to_le_bytes()),
+            Node::BigInt(bytes) => exact_float(bytes),
             _ => return Err(self.mismatch(expected)),
         };
-        let float = value.and_then(|value| value.float());
-        float.ok_or_else(|| {
+        float.filter(|float| fits(*float)).ok_or_else(|| {
             let found = match self.node() {
                 Node::BigInt(bytes) if bytes.len() > 32 => self.graph.describe(self.id),
                 _ => format!("the int {}", self.graph.repr(self.id)),
@@ -426,7 +425,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             Node::Object(object) => {
                 return self.scalar(object, visitor, |de, v| de.deserialize_f32(v));
             }
-            _ => self.float(&visitor)?,
+            _ => self.float(&visitor, is_single)?,
         };
         // The visitor rounds.
         match single(value) {
@@ -443,7 +442,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
         match self.node() {
             Node::Object(object) => self.scalar(object, visitor, |de, v| de.deserialize_f64(v)),
             _ => {
-                let value = self.float(&visitor)?;
+                let value = self.float(&visitor, |_| true)?;
                 visitor.visit_f64(value)
             }
         }

@@ -23,8 +23,9 @@ pub(super) const FIELDS: &[&str] = &["module", "name", "value"];
 /// An instance of a class that is known by name only: its state is `value`.
 ///
 /// It is read from an instance of any class, whose name it shows; what a call of a class or a function
-/// returns shows the arguments of that call, as a sequence. It is written as an instance: made by
-/// `__new__` without arguments, then given `value` as its state, if that is not `None`.
+/// returns shows the arguments of that call, as a sequence, or as the only one of them where text,
+/// bytes or a number are asked for. It is written as an instance: made by `__new__` without arguments,
+/// then given `value` as its state, if that is not `None`.
 ///
 /// ```
 /// use halfsour::serde::{Instance, from_slice};
@@ -34,9 +35,9 @@ pub(super) const FIELDS: &[&str] = &["module", "name", "value"];
 ///
 /// // An app.Point with x = 1, and uuid.SafeUUID(0).
 /// let data = b"capp\nPoint\n)\x81}U\x01xK\x01sbcuuid\nSafeUUID\nK\0\x85R\x86.";
-/// let (point, member): (Instance<Point>, Instance<(u8,)>) = from_slice(data)?;
+/// let (point, member): (Instance<Point>, Instance<u8>) = from_slice(data)?;
 /// assert_eq!((&*point.module, &*point.name, point.value.x), ("app", "Point", 1));
-/// assert_eq!((&*member.name, member.value.0), ("SafeUUID", 0));
+/// assert_eq!((&*member.name, member.value), ("SafeUUID", 0));
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -53,7 +53,8 @@
 //! All of the above, and:
 //!
 //! - An `int` where a float is asked for, if a float can be that number: 2<sup>53</sup> + 1 is an
-//!   error. A `float` is rounded to an `f32`, unless that would make it infinite. But no `float` or
+//!   error, as is 2<sup>24</sup> + 1 for an `f32`. A `float` is rounded to an `f32`, unless that would
+//!   make it infinite. But no `float` or
 //!   `bool` where an int is asked for, and no int as a `bool`. Where no type asks (`untagged`, `flatten`),
 //!   serde itself turns ints into floats, rounded.
 //! - `tuple`, `list`, `set`, `frozenset` and `deque` as sequences; `dict`, `OrderedDict`,
@@ -64,11 +65,13 @@
 //! - An *instance* as its state: a map or a struct from its attributes, those in slots too. What its
 //!   class's own `__getstate__` made is read as what that is. Where a sequence is asked for, the items
 //!   of a subclass of `list`, or of a namedtuple; where a map is, the entries of a subclass of `dict`;
-//!   where text, bytes or a number are, the value of an instance of a subclass of these. A struct takes
-//!   a list, a tuple or a namedtuple by the order of its fields.
-//! - A member of a Python enum as a unit variant of its name, or of its value if that is text; or,
-//!   where text or a number is asked for, as its value. To a pickle that is a call of a class with the
-//!   value: a name with a capital is taken for that of a class.
+//!   where text, bytes or a number are, the value of an instance of a subclass of these, if it has no
+//!   attributes besides. A struct takes a list, a tuple or a namedtuple by the order of its fields.
+//!   Where nothing says what is asked for (`deserialize_any`), what has both a value and a state is an
+//!   error.
+//! - A member of a Python enum as a unit variant of its name, or of its value if that is text. To a
+//!   pickle that is a call of a class with the value: a name with a capital is taken for that of a
+//!   class. As its value it is read only with its class: [`Instance`].
 //! - Out-of-band buffers as bytes, with an [`Unpickler`](crate::Unpickler) that has them.
 //!
 //! What else a call returns is not known, as nothing is called: it is an error that says which

@@ -9,7 +9,8 @@ use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Node, NodeId, Object};
 
 impl<'g, 'de> Deserializer<'g, 'de> {
-    /// Reads an object as the text, number or bytes that it is by its class's base.
+    /// Reads an object as the text, number or bytes that it is by its class's base, or as its state. What
+    /// is that and has attributes too is neither.
     pub(super) fn scalar<V: Visitor<'de>>(
         &mut self,
         object: Object<'g>,
@@ -18,10 +19,12 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     ) -> Result<V::Value, Error> {
         let graph = self.graph;
         self.budget.visit_all(object.effects.len())?;
-        let value = Parts::of(self.sight, object).and_then(|parts| match parts.state {
-            State::Value(state) if parts.value().is_none() => Some(state),
-            _ if parts.kind == Kind::Instance => parts.value(),
-            _ => self.sight.plain(object),
+        let parts = Parts::of(self.sight, object);
+        let value = parts.and_then(|parts| match (parts.state, parts.value()) {
+            (State::Value(state), None) => Some(state),
+            (State::None, Some(value)) => Some(value),
+            (State::None, None) => self.explicit_argument(object),
+            _ => None,
         });
         let Some(value) = value else { return Err(self.mismatch(&visitor)) };
         match graph.get(value) {
@@ -88,6 +91,14 @@ impl<'g, 'de> Deserializer<'g, 'de> {
             }
             _ if parts.is_empty() => self.seq(&[], &[], visitor),
             _ => self.arguments(object, visitor),
+        }
+    }
+
+    /// The only argument of a call of which the name is read too.
+    fn explicit_argument(&self, object: Object<'g>) -> Option<NodeId> {
+        match parts::arguments(self.sight, object) {
+            Some(&[arg]) if self.explicit == Some(self.id) => Some(arg),
+            _ => None,
         }
     }
 
@@ -202,17 +213,25 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         if parts.has_entries() || parts.kind == Kind::Entries {
             return self.object_map(object, Keys::Items, visitor);
         }
-        if parts.kind == Kind::Returned && parts::arguments(self.sight, object) != Some(&[]) {
-            // Its state is not all that there is to it.
+        let called = match parts.kind {
+            Kind::Returned => parts::arguments(self.sight, object) != Some(&[]),
+            Kind::Object => !parts.args.is_empty(),
+            _ => false,
+        };
+        // Its state is not all that there is to it.
+        if called {
             return self.arguments(object, visitor);
         }
         match (parts.base.map(|base| graph.get(base)), parts.state, parts.args) {
             (Some(Node::List(_) | Node::Set(_) | Node::FrozenSet(_)), ..) => {
                 self.object_seq(object, None, visitor)
             }
-            (Some(Node::Dict(_)), ..) | (_, State::Attrs(..), _) => {
-                self.object_map(object, Keys::Items, visitor)
+            (Some(Node::Dict(_)), ..) => self.object_map(object, Keys::Items, visitor),
+            (_, State::Attrs(..) | State::Value(_), _) if parts.is_made_of_something() => {
+                let what = graph.describe(self.id);
+                Err(ErrorKind::Custom(format!("{what} has a state, and a value besides")).into())
             }
+            (_, State::Attrs(..), _) => self.object_map(object, Keys::Items, visitor),
             (_, State::Value(state), _) => {
                 self.through(state, |de| de::Deserializer::deserialize_any(de, visitor))
             }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::typed::ClassName;
-use crate::typed::made::{Construction, Sight};
+use crate::typed::made::{Construction, Origin, Sight};
 
 /// An object, taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,9 @@ pub(super) struct Parts<'g> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An instance of some class.
+    /// An instance of a class that derives from no builtin one.
+    Object,
+    /// An instance of some class, which may derive from a builtin one.
     Instance,
     /// A set, a frozenset, or a deque.
     Items,
@@ -64,8 +66,10 @@ impl<'g> Parts<'g> {
             // A call of what has no name.
             return matches!(object.made, Made::Call { .. }).then_some(parts);
         };
-        if !made.called {
-            (parts.kind, parts.base) = (Kind::Instance, made.contents);
+        if made.origin != Origin::Call {
+            let plain = made.origin == Origin::Object;
+            parts.kind = if plain { Kind::Object } else { Kind::Instance };
+            parts.base = made.contents;
             parts.args = if made.contents.is_some() { &[] } else { made.args };
             parts.kwargs = made.kwargs;
             return Some(parts);
@@ -100,12 +104,15 @@ impl<'g> Parts<'g> {
         self.has(|effect| matches!(effect, Effect::SetItem(..)))
     }
 
+    /// Whether anything but its class is known to make it.
+    pub(super) fn is_made_of_something(&self) -> bool {
+        self.base.is_some() || !self.args.is_empty() || !self.kwargs.is_empty()
+    }
+
     /// Whether it is known to have nothing in it.
     pub(super) fn is_empty(&self) -> bool {
         self.kind != Kind::Returned
-            && self.base.is_none()
-            && self.args.is_empty()
-            && self.kwargs.is_empty()
+            && !self.is_made_of_something()
             && matches!(self.state, State::None)
             && !self.has_items()
             && !self.has_entries()
@@ -113,9 +120,9 @@ impl<'g> Parts<'g> {
 
     /// The one builtin value that an instance of its subclass is: text, a number, bytes, a tuple.
     pub(super) fn value(&self) -> Option<NodeId> {
-        match (self.base, self.args) {
-            (Some(base), _) => Some(base),
-            (None, [arg]) if self.kwargs.is_empty() => Some(*arg),
+        match (self.kind, self.base, self.args) {
+            (Kind::Instance, Some(base), _) => Some(base),
+            (Kind::Instance, None, [arg]) if self.kwargs.is_empty() => Some(*arg),
             _ => None,
         }
     }
@@ -165,7 +172,7 @@ pub(super) enum Member<'g> {
 pub(super) fn member<'g>(sight: Sight<'g, '_>, id: NodeId) -> Option<Member<'g>> {
     let Node::Object(object) = sight.graph.get(id) else { return None };
     match sight.construction(object) {
-        Some(Construction { called: true, cls, args: &[value], .. }) => {
+        Some(Construction { origin: Origin::Call, cls, args: &[value], .. }) => {
             sight.may_be_member(object, cls).then_some(Member::Value(value))
         }
         Some(_) => None,

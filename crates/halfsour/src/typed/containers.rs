@@ -1,15 +1,10 @@
 //! What a cursor reads of values that hold others: sequences, sets, dicts.
 
 use super::item::{ClassName, Item};
-use super::made::Construction;
+use super::made::{Construction, Origin};
 use super::views::{Entries, Items, Mapping};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Effect, Node, NodeId, Object};
-
-/// Whether there is nothing to an instance but its class: it may be an empty list.
-fn is_bare(made: Construction<'_>, object: Object<'_>) -> bool {
-    made.args.is_empty() && made.kwargs.is_empty() && object.effects.is_empty()
-}
 
 impl<'g, 'a> Item<'g, 'a> {
     /// Another node, at the same place: for what belongs to the value.
@@ -151,11 +146,18 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
+    /// Whether there is nothing to an instance but its class, so that it may be an empty list.
+    fn is_bare(self, made: Construction<'_>, object: Object<'g>) -> bool {
+        let no_args = made.args.is_empty() && made.kwargs.is_empty();
+        made.origin == Origin::New && no_args && self.sight().is_untouched(object)
+    }
+
     /// The items of an instance of a subclass of `tuple`: it is made with the whole tuple, or, as a
     /// namedtuple, with each of the items.
     fn tuple_of(self, object: Object<'g>, len: Option<usize>) -> Option<&'g [NodeId]> {
         let made = self.sight().construction(object)?;
-        if made.called || !made.kwargs.is_empty() || !object.effects.is_empty() {
+        let untouched = made.kwargs.is_empty() && self.sight().is_untouched(object);
+        if made.origin != Origin::New || !untouched {
             return None;
         }
         match (made.contents.map(|id| self.graph().get(id)), made.args) {
@@ -174,13 +176,13 @@ impl<'g, 'a> Item<'g, 'a> {
     pub(super) fn is_list(self) -> bool {
         let Node::Object(object) = self.node() else { return false };
         let Some(made) = self.sight().construction(object) else { return false };
-        if made.called {
+        if made.origin == Origin::Call {
             let class = self.sight().global(made.cls);
             return class.is_some_and(|class| class.is("collections", "deque"));
         }
         let is_item = |effect: &Effect| matches!(effect, Effect::Append(_) | Effect::Add(_));
         match made.contents.map(|id| self.graph().get(id)) {
-            None => object.effects.iter().any(is_item) || is_bare(made, object),
+            None => object.effects.iter().any(is_item) || self.is_bare(made, object),
             contents => matches!(contents, Some(Node::List(_) | Node::Set(_))),
         }
     }
@@ -271,11 +273,12 @@ impl<'g, 'a> Item<'g, 'a> {
                         entries = dict;
                     }
                 }
-                (_, Some(made)) if !made.called => {
+                (_, Some(made)) if made.origin != Origin::Call => {
                     let is_entry = |effect: &Effect| matches!(effect, Effect::SetItem(..));
                     match made.contents.map(|id| self.graph().get(id)) {
                         Some(Node::Dict(dict)) => entries = dict,
-                        None if object.effects.iter().any(is_entry) || is_bare(made, object) => {}
+                        None if object.effects.iter().any(is_entry)
+                            || self.is_bare(made, object) => {}
                         _ => return Err(self.expected("a dict")),
                     }
                     effects = object.effects;

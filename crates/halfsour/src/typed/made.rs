@@ -11,8 +11,7 @@ use super::item::ClassName;
 use crate::compat::to_python3;
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 
-/// Packages of the standard library whose classes are called when they are unpickled, and are not what
-/// they are called with.
+/// Packages of the standard library whose classes are called when they are unpickled, and are no enums.
 const NO_ENUMS: &[&str] =
     &["builtins", "collections", "datetime", "decimal", "fractions", "ipaddress", "pathlib"];
 
@@ -32,7 +31,18 @@ pub(crate) struct Sight<'g, 'a> {
     pub(crate) names: &'g Names,
 }
 
-/// `cls.__new__(cls, *args, **kwargs)`, or `cls(*args)`.
+/// What a pickle says of the class of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// `cls.__new__(cls, *args, **kwargs)`: a class, which may derive from any builtin one.
+    New,
+    /// A class that derives from no builtin one but `object`.
+    Object,
+    /// `cls(*args)`, or a call of a function: nobody can tell.
+    Call,
+}
+
+/// How an object is made.
 #[derive(Clone, Copy)]
 pub(crate) struct Construction<'g> {
     pub(crate) cls: NodeId,
@@ -40,8 +50,7 @@ pub(crate) struct Construction<'g> {
     pub(crate) kwargs: &'g [[NodeId; 2]],
     /// What is in it from the start: for protocols 0 and 1, a subclass of a list is made of a list.
     pub(crate) contents: Option<NodeId>,
-    /// Whether it is a call, of which nobody can tell whether that is of a class.
-    pub(crate) called: bool,
+    pub(crate) origin: Origin,
 }
 
 impl<'g> Sight<'g, '_> {
@@ -144,7 +153,11 @@ impl<'g> Sight<'g, '_> {
                 return Some(Construction { kwargs, ..Construction::new(cls, self.tuple(args)?) });
             }
             Made::Inst { cls, args } => {
-                return Some(Construction::new(cls, args));
+                // Python 2 has these opcodes for its classic classes.
+                return Some(Construction {
+                    origin: Origin::Object,
+                    ..Construction::new(cls, args)
+                });
             }
             Made::Call { callable, args } => (callable, self.tuple(args)?),
             _ => return None,
@@ -160,7 +173,7 @@ impl<'g> Sight<'g, '_> {
                 kwargs: self.dict(kwargs)?,
                 ..Construction::new(cls, self.tuple(args)?)
             }),
-            _ => Some(Construction { called: true, ..Construction::new(callable, args) }),
+            _ => Some(Construction { origin: Origin::Call, ..Construction::new(callable, args) }),
         }
     }
 
@@ -175,7 +188,9 @@ impl<'g> Sight<'g, '_> {
         let base = self.global(base)?;
         let made = |args, contents| Some(Construction { contents, ..Construction::new(cls, args) });
         match (base.module, &*base.name) {
-            ("builtins", "object") => made(&[], None),
+            ("builtins", "object") => {
+                Some(Construction { origin: Origin::Object, ..Construction::new(cls, &[]) })
+            }
             ("builtins", "list" | "dict" | "set") => made(&[], Some(state)),
             // As a namedtuple has it in later protocols.
             ("builtins", "tuple") => made(self.tuple(state)?, Some(state)),
@@ -201,18 +216,31 @@ impl<'g> Sight<'g, '_> {
         self.attribute(object).is_some_and(|(_, name)| name == "__new__")
     }
 
-    /// The builtin value that an instance is by its class: of a subclass of `int`, the number. A member
-    /// of an enum is its value: a call of a class, which a capital tells from functions.
+    /// The builtin value that an instance may be by its class: of a subclass of `int`, the number. What
+    /// has attributes too is more than that.
     pub(crate) fn plain(&self, object: Object<'g>) -> Option<NodeId> {
-        let made = self.construction(object)?;
-        let (&[value], []) = (made.args, made.kwargs) else { return None };
-        if !made.called {
-            return made.contents.is_none().then_some(value);
+        match self.construction(object).filter(|_| self.is_untouched(object))? {
+            Construction {
+                origin: Origin::New,
+                args: &[value],
+                kwargs: [],
+                contents: None,
+                ..
+            } => Some(value),
+            _ => None,
         }
-        self.may_be_member(object, made.cls).then_some(value)
     }
 
-    /// Whether a call with one argument may be of an enum.
+    /// Whether nothing was done to an instance after it was made. Before 3.11, those without attributes
+    /// got an empty dict.
+    pub(crate) fn is_untouched(&self, object: Object<'g>) -> bool {
+        object.effects.iter().all(|effect| match *effect {
+            Effect::Build(state) => matches!(self.graph.get(state), Node::None | Node::Dict([])),
+            _ => false,
+        })
+    }
+
+    /// Whether a call with one argument may be of an enum, which a capital tells from functions.
     pub(crate) fn may_be_member(&self, object: Object<'g>, callable: NodeId) -> bool {
         let Some(class) = self.global(callable) else { return false };
         let package = class.module.split('.').next().unwrap_or_default();
@@ -258,6 +286,6 @@ impl<'g> Sight<'g, '_> {
 
 impl<'g> Construction<'g> {
     fn new(cls: NodeId, args: &'g [NodeId]) -> Construction<'g> {
-        Construction { cls, args, kwargs: &[], contents: None, called: false }
+        Construction { cls, args, kwargs: &[], contents: None, origin: Origin::New }
     }
 }

@@ -6,7 +6,7 @@ use super::item::Item;
 use super::unpickler::{OldStr, buffer};
 use crate::error::Error;
 use crate::graph::{Node, Object};
-use crate::number::{self, Wide, wide};
+use crate::number::{self, Wide, exact_float, wide};
 use crate::text::{latin1, repr_bytes};
 
 fn is_int(node: Node<'_>) -> bool {
@@ -22,8 +22,7 @@ fn is_text(node: Node<'_>) -> bool {
 }
 
 impl<'g, 'a> Item<'g, 'a> {
-    /// The builtin value that it is by its class, or as a member of an enum, if that is of the kind
-    /// that is wanted; else an error.
+    /// The builtin value that it is by its class, if that is of the kind that is wanted; else an error.
     #[cold]
     fn plain(self, wanted: fn(Node<'_>) -> bool, expected: &str) -> Result<Item<'g, 'a>, Error> {
         let plain = match self.node() {
@@ -38,17 +37,19 @@ impl<'g, 'a> Item<'g, 'a> {
 
     // Apart, so that reading what is no object is little code.
 
+    /// The node of an int, its own or that of an instance.
+    pub(crate) fn any_int(self) -> Result<Node<'g>, Error> {
+        let int = if is_int(self.node()) { self } else { self.plain(is_int, "an int")? };
+        Ok(int.node())
+    }
+
     /// An int that is large, or that of an instance; `None` if it does not fit.
     #[cold]
     #[inline(never)]
     fn other_int<T: TryFrom<i64> + TryFrom<i128> + TryFrom<u128>>(
         self,
     ) -> Result<Option<T>, Error> {
-        let node = match self.node() {
-            Node::BigInt(bytes) => Node::BigInt(bytes),
-            _ => self.plain(is_int, "an int")?.node(),
-        };
-        Ok(match node {
+        Ok(match self.any_int()? {
             Node::Int(value) => T::try_from(value).ok(),
             Node::BigInt(bytes) => match wide(bytes) {
                 Some(Wide::Signed(value)) => T::try_from(value).ok(),
@@ -59,19 +60,20 @@ impl<'g, 'a> Item<'g, 'a> {
         })
     }
 
-    /// An int as a float, or a number of an instance.
+    /// An int as a float that fits it, or a number of an instance.
     #[cold]
     #[inline(never)]
-    fn other_float(self) -> Result<f64, Error> {
+    fn other_float(self, fits: fn(f64) -> bool) -> Result<f64, Error> {
         let item = if is_int(self.node()) { self } else { self.plain(is_number, "a float")? };
-        let int = match item.node() {
+        let float = match item.node() {
             Node::Float(value) => return Ok(value),
-            Node::Int(value) => Some(Wide::Signed(value.into())),
-            Node::BigInt(bytes) => wide(bytes),
+            Node::Int(value) => exact_float(&value.to_le_bytes()),
+            Node::BigInt(bytes) => exact_float(bytes),
             _ => None,
         };
-        let float = int.and_then(|int| int.float());
-        float.ok_or_else(|| item.mismatch("an int that a float can be".into(), item.shown_int()))
+        float
+            .filter(|float| fits(*float))
+            .ok_or_else(|| item.mismatch("an int that a float can be".into(), item.shown_int()))
     }
 
     #[cold]
@@ -132,11 +134,12 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
-    /// An int, as any of Rust's integer types; also of a subclass, or as the value of a member of an
-    /// enum.
+    /// An int, as any of Rust's integer types; also that of an instance of a subclass without
+    /// attributes. To a pickle, that is whatever `__new__` makes of one int.
     ///
     /// # Errors
-    /// If it is anything else, a bool too, or one that does not fit.
+    /// If it is anything else, a bool too, or one that does not fit. A member of an enum is none, as it
+    /// is a call, like others: [`Member`](crate::types::Member).
     ///
     /// ```
     /// let error = halfsour::from_slice::<u8>(b"M\x2c\x01.").unwrap_err();
@@ -168,8 +171,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// A float; or an int, as Python would take it where it needs a float.
     ///
     /// # Errors
-    /// If it is anything else; or an int that no float is, as 2<sup>53</sup> + 1, or of more than 128
-    /// bits.
+    /// If it is anything else; or an int that no float is, as 2<sup>53</sup> + 1.
     ///
     /// ```
     /// let graph = halfsour::load(b"K\x07.")?;
@@ -188,13 +190,16 @@ impl<'g, 'a> Item<'g, 'a> {
     pub fn float(self) -> Result<f64, Error> {
         match self.node() {
             Node::Float(value) => Ok(value),
-            _ => self.other_float(),
+            _ => self.other_float(|_| true),
         }
     }
 
-    /// A float of half the precision, rounded.
+    /// A float of half the precision: of a float rounded, of an int exactly.
     pub(super) fn single(self) -> Result<f32, Error> {
-        let value = self.float()?;
+        let value = match self.node() {
+            Node::Float(value) => value,
+            _ => self.other_float(number::is_single)?,
+        };
         number::single(value).ok_or_else(|| {
             let found = format!("the float {}", number::repr_float(value));
             self.mismatch("a float that fits f32".into(), found)

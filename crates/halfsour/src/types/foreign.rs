@@ -29,7 +29,7 @@ impl ToPickle for ::uuid::Uuid {
 #[cfg(feature = "num-bigint")]
 impl FromPickle<'_> for num_bigint::BigInt {
     fn from_pickle(item: Item<'_, '_>) -> Result<num_bigint::BigInt, Error> {
-        match item.node() {
+        match item.any_int()? {
             crate::graph::Node::Int(value) => Ok(value.into()),
             crate::graph::Node::BigInt(bytes) => {
                 item.copies(bytes)?;
