@@ -721,3 +721,31 @@ fn what_is_copied_is_charged() {
     let error = shared(&[b"c".as_slice(), &[b'm'; 0x1_0000], b"\nC\n)R"].concat());
     assert_eq!(from_slice::<Vec<Exception<i64>>>(&error).unwrap_err().kind(), &limit);
 }
+
+/// Dispatch tables and persistent ids know the types of this module, and those of other crates.
+#[test]
+fn hooks_are_asked() {
+    use halfsour::{DispatchTable, Pickler, Reduced};
+    let mut table = DispatchTable::new();
+    table.register(|price: &Decimal| {
+        Reduced::call(halfsour::Global::new("shop", "Price")).arg(price.0.clone())
+    });
+    let prices = vec![Decimal("9.90".into())];
+    let data = Pickler::new().protocol(0).dispatch_table(table).to_vec(&prices).unwrap();
+    assert_eq!(data, b"(lp0\ncshop\nPrice\np1\n(V9.90\np2\ntp3\nRp4\na.");
+    let mut by_id = Pickler::new().protocol(0).persistent_id(|value| match value {
+        value if value.is::<Uuid>() => Some(Box::new("row 1")),
+        value if value.is::<Date>() => Some(Box::new("row 2")),
+        value if value.is::<Name>() => Some(Box::new("row 3")),
+        _ => None,
+    });
+    let rows = (Uuid { int: 7, is_safe: None }, date(2026, 11, 28), Name::new("app", "Color"), 4);
+    assert_eq!(by_id.to_vec(&rows).unwrap(), b"(Prow 1\nProw 2\nProw 3\nI4\ntp0\n.");
+    #[cfg(feature = "num-bigint")]
+    {
+        let mut by_id = Pickler::new().protocol(0).persistent_id(|value| {
+            value.is::<num_bigint::BigInt>().then(|| Box::new("row 4") as Box<dyn ToPickle>)
+        });
+        assert_eq!(by_id.to_vec(&num_bigint::BigInt::from(4)).unwrap(), b"Prow 4\n.");
+    }
+}

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 
-use super::{Date, DateTime, Time, TimeDelta, TimeZone, TzInfo, invalid};
+use super::{Date, DateTime, Time, TimeDelta, TimeZone, TzInfo, as_any, invalid};
 use crate::error::Error;
 use crate::typed::{FromPickle, Item};
 use crate::writer::{ToPickle, Writer};
@@ -55,6 +55,8 @@ impl ToPickle for NaiveDate {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&of_date(*self)?)
     }
+
+    as_any!();
 }
 
 /// `datetime.time` without a timezone.
@@ -71,6 +73,8 @@ impl ToPickle for NaiveTime {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&of_time(*self, None))
     }
+
+    as_any!();
 }
 
 /// `datetime.datetime` without a timezone.
@@ -87,6 +91,8 @@ impl ToPickle for NaiveDateTime {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&of_datetime(*self, None)?)
     }
+
+    as_any!();
 }
 
 /// `datetime.datetime` with a `timezone` of whole seconds, whose name is lost.
@@ -112,6 +118,8 @@ impl ToPickle for chrono::DateTime<FixedOffset> {
         let zone = TimeZone::from_seconds(self.offset().local_minus_utc())?;
         out.save(&of_datetime(local, Some(zone))?)
     }
+
+    as_any!();
 }
 
 /// `datetime.datetime` in UTC; of others with a `timezone`, the moment.
@@ -134,6 +142,8 @@ impl ToPickle for chrono::DateTime<Utc> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&of_datetime(self.naive_utc(), Some(TimeZone::UTC))?)
     }
+
+    as_any!();
 }
 
 /// `datetime.timedelta`
@@ -152,4 +162,6 @@ impl ToPickle for chrono::TimeDelta {
         let seconds = i128::from(self.num_seconds()) * 1_000_000;
         out.save(&TimeDelta::from_microseconds(seconds + i128::from(self.subsec_micros()))?)
     }
+
+    as_any!();
 }

@@ -1,6 +1,6 @@
 //! `datetime.date`, `time` and `datetime`: Python packs them into 4, 6 and 10 bytes.
 
-use super::{TimeZone, args, classes, invalid, next_item};
+use super::{TimeZone, args, as_any, classes, invalid, next_item};
 use crate::error::Error;
 use crate::typed::{Bytes, FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
@@ -165,6 +165,8 @@ impl ToPickle for Date {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         write(out, "date", &self.state()?, &None::<()>)
     }
+
+    as_any!();
 }
 
 impl<'a, Tz: FromPickle<'a>> FromPickle<'a> for Time<Tz> {

@@ -1,7 +1,7 @@
 //! Numbers and UUIDs of other crates, by conversion: each with the feature of its crate's name.
 
 #[allow(unused_imports, reason = "each feature uses its part")]
-use super::{Decimal, Uuid, invalid};
+use super::{Decimal, Uuid, as_any, invalid};
 #[allow(unused_imports, reason = "each feature uses its part")]
 use crate::error::Error;
 #[allow(unused_imports, reason = "each feature uses its part")]
@@ -23,6 +23,8 @@ impl ToPickle for ::uuid::Uuid {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&Uuid { int: self.as_u128(), is_safe: None })
     }
+
+    as_any!();
 }
 
 /// An `int` of any size.
@@ -46,6 +48,8 @@ impl ToPickle for num_bigint::BigInt {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.bigint(&self.to_signed_bytes_le())
     }
+
+    as_any!();
 }
 
 /// An `int` of any size that is not negative.
@@ -65,6 +69,8 @@ impl ToPickle for num_bigint::BigUint {
         bytes.push(0); // no sign
         out.bigint(&bytes)
     }
+
+    as_any!();
 }
 
 /// `decimal.Decimal`: no NaN, no infinity, 28 digits at most.
@@ -86,4 +92,6 @@ impl ToPickle for rust_decimal::Decimal {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&Decimal(self.to_string()))
     }
+
+    as_any!();
 }

@@ -60,6 +60,16 @@ macro_rules! classes {
 }
 use classes;
 
+/// Has hooks asked about values of a type.
+macro_rules! as_any {
+    () => {
+        fn as_any(&self) -> Option<&dyn std::any::Any> {
+            Some(self)
+        }
+    };
+}
+use as_any;
+
 /// The arguments of an instance of a class, of which there must be so many.
 fn args<'g, 'a, T: Class>(
     item: Item<'g, 'a>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::as_any;
 use crate::error::{Error, ErrorKind};
 use crate::typed::{ClassName, FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
@@ -60,6 +61,8 @@ impl ToPickle for Name {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&self.global())
     }
+
+    as_any!();
 }
 
 /// A member of an enum of which there is no Rust type; for those that have one,

@@ -1,6 +1,6 @@
 //! `decimal.Decimal`, `fractions.Fraction`, `complex`, `range` and `slice`: numbers that are calls.
 
-use super::{args, classes, invalid, next, next_item};
+use super::{args, as_any, classes, invalid, next, next_item};
 use crate::error::Error;
 use crate::typed::{FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
@@ -51,6 +51,8 @@ impl ToPickle for Decimal {
             false => Err(invalid("decimal number", &self.0)),
         }
     }
+
+    as_any!();
 }
 
 /// The text of a number, which Python makes anew each time.
@@ -125,6 +127,8 @@ impl ToPickle for Fraction {
         let Fraction { numerator, denominator } = self.reduced()?;
         out.call(&Global::new("fractions", "Fraction"), &[&numerator, &denominator])
     }
+
+    as_any!();
 }
 
 /// `complex`
@@ -147,6 +151,8 @@ impl ToPickle for Complex {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.call(&Global::new("builtins", "complex"), &[&self.real, &self.imag])
     }
+
+    as_any!();
 }
 
 /// `range`
@@ -179,6 +185,8 @@ impl ToPickle for Range {
         let Range { start, stop, step } = self.checked()?;
         out.call(&Global::new("builtins", "range"), &[&start, &stop, &step])
     }
+
+    as_any!();
 }
 
 /// `slice`, of anything; of ints that may be None by default.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::as_any;
 use crate::error::Error;
 use crate::typed::{FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
@@ -123,6 +124,8 @@ impl ToPickle for Path {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.call(&Global::new("pathlib", self.kind.name()), &[&self.path])
     }
+
+    as_any!();
 }
 
 /// The path alone.

@@ -1,6 +1,6 @@
 //! `uuid.UUID`: an int, and what is known of how it was made.
 
-use super::{classes, invalid};
+use super::{as_any, classes, invalid};
 use crate::error::{Error, ErrorKind};
 use crate::typed::derive::check;
 use crate::typed::{FromPickle, Item};
@@ -49,6 +49,8 @@ impl ToPickle for Uuid {
             }
         }
     }
+
+    as_any!();
 }
 
 classes! {
