@@ -241,6 +241,7 @@ impl Default for Rules {
 /// [`Reader::source`].
 #[allow(missing_docs, reason = "the opcode table says what each does")]
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Op<'a> {
     Mark,
     Stop,

@@ -91,6 +91,7 @@ pub enum Node<'g> {
 
 /// A value that only code could make: how, and what was done to it then.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Object<'g> {
     /// How it is made.
     pub made: Made<'g>,

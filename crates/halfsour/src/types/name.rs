@@ -75,6 +75,7 @@ impl ToPickle for Name {
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Member<V> {
     /// By its value, `Color(1)`: what `enum.Enum` does.
     Value {
