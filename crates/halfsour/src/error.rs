@@ -474,7 +474,7 @@ impl Error {
     ///
     /// Of data that is not what a type takes, that is the opcode which made the wrong value; of a
     /// shared one, where it was made. It is found by reading the pickle again, and so not known of
-    /// what came from a stream.
+    /// what is read from a graph that came from a stream.
     ///
     /// ```
     /// // (1, 'spam')

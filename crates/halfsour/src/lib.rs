@@ -89,6 +89,7 @@ mod compat;
 pub mod dis;
 pub mod emitter;
 pub mod error;
+mod fetch;
 pub mod graph;
 pub mod heap;
 mod limits;

@@ -190,6 +190,11 @@ impl<R: BufRead> Source for StreamSource<R> {
 
     fn frame(&mut self, n: usize) -> Result<(), Error> {
         if n <= self.window.len() - self.used {
+            if self.peeked {
+                self.window.truncate(self.used + n);
+                self.input.consume(self.window.len());
+                self.peeked = false;
+            }
             return Ok(());
         }
         let mut frame = Vec::new();

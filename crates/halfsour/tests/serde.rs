@@ -931,10 +931,9 @@ fn faults_have_a_place_in_the_input() {
     let error = from_slice::<Vec<Row>>(data).unwrap_err();
     assert_eq!(error.to_string(), "expected u8, found None at root[0][1]");
     assert_eq!(place(&error), (Some(3), Some(Opcode::None)));
-    // From a stream the place in the data must do.
     let error = from_reader::<Vec<Row>>(data.as_slice()).unwrap_err();
     assert_eq!(error.to_string(), "expected u8, found None at root[0][1]");
-    assert_eq!(place(&error), (None, None));
+    assert_eq!(place(&error), (Some(3), Some(Opcode::None)));
 
     // What the visitor finds wrong.
     let error = from_slice::<Vec<u8>>(b"](K\x01J\xff\xff\xff\xffe.").unwrap_err();

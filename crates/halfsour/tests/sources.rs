@@ -7,7 +7,7 @@ use std::io::{BufReader, Read};
 
 use halfsour::graph::{load_stream, load_within};
 use halfsour::{
-    Error, ErrorKind, Graph, Limits, Opcode, Reader, SliceSource, Source, StreamSource,
+    Error, ErrorKind, Graph, Limits, Opcode, Reader, SliceSource, Source, StreamSource, Unpickler,
 };
 
 /// Hides what comes next.
@@ -74,6 +74,27 @@ fn compare(data: &[u8], limits: Limits) {
                 assert_eq!(rest.len(), data.len() - consumed as usize);
             }
         }
+        compare_typed(data, limits, capacity, memory.is_ok());
+    }
+}
+
+/// What typed reading makes of a stream, and where it leaves it.
+fn compare_typed(data: &[u8], limits: Limits, capacity: usize, whole: bool) {
+    let unpickler = Unpickler::new().limits(limits);
+    let seen = |result: Result<u8, Error>| {
+        result.map_err(|error| (error.kind().clone(), error.offset(), error.opcode()))
+    };
+    let mut input = BufReader::with_capacity(capacity, data);
+    let stream = seen(unpickler.from_reader(&mut input));
+    assert_eq!(stream, seen(unpickler.from_slice(data)), "{}", data.escape_ascii());
+    if whole {
+        let mut other = BufReader::with_capacity(capacity, data);
+        load_stream(&mut Reader::new(StreamSource::new(&mut other)), limits).unwrap();
+        let left = |mut input: BufReader<&[u8]>| {
+            let mut rest = Vec::new();
+            input.read_to_end(&mut rest).map(|_| rest.len()).unwrap()
+        };
+        assert_eq!(left(input), left(other), "{}", data.escape_ascii());
     }
 }
 

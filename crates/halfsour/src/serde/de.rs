@@ -14,11 +14,10 @@ use super::access::{Entries, Items, Keys, Map, Variant};
 use super::instance::{INSTANCE, InstanceAccess};
 use super::parts::{self, Member, Parts};
 use crate::error::{Error, ErrorKind};
-use crate::graph::{self, Effect, Graph, Node, NodeId};
+use crate::fetch::fetch;
+use crate::graph::{Effect, Graph, Node, NodeId};
 use crate::limits::{Budget, Limits};
 use crate::number::{Wide, exact_float, is_single, single, wide};
-use crate::reader::Reader;
-use crate::stream::StreamSource;
 use crate::typed::Unpickler;
 use crate::typed::made::{Names, Sight};
 use crate::typed::unpickler::buffer;
@@ -39,7 +38,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, Error>
     Unpickler::new().deserialize(data)
 }
 
-/// Reads a pickle from a stream, and no further than its STOP.
+/// Reads a pickle from a stream, and no further than its STOP. The whole pickle is in memory meanwhile.
 ///
 /// # Errors
 /// As [`from_slice`]; and what reading the stream fails with.
@@ -104,8 +103,9 @@ impl<'a> Unpickler<'a> {
     /// assert_eq!(error.to_string(), "more than the limit of 4 (bytes)");
     /// ```
     pub fn deserialize_from<T: DeserializeOwned>(&self, reader: impl BufRead) -> Result<T, Error> {
-        let mut reader = Reader::new(StreamSource::new(reader));
-        self.deserialize_graph(&graph::load_stream(&mut reader, self.limits)?)
+        let pickle = fetch(reader, self.limits)?;
+        let settings: &Unpickler<'_> = self;
+        settings.deserialize(&pickle)
     }
 
     /// As [`serde::from_graph`](from_graph), with these settings. Feature `serde`.

@@ -10,6 +10,10 @@ use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::typed::ClassName;
 use crate::typed::made::{Construction, Origin, Sight};
 
+/// Packages of the standard library whose classes are called when they are unpickled, and are no enums.
+const NO_ENUMS: &[&str] =
+    &["builtins", "collections", "datetime", "decimal", "fractions", "ipaddress", "pathlib"];
+
 /// An object, taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts<'g> {
@@ -173,7 +177,12 @@ pub(super) fn member<'g>(sight: Sight<'g, '_>, id: NodeId) -> Option<Member<'g>>
     let Node::Object(object) = sight.graph.get(id) else { return None };
     match sight.construction(object) {
         Some(Construction { origin: Origin::Call, cls, args: &[value], .. }) => {
-            sight.may_be_member(object, cls).then_some(Member::Value(value))
+            let class = sight.global(cls)?;
+            let last = class.name.rsplit('.').next().unwrap_or_default();
+            let package = class.module.split('.').next().unwrap_or_default();
+            // A capital tells classes from functions.
+            let may_be_enum = last.starts_with(char::is_uppercase) && !NO_ENUMS.contains(&package);
+            (may_be_enum && object.effects.is_empty()).then_some(Member::Value(value))
         }
         Some(_) => None,
         None => {

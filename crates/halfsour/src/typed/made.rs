@@ -11,10 +11,6 @@ use super::item::ClassName;
 use crate::compat::to_python3;
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 
-/// Packages of the standard library whose classes are called when they are unpickled, and are no enums.
-const NO_ENUMS: &[&str] =
-    &["builtins", "collections", "datetime", "decimal", "fractions", "ipaddress", "pathlib"];
-
 /// What the settings say of names.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -238,16 +234,6 @@ impl<'g> Sight<'g, '_> {
             Effect::Build(state) => matches!(self.graph.get(state), Node::None | Node::Dict([])),
             _ => false,
         })
-    }
-
-    /// Whether a call with one argument may be of an enum, which a capital tells from functions.
-    pub(crate) fn may_be_member(&self, object: Object<'g>, callable: NodeId) -> bool {
-        let Some(class) = self.global(callable) else { return false };
-        let package = class.module.split('.').next().unwrap_or_default();
-        let last = class.name.rsplit('.').next().unwrap_or_default();
-        last.starts_with(char::is_uppercase)
-            && !NO_ENUMS.contains(&package)
-            && object.effects.is_empty()
     }
 
     /// The bytes that protocols below 3, and bytearrays below 5, are made to be by a call.

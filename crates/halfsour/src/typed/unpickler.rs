@@ -9,10 +9,10 @@ use super::item::Item;
 use super::made::Names;
 use super::{FromPickle, FromPickleOwned};
 use crate::error::{Error, ErrorKind};
+use crate::fetch::fetch;
 use crate::graph::{self, Graph};
 use crate::limits::Limits;
 use crate::reader::{Reader, SliceSource};
-use crate::stream::StreamSource;
 
 /// What the strings of Python 2, of which nobody knows whether they are text, are as text: the
 /// `encoding` of Python's `pickle.loads`.
@@ -180,7 +180,8 @@ impl<'a> Unpickler<'a> {
         self.from_graph(&self.load(data)?)
     }
 
-    /// Reads a pickle from a stream, and no further than its STOP: see [`StreamSource`].
+    /// Reads a pickle from a stream, and no further than its STOP: see
+    /// [`StreamSource`](crate::StreamSource). The whole pickle is in memory meanwhile.
     ///
     /// # Errors
     /// As [`from_slice`](Unpickler::from_slice); and what reading the stream fails with.
@@ -192,8 +193,9 @@ impl<'a> Unpickler<'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn from_reader<T: FromPickleOwned>(&self, reader: impl BufRead) -> Result<T, Error> {
-        let mut reader = Reader::new(StreamSource::new(reader));
-        self.from_graph(&graph::load_stream(&mut reader, self.limits)?)
+        let pickle = fetch(reader, self.limits)?;
+        let settings: &Unpickler<'_> = self;
+        settings.from_slice(&pickle)
     }
 
     /// Reads what is a graph already.
