@@ -14,7 +14,7 @@ use ::serde::Deserialize;
 use halfsour::numpy::{NdArray, Scalar};
 use halfsour::serde::Instance;
 use halfsour::types::{self, Arg, Decimal, Exception, Slice};
-use halfsour::{Error, FromPickle, Item, Unpickler, serde};
+use halfsour::{Error, ErrorKind, FromPickle, Item, Unpickler, serde};
 use ndarray::{Array1, Array2};
 
 /// dill ends pickles with what it does late: an entry of a dict, which CPython's pickler would write with
@@ -61,6 +61,30 @@ fn python_loads_the_same_from_each_protocol() {
         let differ = (0..names.len()).filter(|index| found[*index] != expected[*index]);
         let differ: Vec<String> = differ.map(|index| names[index].clone()).collect();
         assert_eq!(of_dill(&differ), LATE, "protocol {protocol}");
+    }
+}
+
+/// As trees of values they are written too, unless they hold themselves, or buffers that are apart.
+#[test]
+fn packages_become_values() {
+    const KNOTS: [&str; 3] = ["/cloudpickle", "/dill", "/sqlalchemy"];
+    for (name, data) in common::ecosystem() {
+        let value = match halfsour::load(&data).unwrap().to_value() {
+            Ok(value) => value,
+            Err(error) => {
+                assert_eq!(error.kind(), &ErrorKind::Cycle, "{name}");
+                assert!(KNOTS.iter().any(|package| name.contains(package)), "{name}");
+                continue;
+            }
+        };
+        match halfsour::to_vec(&value) {
+            Ok(written) => {
+                let again = halfsour::load(&written).unwrap().to_value().unwrap();
+                // As text, since NaN is not equal to itself.
+                assert_eq!(format!("{again:?}"), format!("{value:?}"), "{name}");
+            }
+            Err(error) => assert!(name.ends_with(".apart.pickle"), "{name}: {error}"),
+        }
     }
 }
 
