@@ -79,9 +79,10 @@ fn compare(data: &[u8], limits: Limits) {
 
 #[test]
 fn corpus() {
-    for (_, data) in common::corpus().iter().filter(|(_, data)| data.len() < 200_000) {
-        compare(data, Limits::default());
-        compare(&[data, b"and more".as_slice()].concat(), Limits::default());
+    let pickles = common::corpus().into_iter().chain(common::ecosystem());
+    for (_, data) in pickles.filter(|(_, data)| data.len() < 200_000) {
+        compare(&data, Limits::default());
+        compare(&[&data, b"and more".as_slice()].concat(), Limits::default());
     }
 }
 

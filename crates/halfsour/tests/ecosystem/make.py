@@ -330,7 +330,6 @@ def celery():
 
     tasks = module("tasks", TASKS)
     ids = map("task-{}".format, itertools.count(1))
-    tasks.app.gen_task_name = None
 
     def signature(task, *args, **kwargs):
         return task.s(*args, **kwargs).set(task_id=next(ids))
