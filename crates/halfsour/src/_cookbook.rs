@@ -11,6 +11,9 @@
 //! - [How do I read a value that may be of several types?](#how-do-i-read-a-value-that-may-be-of-several-types)
 //! - [How do I read a dict with tuples as keys?](#how-do-i-read-a-dict-with-tuples-as-keys)
 //! - [How do I read a class that was renamed?](#how-do-i-read-a-class-that-was-renamed)
+//! - [How do I read what Django pickles?](#how-do-i-read-what-django-pickles)
+//! - [How do I read a task of Celery?](#how-do-i-read-a-task-of-celery)
+//! - [How do I read a frame of pandas?](#how-do-i-read-a-frame-of-pandas)
 //! - [How do I read untrusted input?](#how-do-i-read-untrusted-input)
 //! - [How do I tell where in the data an error is?](#how-do-i-tell-where-in-the-data-an-error-is)
 //! - [How do I read Python 2's pickles?](#how-do-i-read-python-2s-pickles)
@@ -210,6 +213,100 @@
 //! let unpickler = Unpickler::new().alias("barrels.Barrel", "cellar.vessels", "Jar");
 //! let barrel: Jar = unpickler.from_slice(data)?;
 //! assert_eq!((jar.litres, barrel.litres), (1.0, 200.0));
+//! # Ok::<(), halfsour::Error>(())
+//! ```
+//!
+//! # How do I read what Django pickles?
+//!
+//! A model's pickle is a call of `model_unpickle` with the names of app and model, and the fields as state:
+//! name that function as the class. A `QuerySet` has its models in its attribute `_result_cache`.
+//!
+//! ```
+//! use halfsour::{FromPickle, Unpickler};
+//!
+//! #[derive(FromPickle, Debug, PartialEq)]
+//! #[pickle(module = "django.db.models.base", name = "model_unpickle")]
+//! struct Customer {
+//!     id: u64,
+//!     name: String,
+//! }
+//!
+//! // What Django 4.2 pickles of Customer.objects.get(), in protocol 4
+//! let data = b"\x80\x04\x95\xc4\0\0\0\0\0\0\0\x8c\x15django.db.models.base\x94\
+//!     \x8c\x0emodel_unpickle\x94\x93\x94\x8c\x04shop\x94\x8c\x08Customer\x94\
+//!     \x86\x94\x85\x94R\x94}\x94(\x8c\x06_state\x94h\0\x8c\nModelState\x94\x93\
+//!     \x94)\x81\x94}\x94(\x8c\x06adding\x94\x89\x8c\x02db\x94\x8c\x07default\
+//!     \x94\x8c\x0cfields_cache\x94}\x94ub\x8c\x02id\x94K\x01\x8c\x04name\x94\
+//!     \x8c\x03Ada\x94\x8c\x0f_django_version\x94\x8c\x064.2.30\x94ub.";
+//! let customer: Customer = halfsour::from_slice(data)?;
+//! assert_eq!(customer, Customer { id: 1, name: "Ada".into() });
+//!
+//! // Where it is not known which model it is:
+//! let graph = halfsour::load(data)?;
+//! Unpickler::new().read(&graph, |item| {
+//!     let model = item.args()?.next().ok_or_else(|| item.expected("a model"))?;
+//!     assert_eq!(model.read::<(String, String)>()?, ("shop".into(), "Customer".into()));
+//!     Ok(())
+//! })?;
+//! # Ok::<(), halfsour::Error>(())
+//! ```
+//!
+//! # How do I read a task of Celery?
+//!
+//! The body of a message is a tuple: arguments, keyword arguments, and what follows the task. It is as
+//! good as JSON for serde, and for derived types; but a `Signature` is a call of `celery.canvas.signature`
+//! with a dict.
+//!
+#![cfg_attr(feature = "serde", doc = "```")]
+#![cfg_attr(not(feature = "serde"), doc = "```ignore")]
+//! use halfsour::serde::Instance;
+//! use std::collections::HashMap;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Embed {
+//!     callbacks: Option<Vec<Instance<(Signature,)>>>,
+//! }
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Signature {
+//!     task: String,
+//! }
+//!
+//! // embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+//! // pickle.dumps(((7,), {"litres": 0.5}, embed), 4)
+//! let data = b"\x80\x04\x95K\0\0\0\0\0\0\0K\x07\x85\x94}\x94\x8c\x06litres\x94\
+//!     G?\xe0\0\0\0\0\0\0s}\x94(\x8c\x09callbacks\x94N\x8c\x08errbacks\x94N\x8c\
+//!     \x05chain\x94N\x8c\x05chord\x94Nu\x87\x94.";
+//! type Body = ((u32,), HashMap<String, f64>, Embed);
+//! let ((jar,), options, embed): Body = halfsour::serde::from_slice(data)?;
+//! assert_eq!((jar, options["litres"]), (7, 0.5));
+//! assert!(embed.callbacks.is_none());
+//! # Ok::<(), halfsour::Error>(())
+//! ```
+//!
+//! # How do I read a frame of pandas?
+//!
+//! What pandas pickles of a frame are its insides, which differ from version to version: blocks of columns
+//! with one dtype. Let Python pickle a dict of arrays instead; with the feature `ndarray` that is a map.
+//!
+#![cfg_attr(feature = "ndarray", doc = "```")]
+#![cfg_attr(not(feature = "ndarray"), doc = "```ignore")]
+//! use halfsour::numpy::NdArray;
+//! use std::collections::BTreeMap;
+//!
+//! // In Python: {name: frame[name].to_numpy() for name in frame}
+//! let data = b"\x80\x04\x95\xf4\0\0\0\0\0\0\0}\x94(\x8c\x03jar\x94\x8c\x16nump\
+//!     y._core.multiarray\x94\x8c\x0c_reconstruct\x94\x93\x94\x8c\x05numpy\x94\
+//!     \x8c\x07ndarray\x94\x93\x94K\0\x85\x94C\x01b\x94\x87\x94R\x94(K\x01K\x02\
+//!     \x85\x94h\x05\x8c\x05dtype\x94\x93\x94\x8c\x02i4\x94\x89\x88\x87\x94R\
+//!     \x94(K\x03\x8c\x01<\x94NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0t\x94b\
+//!     \x89C\x08\x01\0\0\0\x02\0\0\0\x94t\x94b\x8c\x06litres\x94h\x04h\x07K\0\
+//!     \x85\x94h\x09\x87\x94R\x94(K\x01K\x02\x85\x94h\x0e\x8c\x02f8\x94\x89\x88\
+//!     \x87\x94R\x94(K\x03h\x12NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0t\x94b\
+//!     \x89C\x10\0\0\0\0\0\0\xe0?\0\0\0\0\0\0\xf0?\x94t\x94bu.";
+//! let columns: BTreeMap<&str, NdArray> = halfsour::from_slice(data)?;
+//! assert_eq!(columns["jar"].dtype().to_string(), "<i4");
+//! assert_eq!(columns["litres"].to_array::<f64>()?.sum(), 1.5);
 //! # Ok::<(), halfsour::Error>(())
 //! ```
 //!

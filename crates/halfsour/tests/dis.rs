@@ -60,7 +60,8 @@ fn generated() {
 
 #[test]
 fn corpus() {
-    let pickles: Vec<_> = common::corpus().into_iter().map(|(_, data)| data).collect();
+    let files = common::corpus().into_iter().chain(common::ecosystem());
+    let pickles: Vec<_> = files.map(|(_, data)| data).collect();
     assert!(pickles.len() > 500);
     compare(&pickles);
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{PACK, corpus, generated, pack, python, unpack};
+use common::{PACK, corpus, generated, python, shown, unpack};
 use halfsour::{Graph, Pickler};
 
 /// Pickles of CPython's C pickler, in all ways that it knows.
@@ -75,13 +75,6 @@ fn pickles_by_the_running_python_are_written_byte_for_byte() {
     differ.truncate(20);
     assert!(differ.is_empty(), "of {count}: {differ:#?}");
     assert!(count > 3000, "{count}");
-}
-
-/// What Python finds in pickles.
-fn shown(pickles: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let script = concat!(include_str!("python/symbol.py"), include_str!("python/graphs.py"));
-    let script = format!("{PACK}{script}");
-    unpack(&python(&script, &pack(pickles.iter().map(Vec::as_slice))))
 }
 
 /// All kinds of pickles, written in each protocol, are equal to Python, identities too.

@@ -100,9 +100,10 @@ fn compare_typed(data: &[u8], limits: Limits, capacity: usize, whole: bool) {
 
 #[test]
 fn corpus() {
-    for (_, data) in common::corpus().iter().filter(|(_, data)| data.len() < 200_000) {
-        compare(data, Limits::default());
-        compare(&[data, b"and more".as_slice()].concat(), Limits::default());
+    let pickles = common::corpus().into_iter().chain(common::ecosystem());
+    for (_, data) in pickles.filter(|(_, data)| data.len() < 200_000) {
+        compare(&data, Limits::default());
+        compare(&[&data, b"and more".as_slice()].concat(), Limits::default());
     }
 }
 

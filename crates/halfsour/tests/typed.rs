@@ -905,7 +905,7 @@ fn hostile_instances() {
 /// Nothing of the corpus panics, whatever it is read as.
 #[test]
 fn corpus() {
-    for (name, data) in common::corpus() {
+    for (name, data) in common::corpus().into_iter().chain(common::ecosystem()) {
         let _ = from_slice::<Vec<Tree>>(&data);
         let _ = from_slice::<HashMap<String, Vec<f64>>>(&data);
         let _ = from_slice::<Bytes>(&data);

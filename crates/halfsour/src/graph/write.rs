@@ -28,6 +28,10 @@ impl Graph<'_> {
     /// protocol, Python loads equal objects, shared as they were. Where Python 3 has other names than
     /// Python 2, they are changed between protocols 2 and 3. Strings of Python 2 remain what they are.
     ///
+    /// Not kept is what a pickle does late, as dill's pickles do and CPython's do not: a call whose result is
+    /// thrown away, unless it sets an object's state, and that something comes into a list or a dict only
+    /// after a call with it.
+    ///
     /// ```
     /// let data = b"\x80\x02]q\0(U\x04spamq\x01h\x01e.";
     /// let graph = halfsour::load(data)?;

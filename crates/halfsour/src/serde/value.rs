@@ -347,15 +347,17 @@ impl Object {
         fn refs(args: &[Value]) -> Vec<&dyn ToPickle> {
             args.iter().map(|arg| arg as &dyn ToPickle).collect()
         }
-        match &self.made {
-            Made::Call { callable, args: Value::Tuple(args) } => out.call(callable, &refs(args))?,
+        let index = match &self.made {
+            Made::Call { callable, args: Value::Tuple(args) } => {
+                out.made_by_call(callable, &refs(args))?
+            }
             Made::New { cls, args: Value::Tuple(args), kwargs: None } => {
-                out.newobj(cls, &refs(args))?;
+                out.made_by_new(cls, &refs(args))?
             }
             // What INST does with a class: it calls it.
-            Made::Inst { cls, args } => out.call(cls, &refs(args))?,
+            Made::Inst { cls, args } => out.made_by_call(cls, &refs(args))?,
             _ => return Err(Error::custom(UNWRITABLE)),
-        }
+        };
         for run in self.effects.chunk_by(|one, two| {
             matches!(
                 (one, two),
@@ -374,6 +376,7 @@ impl Object {
                     _ => None,
                 }))?,
                 [Effect::Build(state)] => out.build(|out| out.save(state))?,
+                [Effect::SetState { setter, state }] => out.set_state(index, setter, state)?,
                 _ => return Err(Error::custom(UNWRITABLE)),
             }
         }

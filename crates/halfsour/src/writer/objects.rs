@@ -162,7 +162,7 @@ impl Writer<'_> {
     }
 
     /// `callable(*args)`; gives its index in the memo.
-    pub(super) fn made_by_call<C: ToPickle + ?Sized>(
+    pub(crate) fn made_by_call<C: ToPickle + ?Sized>(
         &mut self,
         callable: &C,
         args: &[&dyn ToPickle],
@@ -189,7 +189,7 @@ impl Writer<'_> {
         self.made_by_new(cls, args).map(|_| ())
     }
 
-    pub(super) fn made_by_new<C: ToPickle + ?Sized>(
+    pub(crate) fn made_by_new<C: ToPickle + ?Sized>(
         &mut self,
         cls: &C,
         args: &[&dyn ToPickle],

@@ -180,17 +180,25 @@ impl Writer<'_> {
         match (&reduced.state, &reduced.state_setter) {
             (None, _) => Ok(()),
             (Some(state), None) => self.build(|out| out.save(state)),
-            (Some(state), Some(setter)) => {
-                self.inside(|out| {
-                    out.save(setter)?;
-                    out.out.get(index)?;
-                    out.save(state)
-                })?;
-                // The call's result is dropped: the object stays on top.
-                self.out.ops([Opcode::Tuple2, Opcode::Reduce, Opcode::Pop]);
-                Ok(())
-            }
+            (Some(state), Some(setter)) => self.set_state(index, setter, state),
         }
+    }
+
+    /// `setter(object, state)`, of the topmost object, which has this index in the memo.
+    pub(crate) fn set_state(
+        &mut self,
+        index: i64,
+        setter: &impl ToPickle,
+        state: &impl ToPickle,
+    ) -> Result<(), Error> {
+        self.inside(|out| {
+            out.save(setter)?;
+            out.out.get(index)?;
+            out.save(state)
+        })?;
+        // The call's result is dropped: the object stays on top.
+        self.out.ops([Opcode::Tuple2, Opcode::Reduce, Opcode::Pop]);
+        Ok(())
     }
 }
 

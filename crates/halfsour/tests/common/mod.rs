@@ -4,7 +4,7 @@
 pub(crate) mod symbols;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Runs a Python script with `input` and returns what it prints.
@@ -72,8 +72,17 @@ pub(crate) fn version() -> (u32, u32) {
 
 /// The corpus of the repository: names and pickles.
 pub(crate) fn corpus() -> Vec<(String, Vec<u8>)> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../corpus");
-    let mut folders = vec![root];
+    pickles("../../corpus")
+}
+
+/// What well-known packages pickle: names and pickles.
+pub(crate) fn ecosystem() -> Vec<(String, Vec<u8>)> {
+    ["tests/ecosystem", "tests/numpy"].into_iter().flat_map(pickles).collect()
+}
+
+/// The pickles in a folder, and in those below.
+fn pickles(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
@@ -87,6 +96,13 @@ pub(crate) fn corpus() -> Vec<(String, Vec<u8>)> {
     }
     files.sort();
     files
+}
+
+/// What Python finds in pickles.
+pub(crate) fn shown(pickles: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let script = concat!(include_str!("../python/symbol.py"), include_str!("../python/graphs.py"));
+    let script = format!("{PACK}{script}");
+    unpack(&python(&script, &pack(pickles.iter().map(Vec::as_slice))))
 }
 
 /// Pickles of all kinds of things in all protocols, made by the interpreter, and hand-made ones.

@@ -9,19 +9,39 @@ def symbol(module, name):
     return Meta(name, (Symbol,), {'home': module})
 
 
-def attribute(obj, name):
-    if isinstance(obj, Meta):
+def attribute(obj, name, *default):
+    if isinstance(obj, Meta) and 'home' in vars(obj):
         return obj.__new__ if name == '__new__' else symbol(obj.home, f'{obj.__name__}.{name}')
-    return record(symbol('builtins', 'getattr'), 'call', [obj, name], {})
+    return record(symbol('builtins', 'getattr'), 'call', [obj, name, *default], {})
 
 
 def newobj(cls, *args):
     return cls.__new__(cls, *args)
 
 
+def call(self, *args, **kwargs):
+    """A call, noted with its first argument too: it may be there to change that."""
+    if hasattr(args[0] if args else None, 'effects'):
+        args[0].effects.append(('given', self, *args[1:]))
+    made = record(Symbol, 'call', args, kwargs)
+    made.args[0] = self
+    return made
+
+
+# What a call returned may be called.
+Meta.__call__ = Symbol.__call__ = call
+
+
+def skeleton(*args):
+    """A class that is made by a call, as cloudpickle and dill do it."""
+    return Meta('skeleton', (Symbol,), {'how': 'call', 'args': ['skeleton', *args], 'effects': []})
+
+
 KNOWN = {
     ('_codecs', 'encode'): _codecs.encode, ('builtins', 'getattr'): attribute, ('copyreg', '__newobj__'): newobj,
     ('functools', 'partial'): functools.partial,
+    **{('cloudpickle.cloudpickle', f'_make_skeleton_{kind}'): skeleton for kind in ('class', 'enum')},
+    ('dill._dill', '_create_type'): skeleton,
     **{('builtins', each.__name__): each for each in (set, frozenset, bytes, bytearray)},
 }
 
@@ -38,6 +58,9 @@ class Unpickler(pickle.Unpickler):
         for names, modules in ((_compat_pickle.REVERSE_NAME_MAPPING, _compat_pickle.REVERSE_IMPORT_MAPPING),
                                (_compat_pickle.NAME_MAPPING, _compat_pickle.IMPORT_MAPPING)):
             module, name = renamed(names, modules, module, name)
+        if '.' in name:
+            outer, _, inner = name.rpartition('.')
+            return attribute(self.find_class(module, outer), inner)
         known = KNOWN.get((module, name))
         return symbol(module, name) if known is None else known
 
@@ -55,7 +78,7 @@ def show(obj, seen):
         return f'int:{obj:x}'
     if isinstance(obj, float):
         return 'float:' + struct.pack('>d', obj).hex()
-    if isinstance(obj, Meta):
+    if isinstance(obj, Meta) and 'home' in vars(obj):
         return f'global({obj.home}.{obj.__name__})'
     if obj in KNOWN.values() if callable(obj) and not isinstance(obj, Symbol) else False:
         return f'known:{obj.__name__}'
@@ -79,7 +102,7 @@ def show(obj, seen):
             return f'memoryview:{obj.readonly}:{obj.hex()}'
         case Symbol() if obj.how == 'pid':
             return f'pid({show(obj.args[1], {})})'
-        case Symbol():
+        case Symbol() | Meta():
             text = all(obj.how, obj.args)
             for name, *children in obj.effects:
                 text += all('.' + name, children)
@@ -93,7 +116,7 @@ for number, code in enumerate((0xF0, 0xF0F0, 0x7FFFFFF0, 0x1234, 1, 257, 65537))
     copyreg.add_extension('m', f'Ext{number}', code)
 for data in unpack():
     try:
-        buffers = [bytearray(b'%d' % number) for number in range(8)]
+        buffers = [bytearray(b'%d' % number) for number in range(32)]
         result = Unpickler(io.BytesIO(data), encoding='latin-1', buffers=buffers).load()
         emit(show(result, {}))
     except Exception as exception:
