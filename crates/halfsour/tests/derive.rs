@@ -561,6 +561,23 @@ fn identity_and_cycles() {
         .unwrap();
 }
 
+/// A transparent type that holds itself nests in no container.
+#[test]
+fn transparent_and_endless() {
+    #[derive(Pickle)]
+    #[pickle(transparent)]
+    struct Nested(Option<Box<Nested>>);
+
+    common::with_small_stack(|| {
+        let limit = ErrorKind::Limit { what: "depth", limit: 128 };
+        assert_eq!(from_slice::<Nested>(b"K\x01.").map(drop).unwrap_err().kind(), &limit);
+        let nested = (0..100_000).fold(Nested(None), |inner, _| Nested(Some(Box::new(inner))));
+        // Dropping it would recurse.
+        let nested = std::mem::ManuallyDrop::new(nested);
+        assert_eq!(halfsour::to_vec(&*nested).unwrap_err().kind(), &limit);
+    });
+}
+
 #[test]
 fn persistent_ids() {
     let unpickler = Unpickler::new().persistent_load(|pid| {

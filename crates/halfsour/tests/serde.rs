@@ -702,6 +702,28 @@ fn cycles_and_depth_are_errors() {
     struct Endless(Option<Box<Endless>>);
     assert_eq!(kind(from_slice::<Endless>(b"K\x01.")), limit(128));
 
+    /// The same, and serde does not even tell of the newtype.
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Quiet(Option<Box<Quiet>>);
+    #[derive(Serialize)]
+    struct Loud(Option<Box<Loud>>);
+    /// One that asks again and again which class it is.
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    #[allow(dead_code)]
+    struct Classes(Instance<Box<Classes>>);
+    common::with_small_stack(move || {
+        assert_eq!(kind(from_slice::<Quiet>(b"K\x01.").map(drop)), limit(128));
+        assert_eq!(kind(from_slice::<Classes>(b"capp\nA\n)\x81.").map(drop)), limit(128));
+        // Dropping these would recurse.
+        let quiet = (0..100_000).fold(Quiet(None), |inner, _| Quiet(Some(Box::new(inner))));
+        assert_eq!(kind(to_vec(&*std::mem::ManuallyDrop::new(quiet))), limit(128));
+        let loud = (0..100_000).fold(Loud(None), |inner, _| Loud(Some(Box::new(inner))));
+        assert_eq!(kind(to_vec(&*std::mem::ManuallyDrop::new(loud))), limit(128));
+        to_vec(&(0..64).fold(Loud(None), |inner, _| Loud(Some(Box::new(inner))))).unwrap();
+    });
+
     #[derive(Serialize, Default)]
     struct Chain(Vec<Chain>);
     let chain = (0..200).fold(Chain::default(), |chain, _| Chain(vec![chain]));

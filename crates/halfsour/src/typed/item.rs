@@ -452,18 +452,25 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// The persistent id, if that is what it is.
     ///
+    /// # Errors
+    /// If it is too deep, or too much was visited.
+    ///
     /// ```
     /// let graph = halfsour::load(b"K\x07Q.")?;
     /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.persistent_id().unwrap().int::<u8>()?, 7);
+    ///     assert_eq!(item.persistent_id()?.unwrap().int::<u8>()?, 7);
     ///     Ok(())
     /// })?;
     /// # Ok::<(), halfsour::Error>(())
     /// ```
-    pub fn persistent_id(self) -> Option<Item<'g, 'a>> {
+    #[inline]
+    pub fn persistent_id(self) -> Result<Option<Item<'g, 'a>>, Error> {
         match self.node() {
-            Node::Object(Object { made: Made::Persistent(pid), .. }) => Some(self.at(pid)),
-            _ => None,
+            Node::Object(Object { made: Made::Persistent(pid), .. }) => {
+                let depth = self.decoder.enter(self.id, self.depth, 1)?;
+                Ok(Some(Item::new(self.decoder, pid, depth)))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -483,7 +490,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn persistent<T: 'static>(self) -> Result<Option<T>, Error> {
-        let Some(pid) = self.persistent_id() else { return Ok(None) };
+        let Some(pid) = self.persistent_id()? else { return Ok(None) };
         let load = self.decoder.unpickler.persistent_load.as_ref();
         let value = load.ok_or_else(|| self.error(ErrorKind::NoPersistentLoad))?(pid)?;
         match value.downcast::<T>() {

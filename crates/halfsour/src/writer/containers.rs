@@ -152,8 +152,8 @@ impl<'o, 'w> Entries<'o, 'w> {
         value: &V,
     ) -> Done {
         self.batch.item(&mut self.out.out, last);
-        self.out.save(key).map_err(|error| error.within(Step::InKey(shown(key))))?;
-        self.out.save(value).map_err(|error| error.within(Step::Key(shown(key))))?;
+        key.to_pickle_as_item(self.out).map_err(|error| error.within(Step::InKey(shown(key))))?;
+        value.to_pickle_as_item(self.out).map_err(|error| error.within(Step::Key(shown(key))))?;
         self.batch.item_done(&mut self.out.out);
         Ok(())
     }
@@ -449,7 +449,7 @@ impl<'w> Writer<'w> {
         self.out.op(Opcode::Mark);
         self.inside(|out| {
             items.into_iter().enumerate().try_for_each(|(index, item)| {
-                out.save(&item).map_err(|error| error.within(Step::Index(index)))
+                item.to_pickle_as_item(out).map_err(|error| error.within(Step::Index(index)))
             })
         })?;
         self.end(Opcode::FrozenSet, begun)
@@ -514,7 +514,7 @@ where
     let Some(mut item) = items.next() else { return Ok(()) };
     loop {
         let next = items.next();
-        list.put(next.is_none(), |out| out.save(&item))?;
+        list.put(next.is_none(), |out| item.to_pickle_as_item(out))?;
         match next {
             Some(next) => item = next,
             None => return Ok(()),
