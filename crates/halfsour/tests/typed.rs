@@ -497,7 +497,7 @@ fn too_deep_in_pointers() {
     // Containers between them are counted as ever, and the pointers in them are not.
     let nested = [vec![b']'; 128], vec![b'a'; 127], vec![b'.']].concat();
     #[derive(Debug)]
-    struct Boxes(Vec<Box<Boxes>>);
+    struct Boxes(Vec<Option<Box<Boxes>>>);
     impl<'a> FromPickle<'a> for Boxes {
         fn from_pickle(item: Item<'_, 'a>) -> Result<Boxes, Error> {
             item.read().map(Boxes)
@@ -726,6 +726,38 @@ fn rare_instances() {
         assert_eq!((item.class(), item.describe()), (None, "an object".into()));
         Ok(())
     });
+}
+
+/// However long a name in the pickle is.
+#[test]
+fn errors_are_short() {
+    let long = "ü".repeat(1 << 20);
+    let pickle = |text: String| text.into_bytes();
+    let instance = pickle(format!("(c{long}\n{long}\no."));
+    let global = pickle(format!("c{long}\n{long}\n."));
+    let text = "x".repeat(1 << 20);
+    let dict = pickle(format!("(V{text}\nNd."));
+    let cut = format!("{}...", "ü".repeat(200));
+    let key = format!("'{}'...", "x".repeat(60));
+    let error = from_slice::<u8>(&instance).unwrap_err().to_string();
+    assert_eq!(error, format!("expected an int, found a {cut} at root"));
+    let error = from_slice::<u8>(&global).unwrap_err().to_string();
+    assert_eq!(error, format!("expected an int, found the global {cut} at root"));
+    let error = from_slice::<BTreeMap<String, u8>>(&dict).unwrap_err().to_string();
+    assert_eq!(error, format!("expected an int, found None at root[{key}]"));
+    let number = halfsour::types::Decimal(text.clone());
+    let error = halfsour::to_vec(&number).unwrap_err().to_string();
+    assert_eq!(error, format!("{}... is no decimal number", "x".repeat(200)));
+    let entries = BTreeMap::from([(text.as_str(), Persistent(7_u8))]);
+    let error = halfsour::to_vec(&entries).unwrap_err().to_string();
+    assert_eq!(error, format!("no persistent id for a u8 at root[{key}]"));
+    let name = halfsour::Global::new(&long, "spam");
+    let error = Pickler::new().protocol(0).to_vec(&name).unwrap_err().to_string();
+    assert_eq!(error, format!("can't pickle the name {cut} using pickle protocol 0"));
+    // Just as long as may be.
+    let instance = pickle(format!("(c{}\n{}\no.", "a".repeat(99), "b".repeat(100)));
+    let error = from_slice::<u8>(&instance).unwrap_err().to_string();
+    assert!(error.ends_with("bbb at root"), "{error}");
 }
 
 #[test]

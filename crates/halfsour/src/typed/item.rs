@@ -11,10 +11,10 @@ use super::class::{Class, Registry};
 use super::decoder::Decoder;
 use super::made::{Construction, Sight};
 use super::views::{Entries, Items, State};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Shown};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::number::{self, Integer};
-use crate::text::{repr_bytes, repr_str};
+use crate::text::{cut, repr_bytes, repr_str};
 
 /// A value of a pickle, at its place in the data.
 ///
@@ -95,7 +95,8 @@ impl fmt::Display for ClassName<'_> {
 }
 
 /// "a" or "an", and the noun.
-pub(crate) fn with_article(noun: &str) -> String {
+pub(crate) fn with_article(noun: impl fmt::Display) -> String {
+    let noun = noun.to_string();
     let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
     format!("{} {noun}", if vowel { "an" } else { "a" })
 }
@@ -222,12 +223,16 @@ impl<'g, 'a> Item<'g, 'a> {
                 Some(name) if name.is("_codecs", "encode") || name.is("builtins", "bytes") => {
                     "bytes".into()
                 }
-                Some(ClassName { module: "builtins", name }) => with_article(&name),
-                Some(name) => with_article(&name.to_string()),
+                // Python makes it by a method of its class.
+                Some(name) if name.is("zoneinfo", "ZoneInfo._unpickle") => {
+                    "a zoneinfo.ZoneInfo".into()
+                }
+                Some(ClassName { module: "builtins", name }) => with_article(Shown(name)),
+                Some(name) => with_article(Shown(name)),
                 None => "an object".into(),
             },
             (made, None) => match (self.sight().global(self.id), made) {
-                (Some(name), _) => format!("the global {name}"),
+                (Some(name), _) => format!("the global {}", Shown(name)),
                 (None, Made::Extension(code)) => format!("the extension {code}"),
                 _ => "an object".into(),
             },
@@ -246,9 +251,9 @@ impl<'g, 'a> Item<'g, 'a> {
                 Integer::Big(bytes.into()).repr().unwrap_or_else(|| "...".into())
             }
             Node::Float(value) => number::repr_float(value),
-            Node::Str(text) => repr_str(text.as_bytes()),
-            Node::OldStr(text) if text.is_ascii() => repr_str(text),
-            Node::OldStr(bytes) | Node::Bytes(bytes) => repr_bytes(bytes),
+            Node::Str(text) => cut(text.as_bytes(), repr_str),
+            Node::OldStr(text) if text.is_ascii() => cut(text, repr_str),
+            Node::OldStr(bytes) | Node::Bytes(bytes) => cut(bytes, repr_bytes),
             Node::Tuple(_) => "(...)".into(),
             _ => "...".into(),
         }

@@ -3,9 +3,9 @@
 use super::batch::{Batch, Kind};
 use super::{Begun, Done, ToPickle, Writer};
 use crate::emitter::Emitter;
-use crate::error::{Error, ErrorKind, Step};
+use crate::error::{Error, Step};
 use crate::opcode::Opcode;
-use crate::text::repr_str;
+use crate::text::{cut, repr_str};
 
 /// A tuple that is being written: see [`Writer::tuple_with`].
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl<'o, 'w> TupleItems<'o, 'w> {
 
 #[cold]
 fn miscounted(len: usize, done: usize) -> Error {
-    ErrorKind::Custom(format!("a tuple of {len} items got {done}")).into()
+    Error::custom(format_args!("a tuple of {len} items got {done}"))
 }
 
 /// A list or a set that is being written: see [`Writer::list_with`].
@@ -217,7 +217,7 @@ fn shown<K: ToPickle + ?Sized>(key: &K) -> String {
     let data = super::to_vec(key).unwrap_or_default();
     let graph = crate::graph::load(&data);
     match graph.as_ref().map(|graph| graph.get(graph.root())) {
-        Ok(Node::Str(text)) => repr_str(text.as_bytes()),
+        Ok(Node::Str(text)) => cut(text.as_bytes(), repr_str),
         Ok(Node::Int(value)) => value.to_string(),
         _ => "...".into(),
     }
