@@ -248,7 +248,8 @@ impl<'g, 'a> Item<'g, 'a> {
             Node::Bool(false) => "False".into(),
             Node::Int(value) => value.to_string(),
             Node::BigInt(bytes) => {
-                Integer::Big(bytes.into()).repr().unwrap_or_else(|| "...".into())
+                let digits = Integer::Big(bytes.into()).repr();
+                digits.map_or_else(|| "...".into(), |digits| Shown(digits).to_string())
             }
             Node::Float(value) => number::repr_float(value),
             Node::Str(text) => cut(text.as_bytes(), repr_str),
