@@ -99,7 +99,7 @@ impl ToPickle for civil::DateTime {
 
 /// `datetime.timezone` of whole seconds, whose name is lost; or `zoneinfo.ZoneInfo`, if jiff has its
 /// database. `ZoneInfo('UTC')` is jiff's UTC, as `timezone.utc` is, and is written as that; a
-/// [`TzInfo`](super::TzInfo) tells them apart.
+/// [`TzInfo`] tells them apart.
 impl FromPickle<'_> for tz::TimeZone {
     fn from_pickle(item: Item<'_, '_>) -> Result<tz::TimeZone, Error> {
         to_zone(&item.read()?)
