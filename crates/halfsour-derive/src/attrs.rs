@@ -285,7 +285,9 @@ fn struct_shape(attrs: &TypeAttrs, ident: &Ident, fields: &Fields) -> Result<Sha
     }
     if attrs.state.is_some() {
         attrs.refuse(&["slots"], "a list has no slots")?;
-        if !fields.iter().any(|field| field.place == Place::State) {
+        // But a class without fields has an empty list.
+        let is_arg = |field: &Attr| matches!(field.place, Place::Arg | Place::Kwarg);
+        if fields.iter().any(is_arg) && !fields.iter().any(|field| field.place == Place::State) {
             attrs.refuse(&["state"], "none of the fields is in the state")?;
         }
     }

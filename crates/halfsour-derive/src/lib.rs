@@ -78,7 +78,7 @@ fn expand(
 /// | `skip` | it is not in the pickle; reading makes its default |
 /// | `newarg` | it is a positional argument of `__new__`: what `__getnewargs__` returns |
 /// | `newkwarg` | it is a keyword argument of `__new__`: what `__getnewargs_ex__` returns |
-/// | `bytes` | it is Python's `bytes`: for `Vec<u8>`, `&[u8]`, `Cow<[u8]>`, `[u8; N]` |
+/// | `bytes` | it is Python's `bytes`: for `Vec<u8>`, `&[u8]`, `Cow<[u8]>`, `[u8; N]`, `&[u8; N]` |
 /// | `with = path` | `path::from_pickle(item)` reads it, `path::to_pickle(&field, out)` writes it |
 ///
 /// What is an argument is not written into the state. A pickle that has it there is read all the same:

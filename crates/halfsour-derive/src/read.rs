@@ -206,10 +206,14 @@ fn instance(target: &Target, fields: &[Attr]) -> TokenStream {
                 }
             }
         });
+        let values = match placed(Place::State).next().is_none() && !target.deny_unknown {
+            true => quote!(::core::option::Option::Some(_)),
+            false => quote!(::core::option::Option::Some(mut values)),
+        };
         // The class may have had another state before.
         state = quote! {
             match ::halfsour::typed::derive::listed(item)? {
-                ::core::option::Option::Some(mut values) => { #reads #rest }
+                #values => { #reads #rest }
                 ::core::option::Option::None => { #state }
             }
         };

@@ -102,28 +102,27 @@ fn instance(class: &Class, fields: &[Attr], state: State) -> TokenStream {
     } else {
         quote!(out.newobj_ex(class, &[#(#args),*], &[#((#names, #kwargs)),*])?;)
     };
-    let has_state = placed(Place::State).next().is_some();
-    let build = has_state.then(|| {
-        let dict = dict(placed(Place::State), &quote!(out));
-        match state {
-            State::Dict => quote!(out.build(|out| #dict)?;),
-            State::Slots => quote! {
+    let dict = || dict(placed(Place::State), &quote!(out));
+    let build = match state {
+        State::List => {
+            let values = placed(Place::State).map(value);
+            Some(quote!(::halfsour::typed::derive::build_of_list(&[#(#values),*], out)?;))
+        }
+        _ if placed(Place::State).next().is_none() => None,
+        State::Dict => {
+            let dict = dict();
+            Some(quote!(out.build(|out| #dict)?;))
+        }
+        State::Slots => {
+            let dict = dict();
+            Some(quote! {
                 out.build(|out| out.tuple_with(2, |state| {
                     state.item_with(|out| out.none())?;
                     state.item_with(|out| #dict)
                 }))?;
-            },
-            State::List => {
-                let values: Vec<_> = placed(Place::State).map(value).collect();
-                quote! {
-                    out.build(|out| {
-                        let values: &[&dyn ::halfsour::ToPickle] = &[#(#values),*];
-                        out.list(values)
-                    })?;
-                }
-            }
+            })
         }
-    });
+    };
     quote! {
         let class = &::halfsour::Global::new(#module, #name);
         #new

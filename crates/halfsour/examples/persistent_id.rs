@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use halfsour::{Error, ErrorKind, Pickle, Pickler, Unpickler};
+use halfsour::{Error, Pickle, Pickler, Unpickler};
 use rusqlite::{Connection, OptionalExtension};
 
 /// A row of the table `memos`. In Python it is a namedtuple.
@@ -37,8 +37,8 @@ fn load(database: &Connection, pickle: &[u8]) -> Result<Vec<MemoRecord>, Error> 
                 "MemoRecord" => find(database, key),
                 _ => return Err(pid.expected("the id of a record")),
             };
-            let record = record.map_err(|error| ErrorKind::Custom(error.to_string()))?;
-            let gone = || ErrorKind::Custom(format!("the database has no memo {key}"));
+            let record = record.map_err(Error::custom)?;
+            let gone = || Error::custom(format_args!("the database has no memo {key}"));
             Ok(Box::new(record.ok_or_else(gone)?))
         })
         .from_slice(pickle)

@@ -4,9 +4,10 @@
 //! pickled, an open file, is opened again on load, and read up to the line that was next.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{self, BufRead, BufReader, Lines};
 
-use halfsour::{Error, ErrorKind, FromPickle, Item, ToPickle, Writer};
+use halfsour::typed::Class;
+use halfsour::{Error, FromPickle, Item, ToPickle, Writer};
 
 /// Numbers the lines of a file.
 struct TextReader {
@@ -17,7 +18,7 @@ struct TextReader {
 
 impl TextReader {
     /// Opens a file, and skips the lines that were read already.
-    fn open(filename: String, lineno: usize) -> std::io::Result<TextReader> {
+    fn open(filename: String, lineno: usize) -> io::Result<TextReader> {
         let mut lines = BufReader::new(File::open(&filename)?).lines();
         for line in lines.by_ref().take(lineno) {
             line?;
@@ -25,11 +26,17 @@ impl TextReader {
         Ok(TextReader { filename, lineno, lines })
     }
 
-    fn readline(&mut self) -> Option<String> {
-        let line = self.lines.next()?.ok()?;
+    /// The next line, with its number; `None` at the end.
+    fn readline(&mut self) -> io::Result<Option<String>> {
+        let Some(line) = self.lines.next().transpose()? else { return Ok(None) };
         self.lineno += 1;
-        Some(format!("{}: {line}", self.lineno))
+        Ok(Some(format!("{}: {line}", self.lineno)))
     }
+}
+
+impl Class for TextReader {
+    const MODULE: &'static str = "reader";
+    const NAME: &'static str = "TextReader";
 }
 
 /// What Python's `__getstate__` returned: all but the file.
@@ -37,20 +44,21 @@ impl ToPickle for TextReader {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         let state: [(&str, &dyn ToPickle); 2] =
             [("filename", &self.filename), ("lineno", &self.lineno)];
-        out.instance("reader", "TextReader", &state)
+        out.instance(Self::MODULE, Self::NAME, &state)
     }
 }
 
 /// What Python's `__setstate__` did: opens the file again.
 impl FromPickle<'_> for TextReader {
     fn from_pickle(item: Item<'_, '_>) -> Result<TextReader, Error> {
+        // Another class may have attributes of these names too.
+        if !item.is::<TextReader>() {
+            return Err(item.expected("a reader.TextReader"));
+        }
         let state = item.state()?;
-        let missing = |name: &str| ErrorKind::Missing { name: name.into() };
-        let filename: String =
-            state.attr("filename")?.ok_or_else(|| missing("filename"))?.read()?;
-        let lineno = state.attr("lineno")?.ok_or_else(|| missing("lineno"))?.read()?;
+        let (filename, lineno): (String, usize) = (state.read("filename")?, state.read("lineno")?);
         TextReader::open(filename.clone(), lineno)
-            .map_err(|error| ErrorKind::Custom(format!("{filename}: {error}")).into())
+            .map_err(|error| Error::custom(format_args!("{filename}: {error}")))
     }
 }
 
@@ -59,12 +67,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(&file, "Hello world!\nI am line number two.\nGoodbye!\n")?;
 
     let mut reader = TextReader::open(file.display().to_string(), 0)?;
-    println!("{:?}", reader.readline());
-    println!("{:?}", reader.readline());
+    println!("{:?}", reader.readline()?);
+    println!("{:?}", reader.readline()?);
 
     let data = halfsour::to_vec(&reader)?;
     let mut again: TextReader = halfsour::from_slice(&data)?;
-    let last = again.readline();
+    let last = again.readline()?;
     println!("{last:?}");
     assert_eq!(last.as_deref(), Some("3: Goodbye!"));
     std::fs::remove_file(file)?;

@@ -463,7 +463,7 @@
 //!     lasts: Duration,
 //! }
 //!
-//! /// A float, as `time.sleep` takes.
+//! /// A float, as `time.sleep` takes; by itself, it would be a `datetime.timedelta`.
 //! mod seconds {
 //!     use halfsour::{Error, Item, Writer};
 //!     use std::time::Duration;
@@ -645,7 +645,8 @@
 //! ```
 //!
 //! To calculate with it, take the feature `jiff`: its `ZonedDateTime` is such a datetime, the same moment,
-//! also where clocks are turned back. The feature `chrono` knows UTC and fixed offsets. Both have types
+//! also where clocks are turned back; but protocols 0 to 3 cannot say which of the two it is there, and
+//! have the earlier one. The feature `chrono` knows UTC and fixed offsets. Both have types
 //! for datetimes without a timezone, which are another thing: these are read from no other.
 //!
 #![cfg_attr(feature = "jiff", doc = "```")]

@@ -344,6 +344,36 @@ impl fmt::Display for ErrorKind {
     }
 }
 
+/// What errors show of names and texts, which may be of any length: no more than this.
+pub(crate) struct Shown<T>(pub(crate) T);
+
+impl<T: fmt::Display> fmt::Display for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        struct Cut<'f, 'b> {
+            f: &'f mut fmt::Formatter<'b>,
+            /// How many characters may come; None after the ellipsis.
+            left: Option<usize>,
+        }
+        impl Write for Cut<'_, '_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                let Some(left) = self.left else { return Ok(()) };
+                match text.char_indices().nth(left) {
+                    Some((end, _)) => {
+                        self.left = None;
+                        write!(self.f, "{}...", &text[..end])
+                    }
+                    None => {
+                        self.left = Some(left - text.chars().count());
+                        self.f.write_str(text)
+                    }
+                }
+            }
+        }
+        write!(Cut { f, left: Some(200) }, "{}", self.0)
+    }
+}
+
 impl Error {
     /// An error of a `kind`, not yet placed.
     #[cold]
@@ -356,6 +386,34 @@ impl Error {
             offset: None,
             opcode: None,
         }))
+    }
+
+    /// An error that a type's own code says: in a [`FromPickle`](crate::FromPickle), a hook, a
+    /// callback. Where in the data that is, is added on the way out; a value that is of another kind
+    /// than expected has [`Item::expected`](crate::Item::expected).
+    ///
+    /// ```
+    /// use halfsour::{Error, FromPickle, Item};
+    ///
+    /// #[derive(Debug)]
+    /// struct Even(u32);
+    ///
+    /// impl FromPickle<'_> for Even {
+    ///     fn from_pickle(item: Item<'_, '_>) -> Result<Even, Error> {
+    ///         match item.int()? {
+    ///             odd if odd % 2 == 1 => Err(Error::custom(format_args!("{odd} is odd"))),
+    ///             even => Ok(Even(even)),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let error = halfsour::from_slice::<Vec<Even>>(b"](K\x02K\x03e.").unwrap_err();
+    /// assert_eq!(error.to_string(), "3 is odd at root[1]");
+    /// assert_eq!(error.kind(), &halfsour::ErrorKind::Custom("3 is odd".into()));
+    /// ```
+    #[cold]
+    pub fn custom(text: impl fmt::Display) -> Error {
+        ErrorKind::Custom(text.to_string()).into()
     }
 
     /// An error of the file.

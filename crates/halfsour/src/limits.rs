@@ -16,7 +16,8 @@ use crate::graph::Graph;
 #[non_exhaustive]
 pub struct Limits {
     /// How deep typed values may nest: reading and writing them recurses. 128 by default, as in
-    /// serde_json. A [`Graph`](crate::Graph) has no such limit.
+    /// serde_json. Pointers and newtypes around a value do not count, but so many right inside one
+    /// another are too many. A [`Graph`](crate::Graph) has no such limit.
     pub depth: u32,
     /// How many opcodes a pickle may have. No limit by default, since each takes a byte.
     pub opcodes: u64,
@@ -55,6 +56,17 @@ impl Limits {
             return Err(self.too_deep());
         }
         Ok(depth + 1)
+    }
+
+    /// One more step inward at a `depth` that enters no container, after those of `before`: through a
+    /// pointer, a newtype, a `Some`. A type that is in itself with nothing else between goes on so.
+    #[inline]
+    pub(crate) fn step(&self, before: Steps, depth: u32) -> Result<Steps, Error> {
+        let count = before.count + u32::from(before.depth == depth);
+        if count > self.depth {
+            return Err(self.too_deep());
+        }
+        Ok(Steps { depth, count })
     }
 
     #[cold]
@@ -105,6 +117,21 @@ impl Limits {
     }
 }
 
+/// The steps inward that entered no container, but for the first at each depth: that one is counted by
+/// the container around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Steps {
+    depth: u32,
+    count: u32,
+}
+
+impl Default for Steps {
+    fn default() -> Steps {
+        // No depth that there is.
+        Steps { depth: u32::MAX, count: 0 }
+    }
+}
+
 /// So many bytes of text cost as much as a node.
 const COPIED: u64 = 64;
 
@@ -115,6 +142,8 @@ pub(crate) struct Budget {
     /// How deep serde's recursion is: the cursor of typed reading counts its own.
     #[cfg(feature = "serde")]
     depth: u32,
+    #[cfg(feature = "serde")]
+    steps: Steps,
     visits: u64,
 }
 
@@ -136,6 +165,8 @@ impl Budget {
             limits,
             #[cfg(feature = "serde")]
             depth: 0,
+            #[cfg(feature = "serde")]
+            steps: Steps::default(),
             visits,
         }
     }
@@ -183,5 +214,20 @@ impl Budget {
     #[inline]
     pub(crate) fn leave(&mut self) {
         self.depth -= 1;
+    }
+
+    /// To be called before a [step](Limits::step) inward; then [`step_back`](Budget::step_back) with
+    /// what it gives.
+    #[cfg(feature = "serde")]
+    #[inline]
+    pub(crate) fn step(&mut self) -> Result<Steps, Error> {
+        let steps = self.limits.step(self.steps, self.depth)?;
+        Ok(std::mem::replace(&mut self.steps, steps))
+    }
+
+    #[cfg(feature = "serde")]
+    #[inline]
+    pub(crate) fn step_back(&mut self, before: Steps) {
+        self.steps = before;
     }
 }

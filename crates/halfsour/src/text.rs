@@ -23,6 +23,19 @@ pub(crate) fn repr_bytes(bytes: &[u8]) -> String {
     format!("b{}", quoted(&codes, |code| code < 0x80))
 }
 
+/// Of a value that errors show, so many bytes of text, or items of a tuple, are shown.
+pub(crate) const SHOWN: usize = 60;
+
+/// Python's `repr` of text or bytes, cut where it is long.
+pub(crate) fn cut(bytes: &[u8], repr: impl Fn(&[u8]) -> String) -> String {
+    if bytes.len() <= SHOWN {
+        return repr(bytes);
+    }
+    // Not within a character.
+    let end = (0..=SHOWN).rev().find(|end| bytes[*end] & 0xc0 != 0x80).unwrap_or(0);
+    repr(&bytes[..end]) + "..."
+}
+
 fn quoted(codes: &[u32], shown: impl Fn(u32) -> bool) -> String {
     let has = |quote| codes.contains(&u32::from(quote));
     let quote = if has('\'') && !has('"') { '"' } else { '\'' };

@@ -243,6 +243,8 @@ struct Blob<'a> {
 struct View<'d, 'n> {
     #[pickle(bytes)]
     owned: &'d [u8],
+    #[pickle(bytes)]
+    fixed: &'d [u8; 2],
     name: &'n str,
     shared: &'d [u8],
 }
@@ -269,7 +271,13 @@ fn bytes_and_borrows() {
         if protocol >= 3 {
             assert!(matches!(read.shared, Cow::Borrowed(_)));
             let view: View<'_, '_> = from_slice(&data).unwrap();
-            assert_eq!(view, View { owned: b"ab", name: "blob", shared: b"\xff" });
+            let fixed = b"xy";
+            assert_eq!(view, View { owned: b"ab", fixed, name: "blob", shared: b"\xff" });
+            let again = to_vec(&view, protocol);
+            let pairs = halfsour::typed::Unpickler::new();
+            let graph = load(&again).unwrap();
+            let bytes = pairs.read(&graph, |item| item.state()?.read::<Cow<'_, [u8]>>("fixed"));
+            assert_eq!(bytes.unwrap(), &b"xy"[..]);
         }
     }
 }
@@ -561,6 +569,23 @@ fn identity_and_cycles() {
         .unwrap();
 }
 
+/// A transparent type that holds itself nests in no container.
+#[test]
+fn transparent_and_endless() {
+    #[derive(Pickle)]
+    #[pickle(transparent)]
+    struct Nested(Option<Box<Nested>>);
+
+    common::with_small_stack(|| {
+        let limit = ErrorKind::Limit { what: "depth", limit: 128 };
+        assert_eq!(from_slice::<Nested>(b"K\x01.").map(drop).unwrap_err().kind(), &limit);
+        let nested = (0..100_000).fold(Nested(None), |inner, _| Nested(Some(Box::new(inner))));
+        // Dropping it would recurse.
+        let nested = std::mem::ManuallyDrop::new(nested);
+        assert_eq!(halfsour::to_vec(&*nested).unwrap_err().kind(), &limit);
+    });
+}
+
 #[test]
 fn persistent_ids() {
     let unpickler = Unpickler::new().persistent_load(|pid| {
@@ -625,6 +650,30 @@ struct Strict {
 #[pickle(module = "shop.models", state = "list")]
 struct FrozenOne {
     only: Vec<u8>,
+}
+
+#[derive(Pickle, Debug, PartialEq)]
+#[pickle(module = "shop.models", state = "list")]
+struct FrozenNone;
+
+#[derive(Pickle, Debug, PartialEq)]
+#[pickle(module = "shop.models", name = "FrozenNone", state = "list", deny_unknown)]
+struct StrictNone {
+    #[pickle(skip)]
+    cached: u8,
+}
+
+#[test]
+fn state_is_an_empty_list() {
+    round("models.FrozenNone()", 0..=5, &FrozenNone);
+    round("models.FrozenNone()", 0..=5, &StrictNone { cached: 0 });
+    let made = |state: &[u8]| [b"cshop.models\nFrozenNone\n)\x81", state, b"b."].concat();
+    assert_eq!(from_slice::<FrozenNone>(&made(b"](Ne")).unwrap(), FrozenNone);
+    assert_eq!(from_slice::<FrozenNone>(&made(b"}")).unwrap(), FrozenNone);
+    assert_eq!(
+        from_slice::<StrictNone>(&made(b"](Ne")).unwrap_err().to_string(),
+        "expected no other values, found a shop.models.FrozenNone with more at root"
+    );
 }
 
 #[test]

@@ -160,6 +160,26 @@ fn nothing_is_run_or_looked_up() {
     assert_eq!(shown, ["1: float32 [2], strides [1], 8 bytes"]);
 }
 
+/// Each of many values has the same long name, or the same long key: copied each time, these would be
+/// hundreds of gigabytes.
+#[test]
+fn long_names_cost_little() {
+    let long = "x".repeat(1 << 20);
+    let tensor = tensor("0", "2", "1");
+    let many = |value: &[u8]| {
+        let begin = [b"](", &*tensor, b"R}V", long.as_bytes(), b"\n]("].concat();
+        legacy(&[&begin, value, b"q\0", &b"h\0".repeat(300_000), b"ese."].concat())
+    };
+    assert_eq!(shown(&many(b"K\x07")), ["0: float32 [2], strides [1], 8 bytes"]);
+    let text = checkpoint::tensors(&many(&[&*tensor, b"R"].concat())).unwrap_err().to_string();
+    assert!(text.starts_with("a name of more than 1024 bytes"), "{text}");
+
+    let storage = b"(Vstorage\nctorch\nFloatStorage\nh\0Vcpu\nI2\ntQ".repeat(300_000);
+    let begin = format!("V{long}\nq\0](").into_bytes();
+    let text = checkpoint::tensors(&legacy(&[&begin[..], &storage, b"e."].concat())).unwrap_err();
+    assert_eq!(text.to_string(), "a key of more than 1024 bytes");
+}
+
 #[test]
 fn broken_files_are_no_panic() {
     for name in ["state.zip", "state.legacy"] {

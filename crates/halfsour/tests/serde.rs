@@ -514,6 +514,34 @@ fn faults_are_placed() {
     assert!(error.is_eof());
 }
 
+/// However long a name in the pickle is.
+#[test]
+fn faults_are_short() {
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Strict {
+        x: u8,
+    }
+    let long = "ü".repeat(1 << 20);
+    let cut = |what: &str| format!("{}...", what.repeat(200));
+    let text = "x".repeat(1 << 20);
+    let fault = |data: String, read: fn(&[u8]) -> Error| read(data.as_bytes()).to_string();
+    let strict = |data: &[u8]| from_slice::<Strict>(data).unwrap_err();
+    let enumeration = |data: &[u8]| from_slice::<Shape>(data).unwrap_err();
+    let map = |data: &[u8]| from_slice::<BTreeMap<String, u8>>(data).unwrap_err();
+    let error = fault(format!("(c{long}\n{long}\no."), strict);
+    assert_eq!(error, "x is missing at root");
+    let error = fault(format!("c{long}\n{long}\n."), strict);
+    assert_eq!(error, format!("expected struct Strict, found the global {} at root", cut("ü")));
+    let error = fault(format!("(V{text}\nNd."), strict);
+    assert!(error.starts_with(&format!("unknown field `{}`, expected `x`", cut("x"))), "{error}");
+    let error = fault(format!("V{text}\n."), enumeration);
+    assert!(error.starts_with(&format!("unknown variant `{}`, expected", cut("x"))), "{error}");
+    let error = fault(format!("(capp\nA\no(V{text}\nNdb."), map);
+    assert_eq!(error, format!("expected u8, found None at root.{}", cut("x")));
+}
+
 #[test]
 fn fields_may_be_missing_or_unknown() {
     #[derive(Deserialize, Debug, PartialEq, Default)]
@@ -731,6 +759,28 @@ fn cycles_and_depth_are_errors() {
     #[allow(dead_code)]
     struct Endless(Option<Box<Endless>>);
     assert_eq!(kind(from_slice::<Endless>(b"K\x01.")), limit(128));
+
+    /// The same, and serde does not even tell of the newtype.
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Quiet(Option<Box<Quiet>>);
+    #[derive(Serialize)]
+    struct Loud(Option<Box<Loud>>);
+    /// One that asks again and again which class it is.
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    #[allow(dead_code)]
+    struct Classes(Instance<Box<Classes>>);
+    common::with_small_stack(move || {
+        assert_eq!(kind(from_slice::<Quiet>(b"K\x01.").map(drop)), limit(128));
+        assert_eq!(kind(from_slice::<Classes>(b"capp\nA\n)\x81.").map(drop)), limit(128));
+        // Dropping these would recurse.
+        let quiet = (0..100_000).fold(Quiet(None), |inner, _| Quiet(Some(Box::new(inner))));
+        assert_eq!(kind(to_vec(&*std::mem::ManuallyDrop::new(quiet))), limit(128));
+        let loud = (0..100_000).fold(Loud(None), |inner, _| Loud(Some(Box::new(inner))));
+        assert_eq!(kind(to_vec(&*std::mem::ManuallyDrop::new(loud))), limit(128));
+        to_vec(&(0..64).fold(Loud(None), |inner, _| Loud(Some(Box::new(inner))))).unwrap();
+    });
 
     #[derive(Serialize, Default)]
     struct Chain(Vec<Chain>);

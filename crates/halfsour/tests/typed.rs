@@ -15,8 +15,8 @@ use halfsour::typed::{
 };
 use halfsour::types::{Member, Name};
 use halfsour::{
-    Error, ErrorKind, FromPickle, FromPickleOwned, Graph, Limits, Pickler, ToPickle, from_reader,
-    from_slice, load,
+    Error, ErrorKind, FromPickle, FromPickleOwned, Graph, Limits, Pickler, ToPickle, Writer,
+    from_reader, from_slice, load,
 };
 
 /// The pickles of a Python expression in protocols 0 to 5.
@@ -449,14 +449,9 @@ fn cycles() {
     assert_eq!(error.kind(), &ErrorKind::Cycle);
 }
 
-/// Runs with little stack.
-fn with_small_stack(f: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new().stack_size(512 << 10).spawn(f).unwrap().join().unwrap();
-}
-
 #[test]
 fn too_deep() {
-    with_small_stack(|| {
+    common::with_small_stack(|| {
         let nested = |depth| [vec![b']'; depth], vec![b'a'; depth - 1], vec![b'.']].concat();
         from_slice::<Tree>(&nested(128)).unwrap();
         let error = from_slice::<Tree>(&nested(129)).unwrap_err();
@@ -468,6 +463,100 @@ fn too_deep() {
         ten.from_slice::<Tree>(&nested(10)).unwrap();
         ten.from_slice::<Tree>(&nested(11)).unwrap_err();
     });
+}
+
+/// A persistent id may have another one as its id.
+#[test]
+fn too_deep_in_persistent_ids() {
+    /// The innermost of ids in ids.
+    #[derive(Debug, PartialEq)]
+    struct Innermost(u8);
+    impl<'a> FromPickle<'a> for Innermost {
+        fn from_pickle(item: Item<'_, 'a>) -> Result<Innermost, Error> {
+            match item.persistent_id()? {
+                Some(pid) => pid.read(),
+                None => item.int().map(Innermost),
+            }
+        }
+    }
+    common::with_small_stack(|| {
+        let nested = |depth: usize| [b"K\x07".as_slice(), &b"Q".repeat(depth), b"."].concat();
+        assert_eq!(from_slice::<Innermost>(&nested(128)).unwrap(), Innermost(7));
+        let error = from_slice::<Innermost>(&nested(1_000_000)).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Limit { what: "depth", limit: 128 });
+        // Resolved by a function that has what is in them resolved.
+        let unpickler = Unpickler::new().persistent_load(|pid| {
+            let inner = pid.persistent::<u8>()?;
+            Ok(Box::new(inner.map_or_else(|| pid.int(), Ok)?))
+        });
+        assert_eq!(unpickler.from_slice::<Persistent<u8>>(&nested(128)).unwrap().0, 7);
+        let error = unpickler.from_slice::<Persistent<u8>>(&nested(1_000_000)).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Limit { what: "depth", limit: 128 });
+    });
+}
+
+/// Types that hold themselves with nothing between but pointers.
+#[test]
+fn too_deep_in_pointers() {
+    macro_rules! pointers {
+        ($($pointer:ident)*) => {$({
+            struct Nested(Option<$pointer<Nested>>);
+            impl<'a> FromPickle<'a> for Nested {
+                fn from_pickle(item: Item<'_, 'a>) -> Result<Nested, Error> {
+                    item.read().map(Nested)
+                }
+            }
+            impl ToPickle for Nested {
+                fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+                    out.save(&self.0)
+                }
+            }
+            let limit = ErrorKind::Limit { what: "depth", limit: 128 };
+            assert!(from_slice::<Nested>(b"N.").unwrap().0.is_none());
+            let error = from_slice::<Nested>(b"K\x01.").map(drop).unwrap_err();
+            assert_eq!((error.kind(), error.offset()), (&limit, Some(0)));
+            let error = from_slice::<Vec<Nested>>(b"](NK\x01e.").map(drop).unwrap_err();
+            assert_eq!(error.path().to_string(), "root[1]");
+            let nested = |depth| {
+                (0..depth).fold(Nested(None), |inner, _| Nested(Some($pointer::new(inner))))
+            };
+            assert_eq!(halfsour::to_vec(&nested(128)).unwrap(), halfsour::to_vec(&()).unwrap());
+            // Dropping it would recurse.
+            let deep = std::mem::ManuallyDrop::new(nested(100_000));
+            assert_eq!(halfsour::to_vec(&*deep).unwrap_err().kind(), &limit);
+        })*};
+    }
+    common::with_small_stack(|| {
+        pointers! { Box Rc Arc }
+    });
+
+    struct Borrowed<'a>(Option<&'a Borrowed<'a>>);
+    impl ToPickle for Borrowed<'_> {
+        fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+            out.save(&self.0)
+        }
+    }
+    common::with_small_stack(|| {
+        let inner: &Borrowed<'_> = Box::leak(Box::new(Borrowed(None)));
+        let deep = (0..100_000).fold(inner, |inner, _| Box::leak(Box::new(Borrowed(Some(inner)))));
+        let error = halfsour::to_vec(deep).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Limit { what: "depth", limit: 128 });
+    });
+    // Containers between them are counted as ever, and the pointers in them are not.
+    let nested = [vec![b']'; 128], vec![b'a'; 127], vec![b'.']].concat();
+    #[derive(Debug)]
+    struct Boxes(Vec<Option<Box<Boxes>>>);
+    impl<'a> FromPickle<'a> for Boxes {
+        fn from_pickle(item: Item<'_, 'a>) -> Result<Boxes, Error> {
+            item.read().map(Boxes)
+        }
+    }
+    impl ToPickle for Boxes {
+        fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+            out.save(&self.0)
+        }
+    }
+    halfsour::to_vec(&from_slice::<Boxes>(&nested).unwrap()).unwrap();
 }
 
 /// Thirty lists, each of which holds the one before ten times.
@@ -687,6 +776,38 @@ fn rare_instances() {
     });
 }
 
+/// However long a name in the pickle is.
+#[test]
+fn errors_are_short() {
+    let long = "ü".repeat(1 << 20);
+    let pickle = |text: String| text.into_bytes();
+    let instance = pickle(format!("(c{long}\n{long}\no."));
+    let global = pickle(format!("c{long}\n{long}\n."));
+    let text = "x".repeat(1 << 20);
+    let dict = pickle(format!("(V{text}\nNd."));
+    let cut = format!("{}...", "ü".repeat(200));
+    let key = format!("'{}'...", "x".repeat(60));
+    let error = from_slice::<u8>(&instance).unwrap_err().to_string();
+    assert_eq!(error, format!("expected an int, found a {cut} at root"));
+    let error = from_slice::<u8>(&global).unwrap_err().to_string();
+    assert_eq!(error, format!("expected an int, found the global {cut} at root"));
+    let error = from_slice::<BTreeMap<String, u8>>(&dict).unwrap_err().to_string();
+    assert_eq!(error, format!("expected an int, found None at root[{key}]"));
+    let number = halfsour::types::Decimal(text.clone());
+    let error = halfsour::to_vec(&number).unwrap_err().to_string();
+    assert_eq!(error, format!("{}... is no decimal number", "x".repeat(200)));
+    let entries = BTreeMap::from([(text.as_str(), Persistent(7_u8))]);
+    let error = halfsour::to_vec(&entries).unwrap_err().to_string();
+    assert_eq!(error, format!("no persistent id for a u8 at root[{key}]"));
+    let name = halfsour::Global::new(&long, "spam");
+    let error = Pickler::new().protocol(0).to_vec(&name).unwrap_err().to_string();
+    assert_eq!(error, format!("can't pickle the name {cut} using pickle protocol 0"));
+    // Just as long as may be.
+    let instance = pickle(format!("(c{}\n{}\no.", "a".repeat(99), "b".repeat(100)));
+    let error = from_slice::<u8>(&instance).unwrap_err().to_string();
+    assert!(error.ends_with("bbb at root"), "{error}");
+}
+
 #[test]
 fn buffers() {
     let script = format!(
@@ -896,7 +1017,7 @@ fn hostile_instances() {
         b".".to_vec(),
     ];
     let deep = deep.concat();
-    with_small_stack(move || {
+    common::with_small_stack(move || {
         from_slice::<Bytes>(&deep).unwrap_err();
         from_slice::<Tree>(&deep).unwrap_err();
     });

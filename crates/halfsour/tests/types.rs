@@ -3,6 +3,7 @@
 mod common;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use common::{PACK, python, unpack, version};
 use halfsour::types::*;
@@ -108,6 +109,9 @@ fn cases() -> Vec<Case> {
         case("timedelta(microseconds=-1)", delta(-1, 86399, 999_999)),
         case("timedelta.max", delta(999_999_999, 86399, 999_999)),
         case("timedelta.min", delta(-999_999_999, 0, 0)),
+        case("timedelta(0)", Duration::ZERO),
+        case("timedelta(1, 2, 3)", Duration::new(86_402, 3000)),
+        case("timedelta.max", Duration::new(999_999_999 * 86_400 + 86_399, 999_999_000)),
         case("timezone.utc", TimeZone::UTC),
         case("(timezone.utc, timezone(timedelta(0)))", (TimeZone::UTC, zone(0, None))),
         case("timezone(timedelta(0), 'Z')", zone(0, Some("Z"))),
@@ -514,11 +518,33 @@ fn what_python_refuses_is_not_written() {
     assert_eq!(refused(date(2026, 13, 1)), "2026-13-1 is no date");
     assert_eq!(refused(date(2100, 2, 29)), "2100-2-29 is no date");
     assert_eq!(refused(Time { second: 60, ..NOON }), "12:0:60.000000 is no time");
+    let days = "more than the limit of 999999999 (days of a timedelta)";
+    assert_eq!(refused(Duration::from_secs(1_000_000_000 * 86_400)), days);
+    assert_eq!(refused(Duration::MAX), days);
     assert_eq!(refused(Decimal("one".into())), "one is no decimal number");
     assert_eq!(refused(Fraction { numerator: 1, denominator: 0 }), "1/0 is no fraction");
     assert_eq!(refused(Range { start: 0, stop: 0, step: 0 }), "0 is no step of a range");
     let far = TimeDelta { days: 2, seconds: 0, microseconds: 0 };
     assert!(refused(TimeZone { offset: far, name: None }).contains("a day or more"));
+}
+
+/// Where Python calls a method to make an instance, errors name the class all the same.
+#[test]
+fn a_zone_is_called_by_its_class() {
+    for protocol in 0..=5 {
+        let data = Pickler::new().protocol(protocol).to_vec(&zone_info("Asia/Tokyo")).unwrap();
+        let error = from_slice::<TimeZone>(&data).unwrap_err().to_string();
+        assert_eq!(error, "expected a datetime.timezone, found a zoneinfo.ZoneInfo at root");
+    }
+}
+
+#[test]
+fn a_length_of_time_is_cut_off_and_not_negative() {
+    let read = |delta: TimeDelta| from_slice::<Duration>(&halfsour::to_vec(&delta).unwrap());
+    let data = halfsour::to_vec(&Duration::new(0, 1_999)).unwrap();
+    assert_eq!(from_slice::<Duration>(&data).unwrap(), Duration::from_micros(1));
+    let error = read(TimeDelta::from_microseconds(-1).unwrap()).unwrap_err();
+    assert!(error.to_string().starts_with("expected a timedelta that is not negative"), "{error}");
 }
 
 #[test]
@@ -631,7 +657,7 @@ fn what_does_not_fit_chrono_or_python_is_an_error() {
     // chrono has no database of zones.
     let time = Time { tz: Some(zone_info("Asia/Tokyo")), ..Time::default() };
     let error = outcome::<Moment<Utc>>(DateTime { date: date(2026, 1, 1), time }).unwrap_err();
-    assert_eq!(error, "expected a datetime.timezone, found a zoneinfo.ZoneInfo._unpickle at root");
+    assert_eq!(error, "expected a datetime.timezone, found a zoneinfo.ZoneInfo at root");
 
     let offset = TimeDelta { days: 0, seconds: 1, microseconds: 1 };
     let finer = moment(Time { tz: Some(TimeZone { offset, name: None }), ..NOON });
@@ -699,6 +725,21 @@ fn what_does_not_fit_jiff_or_python_is_an_error() {
     }
     assert!(outcome::<TimeDelta>(SignedDuration::MAX).is_err());
     assert!(outcome::<TimeDelta>(SignedDuration::MIN).is_err());
+
+    // Protocols that have no fold have the earlier moment, as of CPython.
+    let later = civil::date(2026, 10, 25).at(2, 30, 0, 0);
+    let vienna = tz::TimeZone::get("Europe/Vienna").unwrap();
+    let later = vienna.to_ambiguous_zoned_datetime(later).later().unwrap();
+    for protocol in 0..=5 {
+        let data = Pickler::new().protocol(protocol).to_vec(&later).unwrap();
+        let read: ZonedDateTime = from_slice(&data).unwrap();
+        let off = later.timestamp().as_second() - read.timestamp().as_second();
+        assert_eq!(off, if protocol > 3 { 0 } else { 3600 });
+    }
+
+    // jiff has one UTC.
+    let utc: tz::TimeZone = outcome(zone_info("UTC")).unwrap();
+    assert_eq!(outcome::<TzInfo>(utc).unwrap(), TzInfo::TimeZone(TimeZone::UTC));
 
     // Fractions of a microsecond are cut off.
     assert_eq!(outcome::<Time>(civil::time(1, 2, 3, 4_999)).unwrap().microsecond, 4);

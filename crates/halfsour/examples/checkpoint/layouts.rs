@@ -9,8 +9,8 @@ use halfsour::{Error, Reader, SliceSource};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::limits;
 use super::storages::{Storage, storages};
-use super::{limits, wrong};
 
 /// What a file is made of.
 pub(super) struct Parts<'a> {
@@ -35,11 +35,11 @@ pub(super) fn read_zip(file: &[u8]) -> Result<Parts<'_>, Error> {
         }
     }
     if members.get("byteorder").is_some_and(|order| *order != b"little") {
-        return Err(wrong("the storages are not little-endian"));
+        return Err(Error::custom("the storages are not little-endian"));
     }
     let pickle = members
         .get("data.pkl")
-        .ok_or_else(|| wrong("there is no data.pkl that is stored as it is"))?;
+        .ok_or_else(|| Error::custom("there is no data.pkl that is stored as it is"))?;
     let graph = graph::load_within(&mut Reader::new(SliceSource::new(pickle)), limits())?;
     let storages = storages(&graph, |key, _| members.get(&format!("data/{key}")).copied())?;
     Ok(Parts { graph, storages })
@@ -54,7 +54,7 @@ pub(super) fn read_legacy(file: &[u8]) -> Result<Parts<'_>, Error> {
     let magic: u128 = unpickler.from_graph(&next()?)?;
     let version: u32 = unpickler.from_graph(&next()?)?;
     if (magic, version) != (0x1950_a86a_20f9_469c_fc6c, 1001) {
-        return Err(wrong("no checkpoint of PyTorch"));
+        return Err(Error::custom("no checkpoint of PyTorch"));
     }
     let _machine = next()?;
     let graph = next()?;
@@ -69,7 +69,8 @@ pub(super) fn read_legacy(file: &[u8]) -> Result<Parts<'_>, Error> {
     let mut data = HashMap::new();
     for key in keys {
         let storage = sizes.get(&key).and_then(|itemsize| split(rest, *itemsize));
-        let (items, behind) = storage.ok_or_else(|| wrong(format!("no storage {key}")))?;
+        let (items, behind) =
+            storage.ok_or_else(|| Error::custom(format_args!("no storage {key}")))?;
         rest = behind;
         data.insert(key, items);
     }
@@ -90,5 +91,5 @@ fn split(data: &[u8], itemsize: usize) -> Option<(&[u8], &[u8])> {
 }
 
 fn of_zip(error: ZipError) -> Error {
-    wrong(error.to_string())
+    Error::custom(error)
 }

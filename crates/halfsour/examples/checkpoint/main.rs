@@ -15,7 +15,9 @@ mod walk;
 use std::fmt;
 
 use halfsour::typed::Unpickler;
-use halfsour::{Error, ErrorKind, Limits};
+use halfsour::{Error, Limits};
+
+use walk::Name;
 
 /// A tensor, whose bytes are in the file.
 #[derive(Debug)]
@@ -45,16 +47,16 @@ pub(crate) fn tensors(file: &[u8]) -> Result<Vec<Tensor<'_>>, Error> {
     // A model is a few levels deep, and what holds itself is none: the limit ends the walk.
     Unpickler::new()
         .limits(limits())
-        .read(&parts.graph, |item| walk::walk(item, "", &parts.storages, &mut tensors))?;
+        .read(&parts.graph, |item| walk::walk(item, &Name::ROOT, &parts.storages, &mut tensors))?;
     Ok(tensors)
 }
 
+/// So many bytes a name may have. Whoever writes a pickle refers to one as often as they like, and here
+/// each tensor has a name of its own.
+const LONGEST: usize = 1024;
+
 fn limits() -> Limits {
     Limits::default().depth(64).opcodes(50_000_000)
-}
-
-fn wrong(text: impl Into<String>) -> Error {
-    ErrorKind::Custom(text.into()).into()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

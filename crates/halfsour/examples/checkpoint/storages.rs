@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use halfsour::Error;
 use halfsour::graph::{Graph, Made, Node, NodeId, Object};
 
-use super::wrong;
+use super::LONGEST;
 
 /// Memory that tensors lie in.
 pub(super) struct Storage<'a> {
@@ -62,7 +62,7 @@ pub(super) fn storages<'a>(
         let count = match *more {
             [_, count] => graph.get(count),
             [_, count, view] if graph.get(view) == Node::None => graph.get(count),
-            _ => return Err(wrong("a storage that is a part of another")),
+            _ => return Err(Error::custom("a storage that is a part of another")),
         };
         let class = match graph.get(class) {
             Node::Object(Object { made: Made::Global { name, .. }, .. }) => text(graph, name),
@@ -72,12 +72,15 @@ pub(super) fn storages<'a>(
         let (Some((dtype, itemsize, _)), Some(key), Node::Int(count)) =
             (dtype, text(graph, key), count)
         else {
-            return Err(wrong("a storage of an unknown kind"));
+            return Err(Error::custom("a storage of an unknown kind"));
         };
+        if key.len() > LONGEST {
+            return Err(Error::custom(format_args!("a key of more than {LONGEST} bytes")));
+        }
         let Some(data) = find(key, *itemsize) else { continue };
         let size = usize::try_from(count).ok().and_then(|count| count.checked_mul(*itemsize));
         if size != Some(data.len()) {
-            return Err(wrong(format!("storage {key} is not of {count} items")));
+            return Err(Error::custom(format_args!("storage {key} is not of {count} items")));
         }
         found.insert(id, Storage { dtype, itemsize: *itemsize, data });
     }

@@ -2,11 +2,9 @@
 //! a whole graph is not shown.
 
 use super::{Graph, Made, Node, NodeId};
+use crate::error::Shown;
 use crate::number::Integer;
-use crate::text::{from_latin1, repr_bytes, repr_str};
-
-/// So many bytes of a text, or items of a tuple, are shown.
-const SHOWN: usize = 60;
+use crate::text::{SHOWN, cut, from_latin1, repr_bytes, repr_str};
 
 impl<'a> Graph<'a> {
     /// Module and qualified name of a global, as the pickle spells them.
@@ -86,7 +84,7 @@ impl<'a> Graph<'a> {
                         Node::OldStr(text) => String::from_utf8_lossy(text),
                         _ => "?".into(),
                     };
-                    format!("{}.{}", text(module), text(name))
+                    Shown(format_args!("{}.{}", text(module), text(name))).to_string()
                 }
                 Made::Extension(code) => format!("the extension {code}"),
                 _ => "a class that is made".into(),
@@ -133,15 +131,6 @@ impl<'a> Graph<'a> {
             _ => format!("<{}>", self.describe(id)),
         }
     }
-}
-
-fn cut(bytes: &[u8], repr: impl Fn(&[u8]) -> String) -> String {
-    if bytes.len() <= SHOWN {
-        return repr(bytes);
-    }
-    // Not within a character.
-    let end = (0..=SHOWN).rev().find(|end| bytes[*end] & 0xc0 != 0x80).unwrap_or(0);
-    repr(&bytes[..end]) + "..."
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use super::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::compat;
 use crate::emitter::TooLarge;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::limits::Budget;
 use crate::number::Integer;
 use crate::opcode::Opcode;
@@ -288,7 +288,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             Node::Buffer(number) => {
                 if number != self.buffers {
                     let text = "out-of-band buffers in another order than they came in";
-                    return Err(ErrorKind::Custom(text.into()).into());
+                    return Err(Error::custom(text));
                 }
                 self.buffers += 1;
                 out.out.op(Opcode::NextBuffer);
@@ -588,7 +588,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             Made::New { cls, args, kwargs } => {
                 if !matches!(self.graph.get(args), Node::Tuple(_)) {
                     let text = "arguments of a class that are no tuple, below protocol 2 or 4";
-                    return Err(ErrorKind::Custom(text.into()).into());
+                    return Err(Error::custom(text));
                 }
                 match kwargs {
                     None => self.newobj_by_call(id, cls, args)?,

@@ -8,7 +8,7 @@ use ndarray::{ArrayD, ArrayViewD, IxDyn, Shape, ShapeBuilder};
 
 use super::dtype::{Dtype, check};
 use super::{Element, expected};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::typed::Item;
 
 /// Numpy has no arrays of more dimensions.
@@ -141,5 +141,5 @@ fn not_borrowed<T>(error: CheckedCastError, bytes: &[u8]) -> Error {
 
 #[cold]
 fn wrong_shape(error: ndarray::ShapeError) -> Error {
-    ErrorKind::Custom(error.to_string()).into()
+    Error::custom(error)
 }

@@ -4,13 +4,13 @@ use std::slice;
 
 use serde::Deserialize;
 use serde::de::{
-    self, DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
 };
 
 use super::de::Deserializer;
 use super::parts;
-use crate::error::{Error, ErrorKind, Step};
+use crate::error::{Error, ErrorKind, Shown, Step};
 use crate::graph::{Effect, Graph, Node, NodeId};
 
 /// Items of a sequence, or those that an object gets.
@@ -158,13 +158,13 @@ impl Map<'_, '_, '_> {
         if self.entries.count() == 0 || self.entries.next(self.de.graph).is_none() {
             return Ok(());
         }
-        Err(ErrorKind::Custom("the type takes fewer entries than there are".into()).into())
+        Err(Error::custom("the type takes fewer entries than there are"))
     }
 
     #[cold]
     fn step(&self, key: NodeId) -> Step {
         match (self.keys, self.de.graph.utf8(key)) {
-            (Keys::Attrs, Some(name)) => Step::Attr(name.into()),
+            (Keys::Attrs, Some(name)) => Step::Attr(Shown(name).to_string()),
             _ => Step::Key(self.de.graph.repr(key)),
         }
     }

@@ -254,6 +254,18 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         })
     }
 
+    /// Reads the current node by another type: that of a newtype, of a `Some`.
+    #[inline]
+    pub(super) fn same<R>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let before = self.budget.step()?;
+        let result = read(self);
+        self.budget.step_back(before);
+        result
+    }
+
     #[inline]
     pub(super) fn seq<V: Visitor<'de>>(
         &mut self,
@@ -500,7 +512,10 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.graph.is_none(self.id) { visitor.visit_none() } else { visitor.visit_some(self) }
+        match self.graph.is_none(self.id) {
+            true => visitor.visit_none(),
+            false => self.same(|de| visitor.visit_some(de)),
+        }
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -531,11 +546,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        // A type that is in itself with nothing between would go on for ever.
-        self.budget.enter()?;
-        let result = visitor.visit_newtype_struct(&mut *self);
-        self.budget.leave();
-        result
+        self.same(|de| visitor.visit_newtype_struct(de))
     }
 
     #[inline]

@@ -4,10 +4,8 @@ use std::fmt::Display;
 
 use serde::{de, ser};
 
-use crate::error::{Error, ErrorKind};
-
-/// Of a text that is named in an error, so many characters.
-const SHOWN: usize = 60;
+use crate::error::{Error, ErrorKind, Shown};
+use crate::text::{SHOWN, repr_str};
 
 fn found(unexpected: de::Unexpected<'_>) -> String {
     use de::Unexpected::*;
@@ -19,7 +17,7 @@ fn found(unexpected: de::Unexpected<'_>) -> String {
         Float(value) => format!("the float {value:?}"),
         Char(value) => format!("the str {value:?}"),
         Str(value) if value.len() > SHOWN => "a str".into(),
-        Str(value) => format!("the str {}", crate::text::repr_str(value.as_bytes())),
+        Str(value) => format!("the str {}", repr_str(value.as_bytes())),
         Bytes(_) => "bytes".into(),
         Unit => "None".into(),
         Seq => "a sequence".into(),
@@ -35,7 +33,7 @@ fn expected(found: String, expected: &dyn de::Expected) -> Error {
 impl de::Error for Error {
     #[cold]
     fn custom<T: Display>(text: T) -> Error {
-        ErrorKind::Custom(text.to_string()).into()
+        Error::custom(text)
     }
 
     #[cold]
@@ -54,6 +52,16 @@ impl de::Error for Error {
     }
 
     #[cold]
+    fn unknown_variant(variant: &str, names: &'static [&'static str]) -> Error {
+        Error::custom(de::value::Error::unknown_variant(&Shown(variant).to_string(), names))
+    }
+
+    #[cold]
+    fn unknown_field(field: &str, names: &'static [&'static str]) -> Error {
+        Error::custom(de::value::Error::unknown_field(&Shown(field).to_string(), names))
+    }
+
+    #[cold]
     fn missing_field(field: &'static str) -> Error {
         ErrorKind::Missing { name: field.into() }.into()
     }
@@ -62,6 +70,6 @@ impl de::Error for Error {
 impl ser::Error for Error {
     #[cold]
     fn custom<T: Display>(text: T) -> Error {
-        ErrorKind::Custom(text.to_string()).into()
+        Error::custom(text)
     }
 }

@@ -139,7 +139,7 @@ impl<'de> MapAccess<'de> for InstanceAccess<'_, '_, 'de> {
             "name" => &*self.class.name,
             _ => {
                 self.de.explicit = Some(self.de.id);
-                return seed.deserialize(&mut *self.de);
+                return self.de.same(|de| seed.deserialize(de));
             }
         };
         let text: StrDeserializer<'_, Error> = text.into_deserializer();

@@ -179,7 +179,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
 
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Written {
-        value.serialize(self)
+        self.0.pointed_to(|out| write(value, out))
     }
 
     fn serialize_unit(self) -> Written {
@@ -210,7 +210,7 @@ impl<'o, 'w> ser::Serializer for Serializer<'o, 'w> {
             SET => "set",
             FROZENSET => "frozenset",
             BYTEARRAY => "bytearray",
-            _ => return value.serialize(self),
+            _ => return self.0.pointed_to(|out| write(value, out)),
         };
         self.0.call(&Global::new("builtins", builtin), &[&Serde(value)])
     }

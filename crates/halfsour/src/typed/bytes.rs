@@ -112,6 +112,13 @@ impl<const N: usize> FromBytes<'_> for [u8; N] {
     }
 }
 
+impl<'a: 'b, 'b, const N: usize> FromBytes<'a> for &'b [u8; N] {
+    fn from_bytes(item: Item<'_, 'a>) -> Result<&'b [u8; N], Error> {
+        let bytes = item.borrowed_bytes()?;
+        bytes.try_into().map_err(|_| item.expected(format!("{N} bytes")))
+    }
+}
+
 impl<'a, T: FromBytes<'a>> FromBytes<'a> for Option<T> {
     fn from_bytes(item: Item<'_, 'a>) -> Result<Option<T>, Error> {
         if item.is_none() { Ok(None) } else { T::from_bytes(item).map(Some) }
@@ -119,6 +126,17 @@ impl<'a, T: FromBytes<'a>> FromBytes<'a> for Option<T> {
 }
 
 /// What has bytes for a pickle.
+///
+/// ```
+/// use halfsour::typed::Bytes;
+///
+/// let digest: &[u8; 4] = b"spam";
+/// let data = halfsour::to_vec(&Bytes(digest))?;
+/// assert_eq!(halfsour::from_slice::<Bytes<&[u8; 4]>>(&data)?.0, digest);
+/// let error = halfsour::from_slice::<Bytes<[u8; 3]>>(&data).unwrap_err();
+/// assert_eq!(error.to_string(), "expected 3 bytes, found bytes at root");
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 pub trait ToBytes {
     /// The bytes; `None` for what is None.
     fn to_bytes(&self) -> Option<&[u8]>;
@@ -134,7 +152,13 @@ macro_rules! to_bytes {
     )*};
 }
 
-to_bytes! { [] [u8], [] Vec<u8>, [] Box<[u8]>, [] &[u8], [] Cow<'_, [u8]>, [const N: usize] [u8; N] }
+to_bytes! { [] [u8], [] Vec<u8>, [] Box<[u8]>, [] Cow<'_, [u8]>, [const N: usize] [u8; N] }
+
+impl<T: ToBytes + ?Sized> ToBytes for &T {
+    fn to_bytes(&self) -> Option<&[u8]> {
+        (**self).to_bytes()
+    }
+}
 
 impl<T: ToBytes> ToBytes for Option<T> {
     fn to_bytes(&self) -> Option<&[u8]> {

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::item::with_article;
 use super::{Entries, FromPickle, FromPickleOwned, Item, Items, State};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::writer::{Global, ToPickle, Writer};
 
 /// A type that is a class of Python.
@@ -140,13 +140,13 @@ pub trait Hooks: Class + Sized {
 
 #[cold]
 fn takes_no<T: Class>(what: &str) -> Error {
-    ErrorKind::Custom(format!("{}.{} takes no {what}", T::MODULE, T::NAME)).into()
+    Error::custom(format_args!("{}.{} takes no {what}", T::MODULE, T::NAME))
 }
 
 /// The error that an item is no instance of a class.
 #[cold]
 pub(super) fn expected_class<T: Class>(item: Item<'_, '_>) -> Error {
-    item.expected(with_article(&format!("{}.{}", T::MODULE, T::NAME)))
+    item.expected(with_article(format_args!("{}.{}", T::MODULE, T::NAME)))
 }
 
 /// Reads an instance with its hooks: what [`class!`](crate::class!) has `from_pickle` do.
@@ -450,8 +450,8 @@ impl<'a, T: 'static> FromPickle<'a> for Persistent<T> {
 
 impl<T: 'static> ToPickle for Persistent<T> {
     fn to_pickle(&self, _: &mut Writer<'_>) -> Result<(), Error> {
-        let text = format!("no persistent id for a {}", std::any::type_name::<T>());
-        Err(ErrorKind::Custom(text).into())
+        let name = std::any::type_name::<T>();
+        Err(Error::custom(format_args!("no persistent id for a {name}")))
     }
 
     fn as_any(&self) -> Option<&dyn Any> {

@@ -13,7 +13,7 @@ use super::made::Sight;
 use super::unpickler::Unpickler;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, NodeId};
-use crate::limits::Budget;
+use crate::limits::{Budget, Steps};
 
 /// One reading of a graph as typed values.
 pub(super) struct Decoder<'g, 'a> {
@@ -24,6 +24,7 @@ pub(super) struct Decoder<'g, 'a> {
     way: RefCell<Vec<NodeId>>,
     /// At which depth the way enters a container that it is in already.
     closes: Cell<Option<usize>>,
+    steps: Cell<Steps>,
     shared: RefCell<HashMap<(NodeId, TypeId), Box<dyn Any>>>,
 }
 
@@ -35,6 +36,7 @@ impl<'g, 'a> Decoder<'g, 'a> {
             budget: RefCell::new(Budget::with_text(unpickler.limits, graph, &unpickler.buffers)),
             way: RefCell::default(),
             closes: Cell::new(None),
+            steps: Cell::default(),
             shared: RefCell::default(),
         }
     }
@@ -69,6 +71,21 @@ impl<'g, 'a> Decoder<'g, 'a> {
         way.truncate(depth as usize);
         way.push(id);
         Ok(deeper)
+    }
+
+    /// Reads what a pointer points to: the same item, by a type that may be the pointer's own.
+    #[inline]
+    pub(super) fn pointed_to<'i, T>(
+        &self,
+        item: Item<'i, 'a>,
+        read: impl FnOnce(Item<'i, 'a>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let before = self.steps.get();
+        let steps = self.unpickler.limits.step(before, item.depth);
+        self.steps.set(steps.map_err(|error| error.about(item.id))?);
+        let result = read(item);
+        self.steps.set(before);
+        result
     }
 
     /// To be called for text or bytes that are handed out, and are probably copied then.

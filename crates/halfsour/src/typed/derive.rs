@@ -3,7 +3,7 @@
 use super::class::expected_class;
 use super::item::with_article;
 use super::{Class, Entries, Item, Items};
-use crate::error::{Error, ErrorKind, Step};
+use crate::error::{Error, ErrorKind, Shown, Step};
 use crate::graph::{Node, NodeId};
 use crate::writer::{Global, ToPickle, Writer};
 
@@ -56,6 +56,15 @@ pub fn listed<'g, 'a>(item: Item<'g, 'a>) -> Result<Option<Items<'g, 'a>>, Error
     }
 }
 
+/// Gives an instance a state that is a list. What is empty is no state to protocols 0 and 1, to Python
+/// neither.
+pub fn build_of_list(values: &[&dyn ToPickle], out: &mut Writer<'_>) -> Result<(), Error> {
+    if values.is_empty() && out.protocol() < 2 {
+        return Ok(());
+    }
+    out.build(|out| out.list(values))
+}
+
 /// Writes a new instance of a class, made without arguments.
 pub fn new(class: &Global<'_>, out: &mut Writer<'_>) -> Result<(), Error> {
     out.new_plain(class)
@@ -83,7 +92,7 @@ pub fn class_name<T: Class>() -> String {
 /// An instance of none of the classes.
 #[cold]
 pub fn none_of(item: Item<'_, '_>, classes: &[String]) -> Error {
-    let all: Vec<String> = classes.iter().map(|name| with_article(name)).collect();
+    let all: Vec<String> = classes.iter().map(with_article).collect();
     item.expected(all.join(" or "))
 }
 
@@ -134,7 +143,7 @@ pub fn is_str(member: &Member<'_, '_>, text: &str) -> bool {
 pub fn no_member<T: Class>(member: &Member<'_, '_>) -> Error {
     let found = match member {
         Member::Value(value) => format!("{}({})", T::NAME, value.repr()),
-        Member::Name(name) => format!("{}.{name}", T::NAME),
+        Member::Name(name) => format!("{}.{}", T::NAME, Shown(name)),
     };
     let expected = format!("a member of {}.{}", T::MODULE, T::NAME);
     ErrorKind::Expected { expected, found }.into()

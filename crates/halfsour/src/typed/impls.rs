@@ -183,7 +183,7 @@ impl<'a, T: FromPickle<'a>> FromPickle<'a> for Option<T> {
 
 impl<'a, T: FromPickle<'a>> FromPickle<'a> for Box<T> {
     fn from_pickle(item: Item<'_, 'a>) -> Result<Box<T>, Error> {
-        T::from_pickle(item).map(Box::new)
+        item.decoder().pointed_to(item, T::from_pickle).map(Box::new)
     }
 }
 
@@ -331,7 +331,9 @@ macro_rules! pointers {
         /// References to one object are clones of one pointer.
         impl<'a, T: FromPickle<'a> + 'static> FromPickle<'a> for $pointer<T> {
             fn from_pickle(item: Item<'_, 'a>) -> Result<$pointer<T>, Error> {
-                shared(item, |item| T::from_pickle(item).map($pointer::new))
+                shared(item, |item| {
+                    item.decoder().pointed_to(item, T::from_pickle).map($pointer::new)
+                })
             }
         }
 

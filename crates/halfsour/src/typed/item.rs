@@ -11,10 +11,10 @@ use super::class::{Class, Registry};
 use super::decoder::Decoder;
 use super::made::{Construction, Sight};
 use super::views::{Entries, Items, State};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Shown};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::number::{self, Integer};
-use crate::text::{repr_bytes, repr_str};
+use crate::text::{cut, repr_bytes, repr_str};
 
 /// A value of a pickle, at its place in the data.
 ///
@@ -95,7 +95,8 @@ impl fmt::Display for ClassName<'_> {
 }
 
 /// "a" or "an", and the noun.
-pub(crate) fn with_article(noun: &str) -> String {
+pub(crate) fn with_article(noun: impl fmt::Display) -> String {
+    let noun = noun.to_string();
     let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
     format!("{} {noun}", if vowel { "an" } else { "a" })
 }
@@ -222,12 +223,16 @@ impl<'g, 'a> Item<'g, 'a> {
                 Some(name) if name.is("_codecs", "encode") || name.is("builtins", "bytes") => {
                     "bytes".into()
                 }
-                Some(ClassName { module: "builtins", name }) => with_article(&name),
-                Some(name) => with_article(&name.to_string()),
+                // Python makes it by a method of its class.
+                Some(name) if name.is("zoneinfo", "ZoneInfo._unpickle") => {
+                    "a zoneinfo.ZoneInfo".into()
+                }
+                Some(ClassName { module: "builtins", name }) => with_article(Shown(name)),
+                Some(name) => with_article(Shown(name)),
                 None => "an object".into(),
             },
             (made, None) => match (self.sight().global(self.id), made) {
-                (Some(name), _) => format!("the global {name}"),
+                (Some(name), _) => format!("the global {}", Shown(name)),
                 (None, Made::Extension(code)) => format!("the extension {code}"),
                 _ => "an object".into(),
             },
@@ -243,12 +248,13 @@ impl<'g, 'a> Item<'g, 'a> {
             Node::Bool(false) => "False".into(),
             Node::Int(value) => value.to_string(),
             Node::BigInt(bytes) => {
-                Integer::Big(bytes.into()).repr().unwrap_or_else(|| "...".into())
+                let digits = Integer::Big(bytes.into()).repr();
+                digits.map_or_else(|| "...".into(), |digits| Shown(digits).to_string())
             }
             Node::Float(value) => number::repr_float(value),
-            Node::Str(text) => repr_str(text.as_bytes()),
-            Node::OldStr(text) if text.is_ascii() => repr_str(text),
-            Node::OldStr(bytes) | Node::Bytes(bytes) => repr_bytes(bytes),
+            Node::Str(text) => cut(text.as_bytes(), repr_str),
+            Node::OldStr(text) if text.is_ascii() => cut(text, repr_str),
+            Node::OldStr(bytes) | Node::Bytes(bytes) => cut(bytes, repr_bytes),
             Node::Tuple(_) => "(...)".into(),
             _ => "...".into(),
         }
@@ -452,18 +458,25 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// The persistent id, if that is what it is.
     ///
+    /// # Errors
+    /// If it is too deep, or too much was visited.
+    ///
     /// ```
     /// let graph = halfsour::load(b"K\x07Q.")?;
     /// halfsour::typed::Unpickler::new().read(&graph, |item| {
-    ///     assert_eq!(item.persistent_id().unwrap().int::<u8>()?, 7);
+    ///     assert_eq!(item.persistent_id()?.unwrap().int::<u8>()?, 7);
     ///     Ok(())
     /// })?;
     /// # Ok::<(), halfsour::Error>(())
     /// ```
-    pub fn persistent_id(self) -> Option<Item<'g, 'a>> {
+    #[inline]
+    pub fn persistent_id(self) -> Result<Option<Item<'g, 'a>>, Error> {
         match self.node() {
-            Node::Object(Object { made: Made::Persistent(pid), .. }) => Some(self.at(pid)),
-            _ => None,
+            Node::Object(Object { made: Made::Persistent(pid), .. }) => {
+                let depth = self.decoder.enter(self.id, self.depth, 1)?;
+                Ok(Some(Item::new(self.decoder, pid, depth)))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -483,7 +496,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn persistent<T: 'static>(self) -> Result<Option<T>, Error> {
-        let Some(pid) = self.persistent_id() else { return Ok(None) };
+        let Some(pid) = self.persistent_id()? else { return Ok(None) };
         let load = self.decoder.unpickler.persistent_load.as_ref();
         let value = load.ok_or_else(|| self.error(ErrorKind::NoPersistentLoad))?(pid)?;
         match value.downcast::<T>() {

@@ -47,7 +47,7 @@ pub trait FromPickle<'a>: Sized {
     /// May be called again for the same data, when an error's [offset](Error::offset) is looked for.
     ///
     /// # Errors
-    /// Where the data is not what the type takes; see [`Item::expected`].
+    /// Where the data is not what the type takes; see [`Item::expected`] and [`Error::custom`].
     fn from_pickle(item: Item<'_, 'a>) -> Result<Self, Error>;
 
     /// Reads a `Vec` of values; from bytes too, if the type is `u8`.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use super::FromPickle;
 use super::decoder::Decoder;
+use super::derive::{required, within};
 use super::item::Item;
 use crate::error::{Error, Step};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
@@ -247,6 +249,29 @@ impl<'g, 'a> State<'g, 'a> {
     pub fn attr(self, name: &str) -> Result<Option<Item<'g, 'a>>, Error> {
         let named = |(key, _): &(Item<'g, 'a>, _)| key.name() == Some(name.as_bytes());
         Ok(self.attrs()?.filter(named).last().map(|(_, value)| value))
+    }
+
+    /// Reads an attribute, or a slot, that must be there, as any type.
+    ///
+    /// # Errors
+    /// As [`attrs`](State::attrs); if there is none of this name; or what the type says, with the name
+    /// as a step of the [path](Error::path).
+    ///
+    /// ```
+    /// let graph = halfsour::load(b"capp\nPoint\n)\x81}\x8c\x01xK\x01sb.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let state = item.state()?;
+    ///     assert_eq!(state.read::<u8>("x")?, 1);
+    ///     assert_eq!(state.read::<u8>("y").unwrap_err().to_string(), "y is missing");
+    ///     let error = state.read::<bool>("x").unwrap_err();
+    ///     assert_eq!(error.to_string(), "expected a bool, found an int at root.x");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    pub fn read<T: FromPickle<'a>>(self, name: &str) -> Result<T, Error> {
+        let value = required(self.attr(name)?, name).map_err(|error| error.about(self.id))?;
+        value.read().map_err(|error| within(error, name, value))
     }
 }
 

@@ -98,7 +98,8 @@ impl ToPickle for civil::DateTime {
 }
 
 /// `datetime.timezone` of whole seconds, whose name is lost; or `zoneinfo.ZoneInfo`, if jiff has its
-/// database.
+/// database. `ZoneInfo('UTC')` is jiff's UTC, as `timezone.utc` is, and is written as that; a
+/// [`TzInfo`] tells them apart.
 impl FromPickle<'_> for tz::TimeZone {
     fn from_pickle(item: Item<'_, '_>) -> Result<tz::TimeZone, Error> {
         to_zone(&item.read()?)
@@ -171,7 +172,11 @@ impl FromPickle<'_> for ZonedDateTime {
 }
 
 /// `datetime.datetime` with a `timezone`, for UTC and fixed offsets, or a `ZoneInfo`; of the years 1 to
-/// 9999. The fold is not in protocols 0 to 3, in which CPython does not write it.
+/// 9999.
+///
+/// Protocols 0 to 3 have no fold: where clocks are turned back, the later of the two moments of a local
+/// time is read from them, here and by Python, as the earlier one. From protocol 4 on, it is the same
+/// moment.
 impl ToPickle for ZonedDateTime {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         let local = self.datetime();

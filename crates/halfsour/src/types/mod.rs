@@ -6,10 +6,12 @@
 //! would refuse, a 13th month, is an error both ways.
 //!
 //! These are data, not a calendar, not arithmetic: crates for those can be read and written too, with
-//! the features `chrono`, `jiff`, `uuid`, `rust_decimal` and `num-bigint`. What their types have and
-//! Python's do not is lost in one way only: fractions of a microsecond are cut off. What Python's have
-//! and theirs do not, the name of a `timezone`, the fold of a time without a zone, is lost too. All else
-//! that does not fit is an error.
+//! the features `chrono`, `jiff`, `uuid`, `rust_decimal` and `num-bigint`; the `Duration` of Rust's own
+//! library is a `timedelta`. What their types have and Python's do not is lost in one way only: fractions
+//! of a microsecond are cut off. What Python's have and theirs do not, the name of a `timezone`, the fold
+//! of a time without a zone, is lost too. And what Python itself loses: protocols 0 to 3 have no fold, so
+//! that of the two moments of a local time, where clocks are turned back, they have the earlier one. All
+//! else that does not fit is an error.
 //!
 //! ```
 //! use halfsour::types::{Date, Decimal};
@@ -45,7 +47,7 @@ pub use time_delta::{TimeDelta, TimeZone};
 pub use uuid::Uuid;
 pub use zone::{TzInfo, ZoneInfo};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Shown};
 use crate::typed::derive::check;
 use crate::typed::{Class, FromPickle, Item, Items};
 
@@ -99,5 +101,5 @@ fn next_item<'g, 'a>(items: &mut Items<'g, 'a>, name: &str) -> Result<Item<'g, '
 /// A value that Python would refuse.
 #[cold]
 fn invalid(what: &str, value: impl std::fmt::Display) -> Error {
-    ErrorKind::Custom(format!("{value} is no {what}")).into()
+    Error::custom(format_args!("{} is no {what}", Shown(value)))
 }

@@ -1,6 +1,7 @@
 //! `datetime.timedelta` and `datetime.timezone`: lengths of time, no clock.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{args, classes, invalid, next};
 use crate::error::{Error, ErrorKind};
@@ -81,6 +82,39 @@ impl ToPickle for TimeDelta {
         let TimeDelta { days, seconds, microseconds } =
             TimeDelta::from_microseconds(self.total_microseconds())?;
         out.call(&Global::new("datetime", "timedelta"), &[&days, &seconds, &microseconds])
+    }
+}
+
+/// `datetime.timedelta` that is not negative.
+///
+/// ```
+/// use std::time::Duration;
+/// use halfsour::types::TimeDelta;
+///
+/// let data = halfsour::to_vec(&Duration::new(90, 1_500))?;
+/// assert_eq!(halfsour::from_slice::<Duration>(&data)?, Duration::new(90, 1_000));
+/// let data = halfsour::to_vec(&TimeDelta::from_microseconds(-1)?)?;
+/// let error = halfsour::from_slice::<Duration>(&data).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "expected a timedelta that is not negative, found a datetime.timedelta at root"
+/// );
+/// # Ok::<(), halfsour::Error>(())
+/// ```
+impl FromPickle<'_> for Duration {
+    fn from_pickle(item: Item<'_, '_>) -> Result<Duration, Error> {
+        let TimeDelta { days, seconds, microseconds } = item.read()?;
+        let days = u64::try_from(days);
+        let days = days.map_err(|_| item.expected("a timedelta that is not negative"))?;
+        Ok(Duration::new(days * 86_400 + u64::from(seconds), microseconds * 1000))
+    }
+}
+
+/// `datetime.timedelta`, of less than a thousand million days; fractions of a microsecond are cut off.
+impl ToPickle for Duration {
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        // No i128 is too small for these.
+        out.save(&TimeDelta::from_microseconds(self.as_micros() as i128)?)
     }
 }
 

@@ -3,9 +3,9 @@
 use super::batch::{Batch, Kind};
 use super::{Begun, Done, ToPickle, Writer};
 use crate::emitter::Emitter;
-use crate::error::{Error, ErrorKind, Step};
+use crate::error::{Error, Step};
 use crate::opcode::Opcode;
-use crate::text::repr_str;
+use crate::text::{cut, repr_str};
 
 /// A tuple that is being written: see [`Writer::tuple_with`].
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl<'o, 'w> TupleItems<'o, 'w> {
 
 #[cold]
 fn miscounted(len: usize, done: usize) -> Error {
-    ErrorKind::Custom(format!("a tuple of {len} items got {done}")).into()
+    Error::custom(format_args!("a tuple of {len} items got {done}"))
 }
 
 /// A list or a set that is being written: see [`Writer::list_with`].
@@ -152,8 +152,8 @@ impl<'o, 'w> Entries<'o, 'w> {
         value: &V,
     ) -> Done {
         self.batch.item(&mut self.out.out, last);
-        self.out.save(key).map_err(|error| error.within(Step::InKey(shown(key))))?;
-        self.out.save(value).map_err(|error| error.within(Step::Key(shown(key))))?;
+        key.to_pickle_as_item(self.out).map_err(|error| error.within(Step::InKey(shown(key))))?;
+        value.to_pickle_as_item(self.out).map_err(|error| error.within(Step::Key(shown(key))))?;
         self.batch.item_done(&mut self.out.out);
         Ok(())
     }
@@ -217,7 +217,7 @@ fn shown<K: ToPickle + ?Sized>(key: &K) -> String {
     let data = super::to_vec(key).unwrap_or_default();
     let graph = crate::graph::load(&data);
     match graph.as_ref().map(|graph| graph.get(graph.root())) {
-        Ok(Node::Str(text)) => repr_str(text.as_bytes()),
+        Ok(Node::Str(text)) => cut(text.as_bytes(), repr_str),
         Ok(Node::Int(value)) => value.to_string(),
         _ => "...".into(),
     }
@@ -449,7 +449,7 @@ impl<'w> Writer<'w> {
         self.out.op(Opcode::Mark);
         self.inside(|out| {
             items.into_iter().enumerate().try_for_each(|(index, item)| {
-                out.save(&item).map_err(|error| error.within(Step::Index(index)))
+                item.to_pickle_as_item(out).map_err(|error| error.within(Step::Index(index)))
             })
         })?;
         self.end(Opcode::FrozenSet, begun)
@@ -514,7 +514,7 @@ where
     let Some(mut item) = items.next() else { return Ok(()) };
     loop {
         let next = items.next();
-        list.put(next.is_none(), |out| out.save(&item))?;
+        list.put(next.is_none(), |out| item.to_pickle_as_item(out))?;
         match next {
             Some(next) => item = next,
             None => return Ok(()),

@@ -75,17 +75,15 @@ impls! {
         None => out.none(),
     };
     /// The value.
-    [T: ToPickle + ?Sized] &T, |value, out| out.save(*value);
+    [T: ToPickle + ?Sized] &mut T, |value, out| out.pointed_to(|out| out.save(&**value));
     /// The value.
-    [T: ToPickle + ?Sized] &mut T, |value, out| out.save(&**value);
-    /// The value.
-    [T: ToPickle + ?Sized] Box<T>, |value, out| out.save(&**value);
+    [T: ToPickle + ?Sized] Box<T>, |value, out| out.pointed_to(|out| out.save(&**value));
     /// The value.
     [T: ToPickle + ToOwned + ?Sized] Cow<'_, T>, |value, out| out.save(&**value);
     /// The value; one object in Python where it is shared, by several of these, in Rust.
     [T: ToPickle + ?Sized + 'static] Rc<T>, |value, out| {
         if Rc::strong_count(value) == 1 && Rc::weak_count(value) == 0 {
-            return out.save(&**value);
+            return out.pointed_to(|out| out.save(&**value));
         }
         let address = Rc::as_ptr(value).addr();
         out.shared(address, Rc::clone(value), |out| out.save(&**value))
@@ -93,7 +91,7 @@ impls! {
     /// The value; one object in Python where it is shared, by several of these, in Rust.
     [T: ToPickle + ?Sized + 'static] Arc<T>, |value, out| {
         if Arc::strong_count(value) == 1 && Arc::weak_count(value) == 0 {
-            return out.save(&**value);
+            return out.pointed_to(|out| out.save(&**value));
         }
         let address = Arc::as_ptr(value).addr();
         out.shared(address, Arc::clone(value), |out| out.save(&**value))
@@ -116,6 +114,19 @@ impls! {
     [T: ToPickle, S] HashSet<T, S>, |value, out| out.set(value);
     /// A `set`.
     [T: ToPickle] BTreeSet<T>, |value, out| out.set(value);
+}
+
+/// The value.
+impl<T: ToPickle + ?Sized> ToPickle for &T {
+    #[inline]
+    fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.pointed_to(|out| out.save(*self))
+    }
+
+    #[inline]
+    fn to_pickle_as_item(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.save(*self)
+    }
 }
 
 macro_rules! tuples {

@@ -40,7 +40,7 @@ use std::io::Write;
 
 use crate::emitter::{Emitter, FRAME_TARGET, Fetch, Payload};
 use crate::error::{Error, ErrorKind};
-use crate::limits::Limits;
+use crate::limits::{Limits, Steps};
 use crate::number::{Integer, repr_float};
 use crate::opcode::Opcode;
 use crate::text::{code_points, latin1};
@@ -66,6 +66,14 @@ pub trait ToPickle {
     fn as_any(&self) -> Option<&dyn Any> {
         None
     }
+
+    /// Writes the value as an item of a container: most are references, which are no step of their own
+    /// there.
+    #[doc(hidden)]
+    #[inline]
+    fn to_pickle_as_item(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.save(self)
+    }
 }
 
 /// A pickle that is being written; handed to [`ToPickle::to_pickle`].
@@ -79,6 +87,7 @@ pub struct Writer<'w> {
     memo: Memo,
     limits: Limits,
     depth: u32,
+    steps: Steps,
     /// Whether batches are as loose as up to CPython 3.14.
     loose: bool,
     /// The key under which the next object is shared.
@@ -124,6 +133,7 @@ impl<'w> Writer<'w> {
             memo: Memo::default(),
             limits,
             depth: 0,
+            steps: Steps::default(),
             loose,
             key: None,
             kept: Vec::new(),
@@ -290,6 +300,16 @@ impl<'w> Writer<'w> {
         let result = write(self)?;
         self.leave();
         Ok(result)
+    }
+
+    /// Writes what is inward of a pointer or a newtype, and may be the same again.
+    #[inline]
+    pub(crate) fn pointed_to(&mut self, write: impl FnOnce(&mut Self) -> Done) -> Done {
+        let steps = self.limits.step(self.steps, self.depth)?;
+        let before = std::mem::replace(&mut self.steps, steps);
+        write(self)?;
+        self.steps = before;
+        Ok(())
     }
 
     /// Any value: what is in another one is written by this, since the pickler's hooks are asked here.

@@ -3,7 +3,7 @@
 use super::{Done, ToPickle, Writer};
 use crate::compat;
 use crate::emitter::Emitter;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Shown};
 use crate::opcode::Opcode;
 
 /// A class or a function, known by its module and its qualified name.
@@ -384,13 +384,12 @@ pub(crate) fn emit_names(out: &mut Emitter, opcode: Opcode, module: &[u8], name:
             && if is_ascii_only { text.is_ascii() } else { str::from_utf8(text).is_ok() }
     };
     if !fits(module) || !fits(name) {
-        let text = format!(
-            "can't pickle the name {}.{} using pickle protocol {}",
-            String::from_utf8_lossy(module),
-            String::from_utf8_lossy(name),
+        let text = |name| String::from_utf8_lossy(name);
+        return Err(Error::custom(format_args!(
+            "can't pickle the name {} using pickle protocol {}",
+            Shown(format_args!("{}.{}", text(module), text(name))),
             out.protocol()
-        );
-        return Err(ErrorKind::Custom(text).into());
+        )));
     }
     out.line(opcode, &[module, name].join(&b'\n'));
     Ok(())

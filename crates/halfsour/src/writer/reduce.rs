@@ -6,7 +6,7 @@ use std::fmt;
 use hashbrown::HashMap;
 
 use super::{Done, ToPickle, Writer};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::opcode::Opcode;
 
 type Value<'v> = Box<dyn ToPickle + 'v>;
@@ -168,7 +168,7 @@ impl Writer<'_> {
             (false, []) => self.made_by_call(callable, &args)?,
             (false, _) => {
                 let text = "only newobj takes arguments by name";
-                return Err(ErrorKind::Custom(text.into()).into());
+                return Err(Error::custom(text));
             }
         };
         if let Some(items) = &reduced.list_items {
@@ -262,7 +262,7 @@ pub struct Dispatched<'v, T: ?Sized>(pub &'v T);
 impl<T: Any> ToPickle for Dispatched<'_, T> {
     fn to_pickle(&self, _: &mut Writer<'_>) -> Result<(), Error> {
         let text = format!("the dispatch table has no {}", type_name::<T>());
-        Err(ErrorKind::Custom(text).into())
+        Err(Error::custom(text))
     }
 
     fn as_any(&self) -> Option<&dyn Any> {

@@ -30,6 +30,11 @@ pub(crate) fn python(script: &str, input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
+/// Runs with little stack.
+pub(crate) fn with_small_stack(f: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(512 << 10).spawn(f).unwrap().join().unwrap();
+}
+
 /// Byte strings as the scripts read and write them: four bytes of length before each.
 pub(crate) fn pack<'a>(items: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut packed = Vec::new();

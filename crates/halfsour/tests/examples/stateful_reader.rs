@@ -50,10 +50,10 @@ for protocol in range(6):
     for (protocol, pickle) in (0..).zip(&pickles) {
         let mut reader: TextReader = halfsour::from_slice(pickle)?;
         assert_eq!(halfsour::Pickler::new().protocol(protocol).to_vec(&reader)?, *pickle);
-        assert_eq!(reader.readline().as_deref(), Some("2: two"));
-        assert_eq!(reader.readline().as_deref(), Some("3: three"));
-        assert_eq!(reader.readline().as_deref(), Some("4: four"));
-        assert_eq!(reader.readline(), None);
+        assert_eq!(reader.readline()?.as_deref(), Some("2: two"));
+        assert_eq!(reader.readline()?.as_deref(), Some("3: three"));
+        assert_eq!(reader.readline()?.as_deref(), Some("4: four"));
+        assert_eq!(reader.readline()?, None);
     }
 
     let loads = format!(
@@ -70,5 +70,27 @@ for data in unpack():
     std::fs::remove_file(&path)?;
     let error = halfsour::from_slice::<TextReader>(&pickle).err().map(|error| error.to_string());
     assert!(error.is_some_and(|error| error.contains(&name)));
+    Ok(())
+}
+
+/// Whatever its attributes are called.
+#[test]
+fn another_class_is_refused() {
+    let other = b"csys\nReader\n)\x81}(U\x08filenameU\x0b/etc/passwdU\x06linenoK\0ub.";
+    let error = halfsour::from_slice::<TextReader>(other).err().map(|error| error.to_string());
+    assert_eq!(error.as_deref(), Some("expected a reader.TextReader, found a sys.Reader at root"));
+    let error = halfsour::from_slice::<TextReader>(b"creader\nTextReader\n)\x81.").err();
+    let error = error.map(|error| error.to_string());
+    assert_eq!(error.as_deref(), Some("filename is missing at root"));
+}
+
+/// A fault in the file is no end of the file.
+#[test]
+fn what_cannot_be_read_is_an_error() -> Result<(), Box<dyn std::error::Error>> {
+    let path = std::env::temp_dir().join(format!("halfsour-latin1-{}.txt", std::process::id()));
+    std::fs::write(&path, b"sm\xf6r\n")?;
+    let mut reader = TextReader::open(path.display().to_string(), 0)?;
+    assert_eq!(reader.readline().unwrap_err().kind(), io::ErrorKind::InvalidData);
+    std::fs::remove_file(&path)?;
     Ok(())
 }

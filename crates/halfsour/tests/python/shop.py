@@ -90,6 +90,10 @@ class Frozen:
 class FrozenOne:
     only: list
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrozenNone:
+    pass
+
 Point = collections.namedtuple('Point', 'x y')
 Point.__module__ = 'shop.models'
 
