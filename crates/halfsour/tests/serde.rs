@@ -897,6 +897,14 @@ fn values_are_written_back() {
     // The address of an instance is in its repr.
     assert_eq!(shown(&written).len(), shown(&pickles).len());
     assert_eq!(shown(&written), shown(&pickles));
+    for (protocol, data) in (2..).zip(dumps_from(2, "[Kwargs(x=1, y=2)]")) {
+        let data = Pickler::new().protocol(protocol).to_vec(&value(&data)).unwrap();
+        assert_eq!(from_slice::<[Point; 1]>(&data).unwrap(), [Point { x: 1, y: 2 }]);
+        let script = format!(
+            "{PACK}{APP}\nfor data in unpack(): emit(type(pickle.loads(data)[0]).__name__)"
+        );
+        assert_eq!(unpack(&python(&script, &pack([&*data]))), [b"Kwargs"]);
+    }
 
     // With serde: an instance with its class, sets as sets.
     let data =

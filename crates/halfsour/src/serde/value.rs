@@ -354,6 +354,9 @@ impl Object {
             Made::New { cls, args: Value::Tuple(args), kwargs: None } => {
                 out.made_by_new(cls, &refs(args))?
             }
+            Made::New { cls, args: Value::Tuple(args), kwargs: Some(kwargs) } => {
+                out.made_by_new_ex(cls, &refs(args), |out| out.save(kwargs))?
+            }
             // What INST does with a class: it calls it.
             Made::Inst { cls, args } => out.made_by_call(cls, &refs(args))?,
             _ => return Err(Error::custom(UNWRITABLE)),

@@ -177,13 +177,15 @@ impl<'a, Tz: FromPickle<'a>> FromPickle<'a> for Time<Tz> {
     }
 }
 
-impl<Tz: ToPickle> ToPickle for Time<Tz> {
+impl<Tz: ToPickle + 'static> ToPickle for Time<Tz> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         let [hour, rest @ ..] = self.state()?;
         let fold = if self.fold && out.protocol() > 3 { FOLD } else { 0 };
         let [minute, second, a, b, c] = rest;
         write(out, "time", &[hour | fold, minute, second, a, b, c], &self.tz)
     }
+
+    as_any!();
 }
 
 impl<'a, Tz: FromPickle<'a>> FromPickle<'a> for DateTime<Tz> {
@@ -197,7 +199,7 @@ impl<'a, Tz: FromPickle<'a>> FromPickle<'a> for DateTime<Tz> {
     }
 }
 
-impl<Tz: ToPickle> ToPickle for DateTime<Tz> {
+impl<Tz: ToPickle + 'static> ToPickle for DateTime<Tz> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         let [high, low, month, day] = self.date.state()?;
         let [hour, minute, second, a, b, c] = self.time.state()?;
@@ -205,6 +207,8 @@ impl<Tz: ToPickle> ToPickle for DateTime<Tz> {
         let state = [high, low, month | fold, day, hour, minute, second, a, b, c];
         write(out, "datetime", &state, &self.time.tz)
     }
+
+    as_any!();
 }
 
 classes! {

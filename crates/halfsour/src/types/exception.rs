@@ -1,7 +1,7 @@
 //! Exceptions: a class, the arguments it was raised with, and what else it holds.
 
-use super::Name;
 use super::name::Interned;
+use super::{Name, as_any};
 use crate::error::Error;
 use crate::graph::Node;
 use crate::typed::views::Within;
@@ -84,6 +84,8 @@ impl ToPickle for Arg {
             Arg::List(items) => out.list(items),
         }
     }
+
+    as_any!();
 }
 
 /// A tuple of these.

@@ -7,7 +7,7 @@ use jiff::civil;
 use jiff::tz::{self, AmbiguousOffset, Offset};
 use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
-use super::{Date, DateTime, Time, TimeDelta, TimeZone, TzInfo, ZoneInfo, invalid};
+use super::{Date, DateTime, Time, TimeDelta, TimeZone, TzInfo, ZoneInfo, as_any, invalid};
 use crate::error::Error;
 use crate::typed::{FromPickle, Item};
 use crate::writer::{ToPickle, Writer};
@@ -63,6 +63,8 @@ impl ToPickle for civil::Date {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&of_date(*self)?)
     }
+
+    as_any!();
 }
 
 /// `datetime.time` without a timezone.
@@ -79,6 +81,8 @@ impl ToPickle for civil::Time {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&of_time(*self, false, None::<TimeZone>))
     }
+
+    as_any!();
 }
 
 /// `datetime.datetime` without a timezone.
@@ -95,6 +99,8 @@ impl ToPickle for civil::DateTime {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&of_datetime(*self, false, None::<TimeZone>)?)
     }
+
+    as_any!();
 }
 
 /// `datetime.timezone` of whole seconds, whose name is lost; or `zoneinfo.ZoneInfo`, if jiff has its
@@ -124,6 +130,8 @@ impl ToPickle for tz::TimeZone {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&of_zone(self)?)
     }
+
+    as_any!();
 }
 
 fn of_zone(zone: &tz::TimeZone) -> Result<TzInfo, Error> {
@@ -187,6 +195,8 @@ impl ToPickle for ZonedDateTime {
         };
         out.save(&of_datetime(local, fold, Some(of_zone(self.time_zone())?))?)
     }
+
+    as_any!();
 }
 
 /// `datetime.datetime` with a timezone: the moment.
@@ -202,6 +212,8 @@ impl ToPickle for Timestamp {
         let utc = Offset::UTC.to_datetime(*self);
         out.save(&of_datetime(utc, false, Some(TimeZone::UTC))?)
     }
+
+    as_any!();
 }
 
 /// `datetime.timedelta`
@@ -219,4 +231,6 @@ impl ToPickle for SignedDuration {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.save(&TimeDelta::from_microseconds(self.as_micros())?)
     }
+
+    as_any!();
 }

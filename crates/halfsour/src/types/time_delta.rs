@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{args, classes, invalid, next};
+use super::{args, as_any, classes, invalid, next};
 use crate::error::{Error, ErrorKind};
 use crate::typed::{FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
@@ -83,6 +83,8 @@ impl ToPickle for TimeDelta {
             TimeDelta::from_microseconds(self.total_microseconds())?;
         out.call(&Global::new("datetime", "timedelta"), &[&days, &seconds, &microseconds])
     }
+
+    as_any!();
 }
 
 /// `datetime.timedelta` that is not negative.
@@ -116,6 +118,8 @@ impl ToPickle for Duration {
         // No i128 is too small for these.
         out.save(&TimeDelta::from_microseconds(self.as_micros() as i128)?)
     }
+
+    as_any!();
 }
 
 /// `datetime.timezone`: a fixed distance from UTC, less than a day.
@@ -195,6 +199,8 @@ impl ToPickle for TimeZone {
         }
         self.clone().checked()?.write(out)
     }
+
+    as_any!();
 }
 
 classes! {

@@ -1,6 +1,6 @@
 //! `zoneinfo.ZoneInfo`, and whichever timezone there is.
 
-use super::{TimeZone, args, next};
+use super::{TimeZone, args, as_any, next};
 use crate::error::Error;
 use crate::typed::{Class, FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
@@ -87,6 +87,8 @@ impl ToPickle for ZoneInfo {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
         out.call(&Unpickle, &[&self.key, &1])
     }
+
+    as_any!();
 }
 
 impl FromPickle<'_> for TzInfo {
@@ -105,4 +107,6 @@ impl ToPickle for TzInfo {
             TzInfo::ZoneInfo(zone) => out.save(zone),
         }
     }
+
+    as_any!();
 }

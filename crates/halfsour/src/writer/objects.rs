@@ -240,21 +240,21 @@ impl Writer<'_> {
         args: &[&dyn ToPickle],
         kwargs: &[(&'static str, &dyn ToPickle)],
     ) -> Result<(), Error> {
-        self.made_by_new_ex(cls, args, kwargs).map(|_| ())
+        self.made_by_new_ex(cls, args, |out| out.fields(kwargs)).map(|_| ())
     }
 
-    pub(super) fn made_by_new_ex<C: ToPickle + ?Sized>(
+    pub(crate) fn made_by_new_ex<C: ToPickle + ?Sized>(
         &mut self,
         cls: &C,
         args: &[&dyn ToPickle],
-        kwargs: &[(&'static str, &dyn ToPickle)],
+        kwargs: impl FnOnce(&mut Self) -> Done,
     ) -> Result<i64, Error> {
         let begun = self.begin()?;
         if self.protocol() >= 4 {
             self.inside(|out| {
                 out.save(cls)?;
                 out.tuple(args)?;
-                out.fields(kwargs)
+                kwargs(out)
             })?;
             self.out.op(Opcode::NewObjEx);
             return self.memoize(begun);
@@ -270,7 +270,7 @@ impl Writer<'_> {
             out.tuple_with(4, |state| {
                 state.item_with(|out| Ok(out.out.get(function)?))?;
                 state.item_with(|out| out.with_class(cls, args))?;
-                state.item_with(|out| out.fields(kwargs))?;
+                state.item_with(kwargs)?;
                 state.item_with(|out| out.none())
             })?;
             out.out.op(Opcode::Build);

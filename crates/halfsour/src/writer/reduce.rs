@@ -163,7 +163,7 @@ impl Writer<'_> {
             (true, kwargs) => {
                 let mut named: Vec<(&'static str, &dyn ToPickle)> = Vec::new();
                 named.extend(kwargs.iter().map(|(name, value)| (*name, value as &dyn ToPickle)));
-                self.made_by_new_ex(callable, &args, &named)?
+                self.made_by_new_ex(callable, &args, |out| out.fields(&named))?
             }
             (false, []) => self.made_by_call(callable, &args)?,
             (false, _) => {
