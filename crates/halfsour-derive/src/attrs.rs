@@ -37,6 +37,8 @@ pub(crate) struct Class {
 pub(crate) struct Target {
     pub(crate) input: DeriveInput,
     pub(crate) shape: Shape,
+    /// Whether instances are made by a call.
+    pub(crate) reduce: bool,
     pub(crate) state: State,
     pub(crate) deny_unknown: bool,
 }
@@ -109,6 +111,7 @@ struct TypeAttrs {
     module: Option<LitStr>,
     name: Option<LitStr>,
     aliases: Vec<LitStr>,
+    reduce: Option<Span>,
     slots: Option<Span>,
     state: Option<Span>,
     newargs: Option<Span>,
@@ -169,6 +172,7 @@ impl TypeAttrs {
                     parsed.aliases.push(alias);
                     Ok(())
                 }
+                "reduce" => set(&mut parsed.reduce, span, &meta),
                 "slots" => set(&mut parsed.slots, span, &meta),
                 "state" => match text(&meta)? {
                     list if list.value() == "list" => set(&mut parsed.state, span, &meta),
@@ -192,8 +196,8 @@ impl TypeAttrs {
                     )))
                 }
                 _ => Err(meta.error(
-                    "unknown; of a type one can say: module, name, alias, slots, state, newargs, \
-                     dict, transparent, deny_unknown, classes",
+                    "unknown; of a type one can say: module, name, alias, reduce, slots, state, \
+                     newargs, dict, transparent, deny_unknown, classes",
                 )),
             }
         })?;
@@ -219,6 +223,7 @@ impl TypeAttrs {
                 "module" => self.module.as_ref().map(LitStr::span),
                 "name" => self.name.as_ref().map(LitStr::span),
                 "alias" => self.aliases.first().map(LitStr::span),
+                "reduce" => self.reduce,
                 "slots" => self.slots,
                 "state" => self.state,
                 "newargs" => self.newargs,
@@ -251,16 +256,17 @@ impl Target {
             (Some(_), _) => State::Slots,
             (None, Some(_)) => State::List,
         };
-        Ok(Target { input, shape, state, deny_unknown: attrs.deny_unknown.is_some() })
+        let deny_unknown = attrs.deny_unknown.is_some();
+        Ok(Target { input, shape, reduce: attrs.reduce.is_some(), state, deny_unknown })
     }
 }
 
 fn struct_shape(attrs: &TypeAttrs, ident: &Ident, fields: &Fields) -> Result<Shape> {
     attrs.refuse(&["classes"], "only an enum has variants to choose from")?;
     if attrs.transparent.is_some() {
-        let others =
-            ["module", "name", "alias", "slots", "state", "newargs", "dict", "deny_unknown"];
+        let others = ["module", "name", "alias", "reduce", "slots", "state", "newargs", "dict"];
         attrs.refuse(&others, "a transparent type is no class")?;
+        attrs.refuse(&["deny_unknown"], "a transparent type is no class")?;
         return match fields.members().next() {
             Some(member) if fields.len() == 1 => Ok(Shape::Transparent(member)),
             _ => Err(Error::new(ident.span(), "a transparent type has one field")),
@@ -276,12 +282,15 @@ fn struct_shape(attrs: &TypeAttrs, ident: &Ident, fields: &Fields) -> Result<Sha
         return Err(Error::new(field.ty.span(), message));
     }
     if attrs.dict.is_some() {
-        let others = ["module", "name", "alias", "slots", "state", "newargs"];
+        let others = ["module", "name", "alias", "reduce", "slots", "state", "newargs"];
         attrs.refuse(&others, "a dict is no class")?;
         if let Some(field) = fields.iter().find(|f| matches!(f.place, Place::Arg | Place::Kwarg)) {
             return Err(Error::new(field.ty.span(), "a dict has no __new__: leave out `newarg`"));
         }
         return Ok(Shape::Dict(fields));
+    }
+    if fields.iter().any(|field| field.place == Place::Kwarg) {
+        attrs.refuse(&["reduce"], "a call in a pickle has no keyword arguments")?;
     }
     if attrs.state.is_some() {
         attrs.refuse(&["slots"], "a list has no slots")?;
@@ -321,7 +330,7 @@ fn field_attr(attrs: &TypeAttrs, member: Member, field: &Field) -> Result<Attr> 
             }
         }
         "name" => Err(meta.error("a field is named with rename = \"...\"")),
-        "module" | "alias" | "slots" | "state" | "newargs" | "dict" | "transparent"
+        "module" | "alias" | "reduce" | "slots" | "state" | "newargs" | "dict" | "transparent"
         | "deny_unknown" | "classes" => {
             Err(meta.error(format!("`{name}` is said of the type, not of a field")))
         }
@@ -359,7 +368,7 @@ fn field_attr(attrs: &TypeAttrs, member: Member, field: &Field) -> Result<Attr> 
 
 fn enum_shape(attrs: &TypeAttrs, ident: &Ident, data: &DataEnum) -> Result<Shape> {
     attrs.refuse(
-        &["slots", "state", "newargs", "dict", "transparent"],
+        &["reduce", "slots", "state", "newargs", "dict", "transparent"],
         "an enum has no attributes",
     )?;
     attrs.refuse(&["deny_unknown"], "an enum has no attributes")?;

@@ -61,6 +61,7 @@ fn expand(
 /// | `module = "shop.models"` | where Python finds the class |
 /// | `name = "Order"` | its qualified name there; by default the type's |
 /// | `alias = "old.models.Order"` | a name it had, which is read too; any number of them |
+/// | `reduce` | its instances are made by a call of the class, or of a function, with those fields that are a `newarg`: what `__reduce__` returns |
 /// | `slots` | the class has `__slots__`: its state is `(None, {...})` |
 /// | `state = "list"` | its state is a list of the values, as that of `@dataclass(frozen=True, slots=True)` |
 /// | `newargs` | all fields are arguments of `__new__`, as in a namedtuple |

@@ -13,7 +13,7 @@ use crate::attrs::{Attr, Class, Codec, EnumMember, Place, Shape, State, Target, 
 pub(crate) fn implement(target: &Target) -> TokenStream {
     let ident = &target.input.ident;
     let body = match &target.shape {
-        Shape::Instance(class, fields) => instance(class, fields, target.state),
+        Shape::Instance(class, fields) => instance(target, class, fields),
         Shape::Dict(fields) => dict(fields, &quote!(out)),
         Shape::Transparent(member) => quote!(out.save(&self.#member)),
         Shape::Members(class, members) => enum_members(class, members),
@@ -89,13 +89,15 @@ fn dict<'f>(fields: impl IntoIterator<Item = &'f Attr>, out: &TokenStream) -> To
     }
 }
 
-fn instance(class: &Class, fields: &[Attr], state: State) -> TokenStream {
+fn instance(target: &Target, class: &Class, fields: &[Attr]) -> TokenStream {
     let Class { module, name, .. } = class;
     let placed = |place| fields.iter().filter(move |field| field.place == place);
     let args = placed(Place::Arg).map(value);
     let (names, kwargs): (Vec<_>, Vec<_>) =
         placed(Place::Kwarg).map(|field| (&field.name, value(field))).unzip();
-    let new = if placed(Place::Arg).chain(placed(Place::Kwarg)).next().is_none() {
+    let new = if target.reduce {
+        quote!(out.call(class, &[#(#args),*])?;)
+    } else if placed(Place::Arg).chain(placed(Place::Kwarg)).next().is_none() {
         quote!(::halfsour::typed::derive::new(class, out)?;)
     } else if names.is_empty() {
         quote!(out.newobj(class, &[#(#args),*])?;)
@@ -103,7 +105,7 @@ fn instance(class: &Class, fields: &[Attr], state: State) -> TokenStream {
         quote!(out.newobj_ex(class, &[#(#args),*], &[#((#names, #kwargs)),*])?;)
     };
     let dict = || dict(placed(Place::State), &quote!(out));
-    let build = match state {
+    let build = match target.state {
         State::List => {
             let values = placed(Place::State).map(value);
             Some(quote!(::halfsour::typed::derive::build_of_list(&[#(#values),*], out)?;))

@@ -663,6 +663,32 @@ struct StrictNone {
     cached: u8,
 }
 
+#[derive(Pickle, Debug, PartialEq)]
+#[pickle(module = "shop.models", reduce)]
+struct Refused {
+    #[pickle(newarg)]
+    code: i64,
+    #[pickle(newarg)]
+    reason: String,
+    again: bool,
+}
+
+#[derive(Pickle, Debug, PartialEq)]
+#[pickle(module = "shop.models", name = "press", reduce)]
+struct Juice(#[pickle(newarg)] f64);
+
+/// What `__reduce__` says: a call, perhaps of a function, and perhaps a state.
+#[test]
+fn made_by_a_call() {
+    let refused = Refused { code: 7, reason: "late".into(), again: true };
+    round("setattr(e := models.Refused(7, 'late'), 'again', True) or e", 0..=5, &refused);
+    round("[models.press(0.5), models.press(2.0)]", 0..=5, &vec![Juice(0.5), Juice(2.0)]);
+    assert_eq!(
+        error::<Juice>("models.Refused(7, 'late')"),
+        "expected a shop.models.press, found a shop.models.Refused at root"
+    );
+}
+
 #[test]
 fn state_is_an_empty_list() {
     round("models.FrozenNone()", 0..=5, &FrozenNone);

@@ -53,6 +53,16 @@ class Outer:
     class Inner(Base): pass
 Outer.Inner.__qualname__ = 'Outer.Inner'
 
+class Refused(Exception): pass
+
+def press(litres):
+    self = Juice()
+    self.litres = litres
+    return self
+class Juice(Base):
+    def __reduce__(self):
+        return press, (self.litres,)
+
 class Slots:
     __slots__ = ['x', 'y']
     def __init__(self, x, y): self.x, self.y = x, y

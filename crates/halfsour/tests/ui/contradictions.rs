@@ -53,4 +53,11 @@ struct Nine {
     same: u64,
 }
 
+#[derive(Pickle)]
+#[pickle(module = "shop.models", reduce)]
+struct Ten {
+    #[pickle(newkwarg)]
+    id: u64,
+}
+
 fn main() {}
