@@ -7,7 +7,7 @@ use super::unpickler::{OldStr, buffer};
 use crate::error::Error;
 use crate::graph::{Node, Object};
 use crate::number::{self, Wide, exact_float, wide};
-use crate::text::{latin1, repr_bytes};
+use crate::text::{cut, latin1, repr_bytes};
 
 fn is_int(node: Node<'_>) -> bool {
     matches!(node, Node::Int(_) | Node::BigInt(_))
@@ -243,7 +243,7 @@ impl<'g, 'a> Item<'g, 'a> {
     #[cold]
     fn old_str(self, text: &'g [u8]) -> Result<Cow<'g, str>, Error> {
         let wrong = |expected: &str| {
-            let found = format!("the str {} of Python 2", repr_bytes(text));
+            let found = format!("the str {} of Python 2", cut(text, repr_bytes));
             Err(self.mismatch(expected.into(), found))
         };
         match (self.decoder.unpickler.old_str, str::from_utf8(text)) {
