@@ -6,6 +6,7 @@ more, since they are taken only for what was seen before.
 """
 
 import _pickle as stock
+import builtins
 import collections
 import copyreg
 import datetime
@@ -106,6 +107,11 @@ def outcome(call):
         return call()
     except Exception as error:
         return type(error), str(error)
+
+
+def loaded_again(module, data):
+    """What is loaded, dumped again, or the error."""
+    return outcome(lambda: stock.dumps(module.loads(data), 5))
 
 
 @with_shortcuts
@@ -665,6 +671,47 @@ def test_a_namedtuple_with_another_new(change):
     assert expected != [(1, 2), (3, 4)]
     for _ in range(3):
         assert ours.loads(data) == expected
+
+
+class Reversed(tuple):
+    def __new__(cls, items):
+        return super().__new__(cls, items[::-1])
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_instances_of_protocols_0_and_1(protocol):
+    values = [plain(a=1, b="text", c=1 << 40), Point(1, 2, 3, "four"), Single([]), WithMethods(1, 2), Reversed((1, 2))]
+    check([*values, True, False, -1, 0, -(1 << 62), 10**18, 10**17, -(10**17), 1 << 64, *values] * 2, [protocol])
+
+
+@pytest.mark.parametrize("change", ["code", "object of the module", "object of all"])
+def test_another_reconstructor(change, monkeypatch):
+    data = stock.dumps([plain(a=1), plain(a=2)], 1)
+    for _ in range(3):
+        expected = loaded_again(ours, data)
+    if change == "code":
+        monkeypatch.setattr(copyreg._reconstructor, "__code__", (lambda cls, base, state: plain(b=3)).__code__)
+        monkeypatch.setattr(copyreg, "plain", plain, raising=False)
+    else:
+        class Other:
+            __new__ = staticmethod(lambda cls: plain(b=3))
+        place = copyreg if change == "object of the module" else builtins
+        monkeypatch.setattr(place, "object", Other, raising=False)
+    changed, found = loaded_again(stock, data), loaded_again(ours, data)
+    monkeypatch.undo()
+    assert found == changed != expected
+
+
+@pytest.mark.parametrize("arguments", ["", "class", "class, object", "class, object, None, None", "class, tuple, None",
+                                       "class, tuple, ()", "named, object, None", "named, tuple, ()", "int, tuple, ()",
+                                       "abstract, object, None", "tuple, tuple, (1,)", "time, tuple, (1,)"])
+def test_reconstructors_arguments(arguments):
+    parts = {"class": b"c" + __name__.encode() + b"\nPlain\n", "named": b"c" + __name__.encode() + b"\nSingle\n",
+             "object": b"c__builtin__\nobject\n", "tuple": b"c__builtin__\ntuple\n", "int": b"c__builtin__\nint\n",
+             "abstract": b"ccollections.abc\nSized\n", "time": b"ctime\nstruct_time\n",
+             "None": b"N", "()": b")", "(1,)": b"K\x01\x85", "": b""}
+    data = b"ccopy_reg\n_reconstructor\n(" + b"".join(parts[part] for part in arguments.split(", ")) + b"tq\x00R."
+    assert loaded_again(ours, data) == loaded_again(stock, data)
 
 
 # 17

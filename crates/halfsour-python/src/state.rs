@@ -63,6 +63,7 @@ names! {
     new = c"__new__",
     newobj = c"__newobj__",
     newobj_ex = c"__newobj_ex__",
+    object = c"object",
     peek = c"peek",
     persistent_id = c"persistent_id",
     persistent_load = c"persistent_load",
@@ -149,6 +150,10 @@ struct Known {
     import_slot: Cell<usize>,
     /// where `builtins` had `getattr` last
     getattr_slot: Cell<usize>,
+    /// where `builtins` had `object` last
+    object_slot: Cell<usize>,
+    /// `copyreg._reconstructor` and its code, where that only calls `__new__` and `__init__`.
+    reconstructor: Option<(Obj, Obj)>,
     /// The code of the `__getnewargs__` that all classes of `collections.namedtuple` share.
     namedtuple_getnewargs: Option<Obj>,
     /// The code of `Enum.__reduce_ex__`, where that is `return self.__class__, (self._value_, )`.
@@ -256,8 +261,14 @@ impl Known {
             .map(|method| method.function_code().map(Object::own));
         let enum_reduce = get(&*import("enum")?, "Enum")
             .and_then(|class| get(&class, "__reduce_ex__"))
-            .and_then(|method| method.function_code().map_or(Ok(None), calls_the_class));
+            .and_then(|method| known_code(&method, &["__class__", "_value_"]));
+        let reconstructor = get(&copyreg, "_reconstructor").and_then(|function| {
+            let code = known_code(&function, &["object", "__new__", "__init__"])?;
+            Ok(code.map(|code| (function, code)))
+        });
         Ok(Known {
+            reconstructor: error::quietly(reconstructor).flatten(),
+            object_slot: Cell::default(),
             enum_reduce: error::quietly(enum_reduce).flatten(),
             newobj: get(&copyreg, "__newobj__")?,
             newobj_slot: Cell::default(),
@@ -274,18 +285,19 @@ impl Known {
     fn references(&self) -> impl Iterator<Item = &Object> {
         let always = [&self.copyreg, &self.newobj, &self.builtins, &self.import];
         let codes = self.namedtuple_getnewargs.iter().chain(&self.enum_reduce);
-        always.into_iter().chain(codes).map(|object| &**object)
+        let reconstructor = self.reconstructor.iter().flat_map(|(function, code)| [function, code]);
+        always.into_iter().chain(codes).chain(reconstructor).map(|object| &**object)
     }
 }
 
-/// The code of `Enum.__reduce_ex__`, if it looks up the class and the value, and nothing else.
-fn calls_the_class(code: &Object) -> PyResult<Option<Obj>> {
+/// The code of a function, if it looks up these names, and nothing else.
+fn known_code(function: &Object, looked_up: &[&str]) -> PyResult<Option<Obj>> {
+    let Some(code) = function.function_code() else { return Ok(None) };
     let names = code.attr(&*Str::new("co_names")?)?;
     let is_that = names.cast::<Tuple>().is_some_and(|names| {
-        let is = |n, name| {
-            names.get(n).and_then(Object::cast::<Str>).is_some_and(|text| text.equals(name))
-        };
-        names.len() == 2 && is(0, "__class__") && is(1, "_value_")
+        let texts = names.items().iter().map(|name| name.cast::<Str>());
+        names.len() == looked_up.len()
+            && texts.zip(looked_up).all(|(text, name)| text.is_some_and(|text| text.equals(name)))
     });
     Ok(is_that.then(|| code.own()))
 }
@@ -347,6 +359,19 @@ impl State {
     pub(crate) fn is_enum_reduce(&self, function: &Object) -> bool {
         let known = self.known.enum_reduce.as_deref();
         function.function_code().zip(known).is_some_and(|(code, known)| code.is(known))
+    }
+
+    /// Whether a function is the `copyreg._reconstructor` that the interpreter came with, and finds what
+    /// it found. Runs no Python.
+    pub(crate) fn is_reconstructor(&self, function: &Object) -> bool {
+        let known = &self.known;
+        let Some((own, code)) = known.reconstructor.as_ref() else { return false };
+        function.is(own)
+            && function.function_code().is_some_and(|found| found.is(code))
+            && known.builtins.module_dict().is_some_and(|dict| {
+                dict.has_at(&known.object_slot, &self.names.object, types::object())
+            })
+            && known.copyreg.module_dict().is_some_and(|dict| !dict.may_have(&self.names.object))
     }
 
     /// Has `copyreg` list the slots of a class, in `class.__slotnames__`, as it does when the first

@@ -5,7 +5,7 @@ use super::stretch::Stretch;
 use super::{Ahead, PyHeap, push};
 use crate::ffi::layout::{DictPlace, move_items, move_pairs};
 use crate::ffi::recall::{Elided, Recall};
-use crate::ffi::{Dict, Obj, Object, PyResult, Tuple, Type};
+use crate::ffi::{Dict, Obj, Object, PyResult, Tuple, Type, types};
 use crate::unpickler::plan::{Names, Plan};
 
 /// An instance was just made, and the dict of its state is being filled.
@@ -64,6 +64,49 @@ impl Stretch<'_, '_> {
         };
         self.instantiate(of, at + 4)?;
         Ok(true)
+    }
+
+    /// REDUCE of `copyreg._reconstructor`, by which protocols 0 and 1 make instances: Python, but all
+    /// that it does is to call the `__new__` of a built-in class. False, and nothing is done, if it is
+    /// something else, or another class than `object` and `tuple`.
+    #[inline(never)]
+    pub(super) fn reconstruct(&mut self, at: usize) -> PyResult<bool> {
+        let Some(start) = self.stack.len().checked_sub(2).filter(|start| *start >= self.fence)
+        else {
+            return Ok(false);
+        };
+        let state = self.heap.state;
+        let [function, args] = &self.stack[start..] else { return Ok(false) };
+        let Some([class, base, content]) = args.cast_exact::<Tuple>().map(Tuple::items) else {
+            return Ok(false);
+        };
+        let Some(of) = class.cast::<Type>().filter(|_| state.is_reconstructor(function)) else {
+            return Ok(false);
+        };
+        let of = of.own_view();
+        if base.is(types::object()) {
+            if !self.makes_plainly(&of) {
+                return Ok(false);
+            }
+            self.let_called_go();
+            self.instantiate(&of, at)?;
+        } else if base.is(types::tuple()) && content.cast_exact::<Tuple>().is_some() {
+            let tuple = state.tuple_new.call2(&of, content)?;
+            self.let_called_go();
+            self.push_new(tuple, at)?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Lets a function and its arguments go, which are on top.
+    fn let_called_go(&mut self) {
+        for _ in 0..2 {
+            if let Some(object) = self.stack.pop() {
+                self.let_go(object);
+            }
+        }
     }
 
     /// Whether `object.__new__` makes the instances of a class.
