@@ -24,7 +24,7 @@ use super::reduce::{Construct, NewEx, Reduction};
 use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
 use super::unshared;
 use super::{IdHook, Pickler, Scratch, no_memory};
-use crate::ffi::buffer::Buffer;
+use crate::ffi::buffer::{Buffer, View};
 use crate::ffi::builtins::CodePoints;
 use crate::ffi::collector::Pause;
 use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
