@@ -284,7 +284,8 @@ pub(crate) fn dump_function(state: &State, args: Arguments<'_>) -> PyResult<Obj>
     let mut scratch = Scratch::borrow(state);
     let mut out = scratch.begin(pickler.protocol.get());
     let file = if write.is_builtin_function() { Target::Later } else { Target::AtOnce };
-    let at = match begin_unshared(state, &mut out, &mut scratch, obj, file) {
+    let in_band = pickler.buffer_callback.borrow().is_none();
+    let at = match begin_unshared(state, &mut out, &mut scratch, obj, file, in_band) {
         Ok(Ended::Done) => {
             out.finish();
             let result = unshared::write(&mut out, &write);
@@ -312,9 +313,10 @@ fn begin_unshared(
     scratch: &mut Scratch,
     obj: &Object,
     target: Target,
+    in_band: bool,
 ) -> PyResult<Ended> {
     if state.layouts_known && out.protocol() > 0 {
-        unshared::dump(state, out, scratch, obj, target)
+        unshared::dump(state, out, scratch, obj, target, in_band)
     } else {
         Ok(Ended::Again)
     }
@@ -332,7 +334,8 @@ pub(crate) fn dumps(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
     }
     let mut scratch = Scratch::borrow(state);
     let mut out = scratch.begin(number);
-    let at = match begin_unshared(state, &mut out, &mut scratch, obj, Target::Memory) {
+    let in_band = callback.is_none();
+    let at = match begin_unshared(state, &mut out, &mut scratch, obj, Target::Memory, in_band) {
         Ok(Ended::Done) => {
             out.finish();
             let bytes = out.between_frames(Output::take);
