@@ -9,6 +9,7 @@ import _pickle as stock
 import builtins
 import collections
 import copyreg
+import dataclasses
 import datetime
 import gc
 import io
@@ -712,6 +713,95 @@ def test_reconstructors_arguments(arguments):
              "None": b"N", "()": b")", "(1,)": b"K\x01\x85", "": b""}
     data = b"ccopy_reg\n_reconstructor\n(" + b"".join(parts[part] for part in arguments.split(", ")) + b"tq\x00R."
     assert loaded_again(ours, data) == loaded_again(stock, data)
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Frozen:
+    a: object
+    b: object
+
+
+class FrozenBelow(Frozen):
+    pass
+
+
+CHANGE = []
+
+
+def make_the_change():
+    if CHANGE:
+        setattr(*CHANGE)
+
+
+class Change:
+    def __reduce__(self):
+        return make_the_change, ()
+
+
+def test_frozen_dataclasses():
+    frozen = Frozen([], "text")
+    frozen.a.append(frozen)
+    check([Frozen(1, "one"), Frozen([2], {3: frozen}), frozen, FrozenBelow(4, 5), Frozen(Frozen(6, 7), None)] * 2)
+
+
+@pytest.mark.parametrize(("owner", "name", "value"), [
+    (dataclasses, "fields", lambda instance: ()),
+    (dataclasses, "zip", lambda fields, values: [*zip(fields, values)][:1]),
+    (dataclasses, "object", type("Other", (), {"__setattr__": lambda *args: None})),
+    (builtins, "zip", type("Other", (zip,), {})),
+    (dataclasses.fields, "__code__", (lambda instance: ()).__code__),
+    (dataclasses._dataclass_setstate, "__code__", (lambda self, state: None).__code__),
+    (dataclasses._dataclass_setstate, "__code__", (lambda self, state: self).__code__),
+    (dataclasses, "_FIELD", object()),
+    (dataclasses, "_FIELDS", "__other_fields__"),
+    (Frozen, "__setstate__", lambda self, state: object.__setattr__(self, "a", state)),
+    (Frozen, "a", property(lambda self: 5, lambda self, value: object.__setattr__(self, "b", value))),
+    (Frozen, "b", 5),
+    (Frozen, "__dataclass_fields__", dict(reversed(Frozen.__dataclass_fields__.items()))),
+    (Frozen.__dataclass_fields__["a"], "name", "b"),
+    (Frozen.__dataclass_fields__["a"], "_field_type", None),
+])
+def test_frozen_dataclasses_that_are_not_as_usual(owner, name, value, monkeypatch):
+    data = stock.dumps([Frozen(1, "one"), Change(), Frozen([2], "two"), Frozen(3, 4)], 4)
+
+    def load(module):
+        def slots():
+            return [(getattr(one, "a", None), getattr(one, "b", None)) if one is not None else 0
+                    for one in module.loads(data)]
+        return outcome(slots)
+
+    usual = [load(module) for module in (stock, ours)]
+    changed = []
+    for module in (stock, ours):
+        with monkeypatch.context() as context:
+            context.setattr(owner, name, value, raising=False)
+            changed.append(load(module))
+    before = getattr(owner, name, CHANGE)
+    for module in (stock, ours):
+        CHANGE[:] = [owner, name, value]
+        try:
+            changed.append(load(module))
+        finally:
+            if before is not CHANGE:
+                setattr(owner, name, before)
+            else:
+                delattr(owner, name)
+            CHANGE.clear()
+    assert usual[0] == usual[1] and changed[0] == changed[1] and changed[2] == changed[3]
+    assert load(ours) == usual[0]
+
+
+@pytest.mark.parametrize("state", [b"]", b"](K\x01e", b"](K\x01K\x02K\x03e", b"K\x01K\x02\x86", b"N", b"}", b"K\x05",
+                                   b"](K\x01K\x02eb](K\x03K\x04e", b"](K\x01K\x02eb](K\x03e", b"](", b"]]", b""])
+def test_states_of_frozen_dataclasses(state):
+    data = b"c" + __name__.encode() + b"\nFrozen\n)\x81" + state + b"b."
+
+    def slots(module):
+        one = module.loads(data)
+        return type(one), [getattr(one, name, "none") for name in ("a", "b")]
+
+    for _ in range(2):
+        assert outcome(lambda: slots(ours)) == outcome(lambda: slots(stock))
 
 
 # 17

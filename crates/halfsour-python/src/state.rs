@@ -46,12 +46,10 @@ names! {
     extend = c"extend",
     fields = c"fields",
     find_class = c"find_class",
-    getattr = c"getattr",
     getinitargs = c"__getinitargs__",
     getnewargs = c"__getnewargs__",
     getnewargs_ex = c"__getnewargs_ex__",
     getstate = c"__getstate__",
-    import = c"__import__",
     init = c"__init__",
     initializing = c"_initializing",
     items = c"items",
@@ -63,7 +61,6 @@ names! {
     new = c"__new__",
     newobj = c"__newobj__",
     newobj_ex = c"__newobj_ex__",
-    object = c"object",
     peek = c"peek",
     persistent_id = c"persistent_id",
     persistent_load = c"persistent_load",
@@ -119,8 +116,6 @@ pub(crate) struct State {
     pub(crate) codecs_encode: Obj,
     /// `functools.partial`, by which protocols 2 and 3 write `__newobj_ex__`
     pub(crate) partial: Obj,
-    /// `getattr`, by which protocols below 4 write nested names
-    pub(crate) getattr: Obj,
 
     /// Whether CPython's private layouts are known, so that the fast ways may be taken.
     pub(crate) layouts_known: bool,
@@ -132,7 +127,57 @@ pub(crate) struct State {
     /// The ints of one byte, which the interpreter has anyway: asking for one takes ten times as long.
     pub(crate) byte_ints: Box<[Obj; 256]>,
     pub(crate) load_scratch: Cell<Option<Box<crate::unpickler::Scratch>>>,
+    pub(crate) builtins: Builtins,
     known: Known,
+}
+
+/// A built-in function or class that fast ways rely on.
+pub(crate) struct Builtin {
+    pub(crate) name: Obj,
+    pub(crate) object: Obj,
+    /// where `builtins` had it last
+    slot: Cell<usize>,
+}
+
+impl Builtin {
+    fn of(builtins: &Object, name: &'static std::ffi::CStr) -> PyResult<Builtin> {
+        let name = Str::interned(name)?;
+        Ok(Builtin { object: builtins.attr(&name)?, name, slot: Cell::default() })
+    }
+}
+
+/// The module `builtins`, and what it came with.
+pub(crate) struct Builtins {
+    module: Obj,
+    pub(crate) getattr: Builtin,
+    pub(crate) import: Builtin,
+    pub(crate) object: Builtin,
+    pub(crate) zip: Builtin,
+}
+
+impl Builtins {
+    fn new() -> PyResult<Builtins> {
+        let module = import("builtins")?;
+        Ok(Builtins {
+            getattr: Builtin::of(&module, c"getattr")?,
+            import: Builtin::of(&module, c"__import__")?,
+            object: Builtin::of(&module, c"object")?,
+            zip: Builtin::of(&module, c"zip")?,
+            module,
+        })
+    }
+
+    fn references(&self) -> impl Iterator<Item = &Object> {
+        let all = [&self.getattr, &self.import, &self.object, &self.zip];
+        let all = all.into_iter().flat_map(|builtin| [&*builtin.name, &*builtin.object]);
+        std::iter::once(&*self.module).chain(all)
+    }
+
+    /// Whether the module has what it came with. Runs no Python.
+    pub(crate) fn has(&self, builtin: &Builtin) -> bool {
+        let dict = self.module.module_dict();
+        dict.is_some_and(|dict| dict.has_at(&builtin.slot, &builtin.name, &builtin.object))
+    }
 }
 
 /// What the interpreter came with, for fast ways that are equal to slow ones only as long as nobody
@@ -144,14 +189,6 @@ struct Known {
     /// `copyreg.__newobj__`
     newobj: Obj,
     newobj_slot: Cell<usize>,
-    builtins: Obj,
-    /// `builtins.__import__`
-    import: Obj,
-    import_slot: Cell<usize>,
-    /// where `builtins` had `getattr` last
-    getattr_slot: Cell<usize>,
-    /// where `builtins` had `object` last
-    object_slot: Cell<usize>,
     /// `copyreg._reconstructor` and its code, where that only calls `__new__` and `__init__`.
     reconstructor: Option<(Obj, Obj)>,
     /// The code of the `__getnewargs__` that all classes of `collections.namedtuple` share.
@@ -189,7 +226,6 @@ impl State {
             import_mapping_3to2: table(&compat, "_compat_pickle", "REVERSE_IMPORT_MAPPING")?,
             codecs_encode: callable("codecs", "encode")?,
             partial: import("functools")?.attr(&*Str::new("partial")?)?,
-            getattr: import("builtins")?.attr(&*Str::new("getattr")?)?,
             layouts_known: layout::check(),
             plans: RefCell::default(),
             scratch: Cell::default(),
@@ -197,6 +233,7 @@ impl State {
             namedtuples: Default::default(),
             byte_ints: byte_ints()?,
             tuple_new: types::tuple().attr(&*Str::new("__new__")?)?,
+            builtins: Builtins::new()?,
             known: Known::new(copyreg)?,
         })
     }
@@ -235,10 +272,10 @@ impl State {
             &self.import_mapping_3to2,
             &self.codecs_encode,
             &self.partial,
-            &self.getattr,
             &self.tuple_new,
         ]
         .into_iter()
+        .chain(self.builtins.references())
         .chain(self.known.references())
         .chain(self.names.all())
     }
@@ -247,14 +284,13 @@ impl State {
 impl State {
     /// Whether the code that is running imports as usual. Runs no Python.
     pub(crate) fn imports_as_usual(&self) -> bool {
-        crate::ffi::make::frame_uses(&self.known.builtins, &self.names.builtins)
-            && self.import_is_known()
+        crate::ffi::make::frame_uses(&self.builtins.module, &self.names.builtins)
+            && self.builtins.has(&self.builtins.import)
     }
 }
 
 impl Known {
     fn new(copyreg: Obj) -> PyResult<Known> {
-        let builtins = import("builtins")?;
         let get = |object: &Object, name| object.attr(&*Str::new(name)?);
         let namedtuple_getnewargs = get(&*import("functools")?, "_CacheInfo")
             .and_then(|class| get(&class, "__getnewargs__"))
@@ -268,22 +304,17 @@ impl Known {
         });
         Ok(Known {
             reconstructor: error::quietly(reconstructor).flatten(),
-            object_slot: Cell::default(),
             enum_reduce: error::quietly(enum_reduce).flatten(),
             newobj: get(&copyreg, "__newobj__")?,
             newobj_slot: Cell::default(),
             copyreg,
             copyreg_slot: Cell::default(),
-            import: get(&builtins, "__import__")?,
-            import_slot: Cell::default(),
-            getattr_slot: Cell::default(),
-            builtins,
             namedtuple_getnewargs: error::quietly(namedtuple_getnewargs).flatten(),
         })
     }
 
     fn references(&self) -> impl Iterator<Item = &Object> {
-        let always = [&self.copyreg, &self.newobj, &self.builtins, &self.import];
+        let always = [&self.copyreg, &self.newobj];
         let codes = self.namedtuple_getnewargs.iter().chain(&self.enum_reduce);
         let reconstructor = self.reconstructor.iter().flat_map(|(function, code)| [function, code]);
         always.into_iter().chain(codes).chain(reconstructor).map(|object| &**object)
@@ -314,22 +345,6 @@ impl State {
             .copyreg
             .module_dict()
             .is_some_and(|dict| dict.has_at(&known.newobj_slot, &self.names.newobj, &known.newobj))
-    }
-
-    /// Whether importing a loaded module gives just that. Runs no Python.
-    pub(crate) fn import_is_known(&self) -> bool {
-        let known = &self.known;
-        let builtins = known.builtins.module_dict();
-        builtins
-            .is_some_and(|dict| dict.has_at(&known.import_slot, &self.names.import, &known.import))
-    }
-
-    /// Whether `builtins.getattr` is the one that the interpreter came with. Runs no Python.
-    pub(crate) fn getattr_is_known(&self) -> bool {
-        let builtins = self.known.builtins.module_dict();
-        builtins.is_some_and(|dict| {
-            dict.has_at(&self.known.getattr_slot, &self.names.getattr, &self.getattr)
-        })
     }
 
     /// `copyreg.__newobj__`, as `object.__reduce_ex__` finds it.
@@ -368,10 +383,11 @@ impl State {
         let Some((own, code)) = known.reconstructor.as_ref() else { return false };
         function.is(own)
             && function.function_code().is_some_and(|found| found.is(code))
-            && known.builtins.module_dict().is_some_and(|dict| {
-                dict.has_at(&known.object_slot, &self.names.object, types::object())
-            })
-            && known.copyreg.module_dict().is_some_and(|dict| !dict.may_have(&self.names.object))
+            && self.builtins.has(&self.builtins.object)
+            && known
+                .copyreg
+                .module_dict()
+                .is_some_and(|dict| !dict.may_have(&self.builtins.object.name))
     }
 
     /// Has `copyreg` list the slots of a class, in `class.__slotnames__`, as it does when the first

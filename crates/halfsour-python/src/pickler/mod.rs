@@ -3,7 +3,6 @@
 //! The walk itself is in [`walker`]. Modules/_pickle.c: the Pickler type.
 
 mod at_once;
-mod fields;
 mod frame;
 mod global;
 mod plan;

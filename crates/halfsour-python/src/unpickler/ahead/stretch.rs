@@ -351,7 +351,12 @@ impl<'h> Stretch<'_, 'h> {
                     at = self.at;
                 }
                 b'R' | b'b' | b'Q' => {
-                    if opcode == b'R' && ok!(self.reconstruct(at + 1)) {
+                    let is_done = match opcode {
+                        b'R' => ok!(self.reconstruct(at + 1)),
+                        b'b' => ok!(self.set_fields(at + 1)),
+                        _ => false,
+                    };
+                    if is_done {
                         at = self.at;
                         continue;
                     }
