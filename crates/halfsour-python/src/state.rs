@@ -378,11 +378,16 @@ impl State {
 
     /// Whether a function is the `copyreg._reconstructor` that the interpreter came with, and finds what
     /// it found. Runs no Python.
+    #[inline(always)]
     pub(crate) fn is_reconstructor(&self, function: &Object) -> bool {
+        let known = self.known.reconstructor.as_ref();
+        known.is_some_and(|(own, code)| function.is(own) && self.reconstructs_as_ever(own, code))
+    }
+
+    #[inline(never)]
+    fn reconstructs_as_ever(&self, function: &Object, code: &Object) -> bool {
         let known = &self.known;
-        let Some((own, code)) = known.reconstructor.as_ref() else { return false };
-        function.is(own)
-            && function.function_code().is_some_and(|found| found.is(code))
+        function.function_code().is_some_and(|found| found.is(code))
             && self.builtins.has(&self.builtins.object)
             && known
                 .copyreg

@@ -69,21 +69,26 @@ impl Stretch<'_, '_> {
     /// REDUCE of `copyreg._reconstructor`, by which protocols 0 and 1 make instances: Python, but all
     /// that it does is to call the `__new__` of a built-in class. False, and nothing is done, if it is
     /// something else, or another class than `object` and `tuple`.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn reconstruct(&mut self, at: usize) -> PyResult<bool> {
-        let Some(start) = self.stack.len().checked_sub(2).filter(|start| *start >= self.fence)
-        else {
-            return Ok(false);
-        };
+        match self.stack.len().checked_sub(2) {
+            Some(start)
+                if start >= self.fence && self.heap.state.is_reconstructor(&self.stack[start]) =>
+            {
+                self.reconstruct_from(start, at)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    #[inline(never)]
+    fn reconstruct_from(&mut self, start: usize, at: usize) -> PyResult<bool> {
         let state = self.heap.state;
-        let [function, args] = &self.stack[start..] else { return Ok(false) };
+        let [_, args] = &self.stack[start..] else { return Ok(false) };
         let Some([class, base, content]) = args.cast_exact::<Tuple>().map(Tuple::items) else {
             return Ok(false);
         };
-        let Some(of) = class.cast::<Type>().filter(|_| state.is_reconstructor(function)) else {
-            return Ok(false);
-        };
-        let of = of.own_view();
+        let Some(of) = class.cast::<Type>().map(Type::own_view) else { return Ok(false) };
         if base.is(types::object()) {
             if !self.makes_plainly(&of) {
                 return Ok(false);
