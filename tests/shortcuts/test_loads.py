@@ -103,6 +103,19 @@ def shape(obj, seen=None):
     return type(obj), repr(obj).partition(" at 0x")[0]
 
 
+CHANGES = []  # what loading a Change does
+
+
+def make_changes():
+    for change in CHANGES:
+        change()
+
+
+class Change:
+    def __reduce__(self):
+        return make_changes, ()
+
+
 def outcome(call):
     try:
         return call()
@@ -715,6 +728,56 @@ def test_reconstructors_arguments(arguments):
     assert loaded_again(ours, data) == loaded_again(stock, data)
 
 
+@pytest.mark.parametrize("protocol", [0, 1, 2])
+def test_bytes_and_dates_of_protocols_0_to_2(protocol):
+    now = datetime.datetime(2026, 11, 28, 12, 30, 1, 99, datetime.timezone.utc, fold=1)
+    dates = [now, now.date(), now.time(), datetime.datetime.min, datetime.timedelta(1, 2, 3)]
+    check([b"", b"a", b"a", b"text", bytes(range(256)), b"long" * 9000, *dates, b"a", *dates], [protocol])
+
+
+@pytest.mark.parametrize("arguments", ["'text', 'latin1'", "'text', 'latin-1'", "'text', 'ascii'", "'\\u0100', 'latin1'",
+                                       "'text'", "'text', 'latin1', 'strict'", "b'text', 'latin1'", "'x', b'latin1'",
+                                       "'\\xff', 'latin1'", "'', 'latin1'", "'text', 'no such encoding'"])
+def test_arguments_of_encode(arguments):
+    call = b"c_codecs\nencode\n" + stock.dumps(eval(f"({arguments},)"), 3)[2:-1] + b"R"
+    data = b"\x80\x03" + call + call + b"\x86."
+    assert outcome(lambda: ours.loads(data)) == outcome(lambda: stock.loads(data))
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_another_encoder(between, monkeypatch):
+    """What encodes is found anew whenever Python has run."""
+    import codecs
+    import encodings
+
+    def other(text, errors="strict"):
+        return bytes(reversed(text.encode("ascii"))), len(text)
+
+    def search(name):
+        return codecs.CodecInfo(other, None) if name == "latin1" else None
+
+    values = [b"one", Change(), b"two", b"three"]
+    data = stock.dumps(values, 2)
+    usual = outcome(lambda: ours.loads(data))
+    found = []
+    for module in (stock, ours):
+        def change(module=module):
+            codecs.unregister(encodings.search_function)  # which forgets all encodings
+            codecs.register(search)
+            codecs.register(encodings.search_function)
+        if not between:
+            change()
+        else:
+            CHANGES.append(change)
+        try:
+            found.append(outcome(lambda module=module: module.loads(data)))
+        finally:
+            CHANGES.clear()
+            codecs.unregister(search)
+    assert found[0] == found[1] != usual
+    assert usual == outcome(lambda: ours.loads(data)) == [b"one", None, b"two", b"three"]
+
+
 @dataclasses.dataclass(slots=True, frozen=True)
 class Frozen:
     a: object
@@ -723,19 +786,6 @@ class Frozen:
 
 class FrozenBelow(Frozen):
     pass
-
-
-CHANGE = []
-
-
-def make_the_change():
-    if CHANGE:
-        setattr(*CHANGE)
-
-
-class Change:
-    def __reduce__(self):
-        return make_the_change, ()
 
 
 def test_frozen_dataclasses():
@@ -776,17 +826,17 @@ def test_frozen_dataclasses_that_are_not_as_usual(owner, name, value, monkeypatc
         with monkeypatch.context() as context:
             context.setattr(owner, name, value, raising=False)
             changed.append(load(module))
-    before = getattr(owner, name, CHANGE)
+    before = getattr(owner, name, CHANGES)
     for module in (stock, ours):
-        CHANGE[:] = [owner, name, value]
+        CHANGES.append(lambda: setattr(owner, name, value))
         try:
             changed.append(load(module))
         finally:
-            if before is not CHANGE:
+            if before is not CHANGES:
                 setattr(owner, name, before)
             else:
                 delattr(owner, name)
-            CHANGE.clear()
+            CHANGES.clear()
     assert usual[0] == usual[1] and changed[0] == changed[1] and changed[2] == changed[3]
     assert load(ours) == usual[0]
 

@@ -114,6 +114,8 @@ pub(crate) struct State {
 
     /// `codecs.encode`, by which protocols below 3 write bytes
     pub(crate) codecs_encode: Obj,
+    /// `codecs.latin_1_encode`, which it calls for that
+    pub(crate) latin1_encode: Obj,
     /// `functools.partial`, by which protocols 2 and 3 write `__newobj_ex__`
     pub(crate) partial: Obj,
 
@@ -225,6 +227,7 @@ impl State {
             name_mapping_3to2: table(&compat, "_compat_pickle", "REVERSE_NAME_MAPPING")?,
             import_mapping_3to2: table(&compat, "_compat_pickle", "REVERSE_IMPORT_MAPPING")?,
             codecs_encode: callable("codecs", "encode")?,
+            latin1_encode: callable("codecs", "latin_1_encode")?,
             partial: import("functools")?.attr(&*Str::new("partial")?)?,
             layouts_known: layout::check(),
             plans: RefCell::default(),
@@ -271,6 +274,7 @@ impl State {
             &self.name_mapping_3to2,
             &self.import_mapping_3to2,
             &self.codecs_encode,
+            &self.latin1_encode,
             &self.partial,
             &self.tuple_new,
         ]

@@ -63,6 +63,8 @@ pub(crate) struct Plans {
     with_keys: Vec<usize>,
     /// Counts how often Python may have run.
     epoch: u64,
+    /// When `codecs` was last known to encode as it ever did.
+    encoder_checked: u64,
     /// A class as plain as can be.
     sample: Option<Obj>,
 }
@@ -78,6 +80,7 @@ impl Default for Plans {
             load: 0,
             with_keys: Vec::new(),
             epoch: 0,
+            encoder_checked: 0,
             sample: None,
         }
     }
@@ -177,6 +180,17 @@ impl Plans {
             plan.namedtuple = None;
         }
         untouched
+    }
+
+    /// Whether that was [noted](Plans::note_encoder), and no Python ran since.
+    #[inline(always)]
+    pub(super) fn encodes_as_ever(&self) -> bool {
+        self.encoder_checked == self.epoch
+    }
+
+    /// The encoder of `latin1` is the interpreter's own.
+    pub(super) fn note_encoder(&mut self) {
+        self.encoder_checked = self.epoch;
     }
 
     /// The offsets of the fields that BUILD would set, each to an item of a list, by the

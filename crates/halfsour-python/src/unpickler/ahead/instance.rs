@@ -5,7 +5,7 @@ use super::stretch::Stretch;
 use super::{Ahead, PyHeap, push};
 use crate::ffi::layout::{DictPlace, move_items, move_pairs};
 use crate::ffi::recall::{Elided, Recall};
-use crate::ffi::{Dict, List, Obj, Object, PyResult, Tuple, Type, types};
+use crate::ffi::{Dict, List, Obj, Object, PyResult, Tuple, Type};
 use crate::unpickler::plan::Plan;
 
 /// An instance was just made, and the dict of its state is being filled.
@@ -66,57 +66,9 @@ impl Stretch<'_, '_> {
         Ok(true)
     }
 
-    /// REDUCE of `copyreg._reconstructor`, by which protocols 0 and 1 make instances: Python, but all
-    /// that it does is to call the `__new__` of a built-in class. False, and nothing is done, if it is
-    /// something else, or another class than `object` and `tuple`.
-    #[inline(always)]
-    pub(super) fn reconstruct(&mut self, at: usize) -> PyResult<bool> {
-        match self.stack.len().checked_sub(2) {
-            Some(start)
-                if start >= self.fence && self.heap.state.is_reconstructor(&self.stack[start]) =>
-            {
-                self.reconstruct_from(start, at)
-            }
-            _ => Ok(false),
-        }
-    }
-
-    #[inline(never)]
-    fn reconstruct_from(&mut self, start: usize, at: usize) -> PyResult<bool> {
-        let state = self.heap.state;
-        let [_, args] = &self.stack[start..] else { return Ok(false) };
-        let Some([class, base, content]) = args.cast_exact::<Tuple>().map(Tuple::items) else {
-            return Ok(false);
-        };
-        let Some(of) = class.cast::<Type>().map(Type::own_view) else { return Ok(false) };
-        if base.is(types::object()) {
-            if !self.makes_plainly(&of) {
-                return Ok(false);
-            }
-            self.let_called_go();
-            self.instantiate(&of, at)?;
-        } else if base.is(types::tuple()) && content.cast_exact::<Tuple>().is_some() {
-            let tuple = state.tuple_new.call2(&of, content)?;
-            self.let_called_go();
-            self.push_new(tuple, at)?;
-        } else {
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    /// Lets a function and its arguments go, which are on top.
-    fn let_called_go(&mut self) {
-        for _ in 0..2 {
-            if let Some(object) = self.stack.pop() {
-                self.let_go(object);
-            }
-        }
-    }
-
     /// Whether `object.__new__` makes the instances of a class.
     #[inline(always)]
-    fn makes_plainly(&mut self, class: &Type) -> bool {
+    pub(super) fn makes_plainly(&mut self, class: &Type) -> bool {
         let PyHeap { ahead, state, .. } = &mut *self.heap;
         let number = ahead.plans.find(state, class);
         ahead.plans.get(number).plain_new
@@ -124,7 +76,7 @@ impl Stretch<'_, '_> {
 
     /// Pushes a new instance; begins its state if that follows.
     #[inline(always)]
-    fn instantiate(&mut self, class: &Type, at: usize) -> PyResult<()> {
+    pub(super) fn instantiate(&mut self, class: &Type, at: usize) -> PyResult<()> {
         let instance = class.new_object(&*Tuple::from_items([])?, None)?;
         self.at = at;
         if self.heap.recalls {

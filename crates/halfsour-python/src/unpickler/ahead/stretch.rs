@@ -352,7 +352,7 @@ impl<'h> Stretch<'_, 'h> {
                 }
                 b'R' | b'b' | b'Q' => {
                     let is_done = match opcode {
-                        b'R' => ok!(self.reconstruct(at + 1)),
+                        b'R' => ok!(self.call_known(at + 1)),
                         b'b' => ok!(self.set_fields(at + 1)),
                         _ => false,
                     };
