@@ -730,7 +730,7 @@ def test_reconstructors_arguments(arguments):
 
 @pytest.mark.parametrize("protocol", [0, 1, 2])
 def test_bytes_and_dates_of_protocols_0_to_2(protocol):
-    now = datetime.datetime(2026, 11, 28, 12, 30, 1, 99, datetime.timezone.utc, fold=1)
+    now = datetime.datetime(2026, 11, 28, 12, 30, 1, 99, datetime.UTC, fold=1)
     dates = [now, now.date(), now.time(), datetime.datetime.min, datetime.timedelta(1, 2, 3)]
     check([b"", b"a", b"a", b"text", bytes(range(256)), b"long" * 9000, *dates, b"a", *dates], [protocol])
 

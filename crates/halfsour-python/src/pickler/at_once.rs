@@ -5,6 +5,7 @@
 
 use super::stretch::{Begin, Keeping, Stop, Stretch, in_band_view};
 use super::walker::Walker;
+use crate::ffi::builtins::CodePoints;
 use crate::ffi::keep::Keep;
 use crate::ffi::{Dict, Int, Kind, List, Obj, Object, PyResult, Str, Tuple, error};
 use crate::memo::Memo;
@@ -107,8 +108,9 @@ fn flat_size(
         Kind::None | Kind::Bool(_) | Kind::Float => Some(SMALL),
         Kind::Int => object.cast::<Int>()?.compact().map(|_| SMALL),
         Kind::Str => {
-            let ascii = object.cast::<Str>()?.ascii()?;
-            (ascii.len() < 256).then_some(ascii.len() + SMALL)
+            // Others may have lone surrogates.
+            let CodePoints::One(points) = object.cast::<Str>()?.code_points() else { return None };
+            (points.len() < 256).then_some(2 * points.len() + SMALL)
         }
         Kind::Type | Kind::Function | Kind::Other => memo.get(object).map(|_| SMALL),
         Kind::PickleBuffer if in_band => {

@@ -58,6 +58,17 @@ impl Walker<'_> {
 
     /// Writes an object as `callable(*args)`, on the pickler's own account.
     pub(super) fn reduce_as(&mut self, obj: Obj, reduced: [Obj; 2]) -> PyResult<()> {
+        let at_once = Instance {
+            obj: &obj,
+            class: &reduced[0],
+            args: Some(&reduced[1]),
+            made_by: Opcode::Reduce,
+            state: None,
+            is_fresh: self.this.is_none(),
+        };
+        if self.write_at_once(&at_once)? {
+            return Ok(());
+        }
         let value = Tuple::from_items(reduced)?;
         self.push_reduce(Some(obj), value, false)
     }
