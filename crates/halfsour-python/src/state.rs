@@ -3,7 +3,7 @@
 
 use crate::ffi::error::{self, Exc, Part, raise_parts};
 use crate::ffi::module::{Types, loaded_modules};
-use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Str, Tuple, layout, types};
+use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Str, Tuple, Type, layout, types};
 use crate::pickler::{Plans, Scratch};
 use crate::version::Version;
 use std::cell::{Cell, RefCell};
@@ -286,6 +286,39 @@ impl State {
 }
 
 impl State {
+    /// `getattr(this, name, None)` of a pickler or an unpickler, where `base` is that type. Most have
+    /// no such attribute, and asking for it would make an exception.
+    pub(crate) fn hook(
+        &self,
+        this: &Object,
+        base: &Object,
+        name: &Object,
+    ) -> PyResult<Option<Obj>> {
+        match self.class_decides(this, base, name) {
+            Some(None) => Ok(None),
+            _ => this.opt_attr(name),
+        }
+    }
+
+    /// Whether the class of a pickler or an unpickler has the method of its base type, and the instance
+    /// hides it only where the body says so.
+    #[cfg(Py_3_13)]
+    pub(crate) fn inherits(&self, this: &Object, base: &Object, name: &Object) -> bool {
+        let own = base.cast::<Type>().and_then(|base| base.lookup(name));
+        let found = self.class_decides(this, base, name).flatten();
+        found.zip(own).is_some_and(|(found, own)| found.is(own))
+    }
+
+    fn class_decides<'a>(
+        &self,
+        this: &'a Object,
+        base: &Object,
+        name: &Object,
+    ) -> Option<Option<&'a Object>> {
+        let base = base.cast::<Type>().filter(|_| self.layouts_known)?;
+        this.class_decides(base, name)
+    }
+
     /// Whether the code that is running imports as usual. Runs no Python.
     pub(crate) fn imports_as_usual(&self) -> bool {
         crate::ffi::make::frame_uses(&self.builtins.module, &self.names.builtins)

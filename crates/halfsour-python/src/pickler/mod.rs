@@ -405,7 +405,7 @@ pub(crate) fn init(
     #[cfg(not(Py_3_13))]
     pickler.find_persistent_id(state, this)?;
     if pickler.dispatch_table.get().is_none() {
-        let table = this.opt_attr(&state.names.dispatch_table)?;
+        let table = state.hook(this, &state.types.pickler, &state.names.dispatch_table)?;
         pickler.dispatch_table.set(table);
     }
     Ok(())
