@@ -176,15 +176,15 @@ impl Leaves<'_> {
     /// one is.
     #[inline(always)]
     pub(super) fn memoize_next(&mut self, object: &Obj, at: usize) -> usize {
+        if self.bytes.get(at) == Some(&0x94) {
+            return if self.memoize(object, None) { at + 1 } else { at };
+        }
         let (index, end) = match self.bytes.get(at..) {
-            Some([0x94, ..]) => (None, at + 1),
-            Some([b'q', index, ..]) => (Some(usize::from(*index)), at + 2),
-            Some([b'r', a, b, c, d, ..]) => {
-                (Some(u32::from_le_bytes([*a, *b, *c, *d]) as usize), at + 5)
-            }
+            Some([b'q', index, ..]) => (usize::from(*index), at + 2),
+            Some([b'r', a, b, c, d, ..]) => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, at + 5),
             _ => return at,
         };
-        if self.memoize(object, index) { end } else { at }
+        if self.memoize(object, Some(index)) { end } else { at }
     }
 
     /// Stores an object at the memo's next index, which may be said. False if the machine must do it.
