@@ -1661,3 +1661,66 @@ def test_sets(kind):
             holed.remove(number)
         return kind(holed)
     check(gaps, [4, 5])
+
+
+# Where a pickler has its hooks
+
+def reduce_oddly(obj):
+    return list, ([type(obj).__name__],)
+
+
+def by_class(pickler):
+    pickler.reducer_override = lambda self, obj: reduce_oddly(obj) if type(obj) is WithState else NotImplemented
+
+
+def by_getattr(pickler):
+    pickler.__getattr__ = lambda self, name: {
+        "reducer_override": lambda obj: reduce_oddly(obj) if type(obj) is Colour else NotImplemented,
+        "dispatch_table": {WithState: reduce_oddly}}[name]
+
+
+def by_getattribute(pickler):
+    def getattribute(self, name):
+        return {WithState: reduce_oddly} if name == "dispatch_table" else pickler.__base__.__getattribute__(self, name)
+    pickler.__getattribute__ = getattribute
+
+
+def by_init(pickler):
+    def init(self, *args):
+        self.dispatch_table = {WithState: reduce_oddly}
+        self.reducer_override = lambda obj: NotImplemented
+        pickler.__base__.__init__(self, *args)
+    pickler.__init__ = init
+
+
+def by_id_in_class(pickler):
+    pickler.persistent_id = lambda self, obj: 5 if obj is Colour.RED else None
+
+
+def by_id_in_init(pickler):
+    def init(self, *args):
+        pickler.__base__.__init__(self, *args)
+        self.persistent_id = lambda obj: 5 if obj is Colour.RED else None
+    pickler.__init__ = init
+
+
+@pytest.mark.parametrize("change", [by_class, by_getattr, by_getattribute, by_init, by_id_in_class, by_id_in_init])
+def test_picklers_that_change(change):
+    found = []
+    for module in (stock, ours):
+        class Pickler(module.Pickler):
+            pass
+
+        def dump():
+            file = io.BytesIO()
+            try:
+                Pickler(file, 4).dump([Colour.RED, WithState(1), Colour])
+            except Exception as error:
+                return type(error), str(error)
+            return file.getvalue()
+
+        before = dump()
+        change(Pickler)
+        found.append([before, dump(), dump()])
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]

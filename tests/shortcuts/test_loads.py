@@ -6,8 +6,10 @@ more, since they are taken only for what was seen before.
 """
 
 import _pickle as stock
+import builtins
 import collections
 import copyreg
+import dataclasses
 import datetime
 import gc
 import io
@@ -101,11 +103,29 @@ def shape(obj, seen=None):
     return type(obj), repr(obj).partition(" at 0x")[0]
 
 
+CHANGES = []  # what loading a Change does
+
+
+def make_changes():
+    for change in CHANGES:
+        change()
+
+
+class Change:
+    def __reduce__(self):
+        return make_changes, ()
+
+
 def outcome(call):
     try:
         return call()
     except Exception as error:
         return type(error), str(error)
+
+
+def loaded_again(module, data):
+    """What is loaded, dumped again, or the error."""
+    return outcome(lambda: stock.dumps(module.loads(data), 5))
 
 
 @with_shortcuts
@@ -665,6 +685,173 @@ def test_a_namedtuple_with_another_new(change):
     assert expected != [(1, 2), (3, 4)]
     for _ in range(3):
         assert ours.loads(data) == expected
+
+
+class Reversed(tuple):
+    def __new__(cls, items):
+        return super().__new__(cls, items[::-1])
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_instances_of_protocols_0_and_1(protocol):
+    values = [plain(a=1, b="text", c=1 << 40), Point(1, 2, 3, "four"), Single([]), WithMethods(1, 2), Reversed((1, 2))]
+    check([*values, True, False, -1, 0, -(1 << 62), 10**18, 10**17, -(10**17), 1 << 64, *values] * 2, [protocol])
+
+
+@pytest.mark.parametrize("change", ["code", "object of the module", "object of all"])
+def test_another_reconstructor(change, monkeypatch):
+    data = stock.dumps([plain(a=1), plain(a=2)], 1)
+    for _ in range(3):
+        expected = loaded_again(ours, data)
+    if change == "code":
+        monkeypatch.setattr(copyreg._reconstructor, "__code__", (lambda cls, base, state: plain(b=3)).__code__)
+        monkeypatch.setattr(copyreg, "plain", plain, raising=False)
+    else:
+        class Other:
+            __new__ = staticmethod(lambda cls: plain(b=3))
+        place = copyreg if change == "object of the module" else builtins
+        monkeypatch.setattr(place, "object", Other, raising=False)
+    changed, found = loaded_again(stock, data), loaded_again(ours, data)
+    monkeypatch.undo()
+    assert found == changed != expected
+
+
+@pytest.mark.parametrize("arguments", ["", "class", "class, object", "class, object, None, None", "class, tuple, None",
+                                       "class, tuple, ()", "named, object, None", "named, tuple, ()", "int, tuple, ()",
+                                       "abstract, object, None", "tuple, tuple, (1,)", "time, tuple, (1,)"])
+def test_reconstructors_arguments(arguments):
+    parts = {"class": b"c" + __name__.encode() + b"\nPlain\n", "named": b"c" + __name__.encode() + b"\nSingle\n",
+             "object": b"c__builtin__\nobject\n", "tuple": b"c__builtin__\ntuple\n", "int": b"c__builtin__\nint\n",
+             "abstract": b"ccollections.abc\nSized\n", "time": b"ctime\nstruct_time\n",
+             "None": b"N", "()": b")", "(1,)": b"K\x01\x85", "": b""}
+    data = b"ccopy_reg\n_reconstructor\n(" + b"".join(parts[part] for part in arguments.split(", ")) + b"tq\x00R."
+    assert loaded_again(ours, data) == loaded_again(stock, data)
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2])
+def test_bytes_and_dates_of_protocols_0_to_2(protocol):
+    now = datetime.datetime(2026, 11, 28, 12, 30, 1, 99, datetime.UTC, fold=1)
+    dates = [now, now.date(), now.time(), datetime.datetime.min, datetime.timedelta(1, 2, 3)]
+    check([b"", b"a", b"a", b"text", bytes(range(256)), b"long" * 9000, *dates, b"a", *dates], [protocol])
+
+
+@pytest.mark.parametrize("arguments", ["'text', 'latin1'", "'text', 'latin-1'", "'text', 'ascii'", "'\\u0100', 'latin1'",
+                                       "'text'", "'text', 'latin1', 'strict'", "b'text', 'latin1'", "'x', b'latin1'",
+                                       "'\\xff', 'latin1'", "'', 'latin1'", "'text', 'no such encoding'"])
+def test_arguments_of_encode(arguments):
+    call = b"c_codecs\nencode\n" + stock.dumps(eval(f"({arguments},)"), 3)[2:-1] + b"R"
+    data = b"\x80\x03" + call + call + b"\x86."
+    assert outcome(lambda: ours.loads(data)) == outcome(lambda: stock.loads(data))
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_another_encoder(between, monkeypatch):
+    """What encodes is found anew whenever Python has run."""
+    import codecs
+    import encodings
+
+    def other(text, errors="strict"):
+        return bytes(reversed(text.encode("ascii"))), len(text)
+
+    def search(name):
+        return codecs.CodecInfo(other, None) if name == "latin1" else None
+
+    values = [b"one", Change(), b"two", b"three"]
+    data = stock.dumps(values, 2)
+    usual = outcome(lambda: ours.loads(data))
+    found = []
+    for module in (stock, ours):
+        def change(module=module):
+            codecs.unregister(encodings.search_function)  # which forgets all encodings
+            codecs.register(search)
+            codecs.register(encodings.search_function)
+        if not between:
+            change()
+        else:
+            CHANGES.append(change)
+        try:
+            found.append(outcome(lambda module=module: module.loads(data)))
+        finally:
+            CHANGES.clear()
+            codecs.unregister(search)
+    assert found[0] == found[1] != usual
+    assert usual == outcome(lambda: ours.loads(data)) == [b"one", None, b"two", b"three"]
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Frozen:
+    a: object
+    b: object
+
+
+class FrozenBelow(Frozen):
+    pass
+
+
+def test_frozen_dataclasses():
+    frozen = Frozen([], "text")
+    frozen.a.append(frozen)
+    check([Frozen(1, "one"), Frozen([2], {3: frozen}), frozen, FrozenBelow(4, 5), Frozen(Frozen(6, 7), None)] * 2)
+
+
+@pytest.mark.parametrize(("owner", "name", "value"), [
+    (dataclasses, "fields", lambda instance: ()),
+    (dataclasses, "zip", lambda fields, values: [*zip(fields, values)][:1]),
+    (dataclasses, "object", type("Other", (), {"__setattr__": lambda *args: None})),
+    (builtins, "zip", type("Other", (zip,), {})),
+    (dataclasses.fields, "__code__", (lambda instance: ()).__code__),
+    (dataclasses._dataclass_setstate, "__code__", (lambda self, state: None).__code__),
+    (dataclasses._dataclass_setstate, "__code__", (lambda self, state: self).__code__),
+    (dataclasses, "_FIELD", object()),
+    (dataclasses, "_FIELDS", "__other_fields__"),
+    (Frozen, "__setstate__", lambda self, state: object.__setattr__(self, "a", state)),
+    (Frozen, "a", property(lambda self: 5, lambda self, value: object.__setattr__(self, "b", value))),
+    (Frozen, "b", 5),
+    (Frozen, "__dataclass_fields__", dict(reversed(Frozen.__dataclass_fields__.items()))),
+    (Frozen.__dataclass_fields__["a"], "name", "b"),
+    (Frozen.__dataclass_fields__["a"], "_field_type", None),
+])
+def test_frozen_dataclasses_that_are_not_as_usual(owner, name, value, monkeypatch):
+    data = stock.dumps([Frozen(1, "one"), Change(), Frozen([2], "two"), Frozen(3, 4)], 4)
+
+    def load(module):
+        def slots():
+            return [(getattr(one, "a", None), getattr(one, "b", None)) if one is not None else 0
+                    for one in module.loads(data)]
+        return outcome(slots)
+
+    usual = [load(module) for module in (stock, ours)]
+    changed = []
+    for module in (stock, ours):
+        with monkeypatch.context() as context:
+            context.setattr(owner, name, value, raising=False)
+            changed.append(load(module))
+    before = getattr(owner, name, CHANGES)
+    for module in (stock, ours):
+        CHANGES.append(lambda: setattr(owner, name, value))
+        try:
+            changed.append(load(module))
+        finally:
+            if before is not CHANGES:
+                setattr(owner, name, before)
+            else:
+                delattr(owner, name)
+            CHANGES.clear()
+    assert usual[0] == usual[1] and changed[0] == changed[1] and changed[2] == changed[3]
+    assert load(ours) == usual[0]
+
+
+@pytest.mark.parametrize("state", [b"]", b"](K\x01e", b"](K\x01K\x02K\x03e", b"K\x01K\x02\x86", b"N", b"}", b"K\x05",
+                                   b"](K\x01K\x02eb](K\x03K\x04e", b"](K\x01K\x02eb](K\x03e", b"](", b"]]", b""])
+def test_states_of_frozen_dataclasses(state):
+    data = b"c" + __name__.encode() + b"\nFrozen\n)\x81" + state + b"b."
+
+    def slots(module):
+        one = module.loads(data)
+        return type(one), [getattr(one, name, "none") for name in ("a", "b")]
+
+    for _ in range(2):
+        assert outcome(lambda: slots(ours)) == outcome(lambda: slots(stock))
 
 
 # 17

@@ -9,6 +9,7 @@
 
 #[allow(unsafe_code, reason = "the one place for it: see its documentation")]
 mod ffi;
+mod fields;
 mod memo;
 mod memory;
 mod pickler;

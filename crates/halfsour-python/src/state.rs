@@ -3,7 +3,7 @@
 
 use crate::ffi::error::{self, Exc, Part, raise_parts};
 use crate::ffi::module::{Types, loaded_modules};
-use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Str, Tuple, layout, types};
+use crate::ffi::{Dict, Int, Obj, Object, Own, PyResult, Str, Tuple, Type, layout, types};
 use crate::pickler::{Plans, Scratch};
 use crate::version::Version;
 use std::cell::{Cell, RefCell};
@@ -46,12 +46,10 @@ names! {
     extend = c"extend",
     fields = c"fields",
     find_class = c"find_class",
-    getattr = c"getattr",
     getinitargs = c"__getinitargs__",
     getnewargs = c"__getnewargs__",
     getnewargs_ex = c"__getnewargs_ex__",
     getstate = c"__getstate__",
-    import = c"__import__",
     init = c"__init__",
     initializing = c"_initializing",
     items = c"items",
@@ -116,10 +114,10 @@ pub(crate) struct State {
 
     /// `codecs.encode`, by which protocols below 3 write bytes
     pub(crate) codecs_encode: Obj,
+    /// `codecs.latin_1_encode`, which it calls for that
+    pub(crate) latin1_encode: Obj,
     /// `functools.partial`, by which protocols 2 and 3 write `__newobj_ex__`
     pub(crate) partial: Obj,
-    /// `getattr`, by which protocols below 4 write nested names
-    pub(crate) getattr: Obj,
 
     /// Whether CPython's private layouts are known, so that the fast ways may be taken.
     pub(crate) layouts_known: bool,
@@ -131,7 +129,57 @@ pub(crate) struct State {
     /// The ints of one byte, which the interpreter has anyway: asking for one takes ten times as long.
     pub(crate) byte_ints: Box<[Obj; 256]>,
     pub(crate) load_scratch: Cell<Option<Box<crate::unpickler::Scratch>>>,
+    pub(crate) builtins: Builtins,
     known: Known,
+}
+
+/// A built-in function or class that fast ways rely on.
+pub(crate) struct Builtin {
+    pub(crate) name: Obj,
+    pub(crate) object: Obj,
+    /// where `builtins` had it last
+    slot: Cell<usize>,
+}
+
+impl Builtin {
+    fn of(builtins: &Object, name: &'static std::ffi::CStr) -> PyResult<Builtin> {
+        let name = Str::interned(name)?;
+        Ok(Builtin { object: builtins.attr(&name)?, name, slot: Cell::default() })
+    }
+}
+
+/// The module `builtins`, and what it came with.
+pub(crate) struct Builtins {
+    module: Obj,
+    pub(crate) getattr: Builtin,
+    pub(crate) import: Builtin,
+    pub(crate) object: Builtin,
+    pub(crate) zip: Builtin,
+}
+
+impl Builtins {
+    fn new() -> PyResult<Builtins> {
+        let module = import("builtins")?;
+        Ok(Builtins {
+            getattr: Builtin::of(&module, c"getattr")?,
+            import: Builtin::of(&module, c"__import__")?,
+            object: Builtin::of(&module, c"object")?,
+            zip: Builtin::of(&module, c"zip")?,
+            module,
+        })
+    }
+
+    fn references(&self) -> impl Iterator<Item = &Object> {
+        let all = [&self.getattr, &self.import, &self.object, &self.zip];
+        let all = all.into_iter().flat_map(|builtin| [&*builtin.name, &*builtin.object]);
+        std::iter::once(&*self.module).chain(all)
+    }
+
+    /// Whether the module has what it came with. Runs no Python.
+    pub(crate) fn has(&self, builtin: &Builtin) -> bool {
+        let dict = self.module.module_dict();
+        dict.is_some_and(|dict| dict.has_at(&builtin.slot, &builtin.name, &builtin.object))
+    }
 }
 
 /// What the interpreter came with, for fast ways that are equal to slow ones only as long as nobody
@@ -143,12 +191,8 @@ struct Known {
     /// `copyreg.__newobj__`
     newobj: Obj,
     newobj_slot: Cell<usize>,
-    builtins: Obj,
-    /// `builtins.__import__`
-    import: Obj,
-    import_slot: Cell<usize>,
-    /// where `builtins` had `getattr` last
-    getattr_slot: Cell<usize>,
+    /// `copyreg._reconstructor` and its code, where that only calls `__new__` and `__init__`.
+    reconstructor: Option<(Obj, Obj)>,
     /// The code of the `__getnewargs__` that all classes of `collections.namedtuple` share.
     namedtuple_getnewargs: Option<Obj>,
     /// The code of `Enum.__reduce_ex__`, where that is `return self.__class__, (self._value_, )`.
@@ -183,8 +227,8 @@ impl State {
             name_mapping_3to2: table(&compat, "_compat_pickle", "REVERSE_NAME_MAPPING")?,
             import_mapping_3to2: table(&compat, "_compat_pickle", "REVERSE_IMPORT_MAPPING")?,
             codecs_encode: callable("codecs", "encode")?,
+            latin1_encode: callable("codecs", "latin_1_encode")?,
             partial: import("functools")?.attr(&*Str::new("partial")?)?,
-            getattr: import("builtins")?.attr(&*Str::new("getattr")?)?,
             layouts_known: layout::check(),
             plans: RefCell::default(),
             scratch: Cell::default(),
@@ -192,6 +236,7 @@ impl State {
             namedtuples: Default::default(),
             byte_ints: byte_ints()?,
             tuple_new: types::tuple().attr(&*Str::new("__new__")?)?,
+            builtins: Builtins::new()?,
             known: Known::new(copyreg)?,
         })
     }
@@ -229,63 +274,98 @@ impl State {
             &self.name_mapping_3to2,
             &self.import_mapping_3to2,
             &self.codecs_encode,
+            &self.latin1_encode,
             &self.partial,
-            &self.getattr,
             &self.tuple_new,
         ]
         .into_iter()
+        .chain(self.builtins.references())
         .chain(self.known.references())
         .chain(self.names.all())
     }
 }
 
 impl State {
+    /// `getattr(this, name, None)` of a pickler or an unpickler, where `base` is that type. Most have
+    /// no such attribute, and asking for it would make an exception.
+    pub(crate) fn hook(
+        &self,
+        this: &Object,
+        base: &Object,
+        name: &Object,
+    ) -> PyResult<Option<Obj>> {
+        match self.class_decides(this, base, name) {
+            Some(None) => Ok(None),
+            _ => this.opt_attr(name),
+        }
+    }
+
+    /// Whether the class of a pickler or an unpickler has the method of its base type, and the instance
+    /// hides it only where the body says so.
+    #[cfg(Py_3_13)]
+    pub(crate) fn inherits(&self, this: &Object, base: &Object, name: &Object) -> bool {
+        let own = base.cast::<Type>().and_then(|base| base.lookup(name));
+        let found = self.class_decides(this, base, name).flatten();
+        found.zip(own).is_some_and(|(found, own)| found.is(own))
+    }
+
+    fn class_decides<'a>(
+        &self,
+        this: &'a Object,
+        base: &Object,
+        name: &Object,
+    ) -> Option<Option<&'a Object>> {
+        let base = base.cast::<Type>().filter(|_| self.layouts_known)?;
+        this.class_decides(base, name)
+    }
+
     /// Whether the code that is running imports as usual. Runs no Python.
     pub(crate) fn imports_as_usual(&self) -> bool {
-        crate::ffi::make::frame_uses(&self.known.builtins, &self.names.builtins)
-            && self.import_is_known()
+        crate::ffi::make::frame_uses(&self.builtins.module, &self.names.builtins)
+            && self.builtins.has(&self.builtins.import)
     }
 }
 
 impl Known {
     fn new(copyreg: Obj) -> PyResult<Known> {
-        let builtins = import("builtins")?;
         let get = |object: &Object, name| object.attr(&*Str::new(name)?);
         let namedtuple_getnewargs = get(&*import("functools")?, "_CacheInfo")
             .and_then(|class| get(&class, "__getnewargs__"))
             .map(|method| method.function_code().map(Object::own));
         let enum_reduce = get(&*import("enum")?, "Enum")
             .and_then(|class| get(&class, "__reduce_ex__"))
-            .and_then(|method| method.function_code().map_or(Ok(None), calls_the_class));
+            .and_then(|method| known_code(&method, &["__class__", "_value_"]));
+        let reconstructor = get(&copyreg, "_reconstructor").and_then(|function| {
+            let code = known_code(&function, &["object", "__new__", "__init__"])?;
+            Ok(code.map(|code| (function, code)))
+        });
         Ok(Known {
+            reconstructor: error::quietly(reconstructor).flatten(),
             enum_reduce: error::quietly(enum_reduce).flatten(),
             newobj: get(&copyreg, "__newobj__")?,
             newobj_slot: Cell::default(),
             copyreg,
             copyreg_slot: Cell::default(),
-            import: get(&builtins, "__import__")?,
-            import_slot: Cell::default(),
-            getattr_slot: Cell::default(),
-            builtins,
             namedtuple_getnewargs: error::quietly(namedtuple_getnewargs).flatten(),
         })
     }
 
     fn references(&self) -> impl Iterator<Item = &Object> {
-        let always = [&self.copyreg, &self.newobj, &self.builtins, &self.import];
+        let always = [&self.copyreg, &self.newobj];
         let codes = self.namedtuple_getnewargs.iter().chain(&self.enum_reduce);
-        always.into_iter().chain(codes).map(|object| &**object)
+        let reconstructor = self.reconstructor.iter().flat_map(|(function, code)| [function, code]);
+        always.into_iter().chain(codes).chain(reconstructor).map(|object| &**object)
     }
 }
 
-/// The code of `Enum.__reduce_ex__`, if it looks up the class and the value, and nothing else.
-fn calls_the_class(code: &Object) -> PyResult<Option<Obj>> {
+/// The code of a function, if it looks up these names, and nothing else.
+fn known_code(function: &Object, looked_up: &[&str]) -> PyResult<Option<Obj>> {
+    let Some(code) = function.function_code() else { return Ok(None) };
     let names = code.attr(&*Str::new("co_names")?)?;
     let is_that = names.cast::<Tuple>().is_some_and(|names| {
-        let is = |n, name| {
-            names.get(n).and_then(Object::cast::<Str>).is_some_and(|text| text.equals(name))
-        };
-        names.len() == 2 && is(0, "__class__") && is(1, "_value_")
+        let texts = names.items().iter().map(|name| name.cast::<Str>());
+        names.len() == looked_up.len()
+            && texts.zip(looked_up).all(|(text, name)| text.is_some_and(|text| text.equals(name)))
     });
     Ok(is_that.then(|| code.own()))
 }
@@ -302,22 +382,6 @@ impl State {
             .copyreg
             .module_dict()
             .is_some_and(|dict| dict.has_at(&known.newobj_slot, &self.names.newobj, &known.newobj))
-    }
-
-    /// Whether importing a loaded module gives just that. Runs no Python.
-    pub(crate) fn import_is_known(&self) -> bool {
-        let known = &self.known;
-        let builtins = known.builtins.module_dict();
-        builtins
-            .is_some_and(|dict| dict.has_at(&known.import_slot, &self.names.import, &known.import))
-    }
-
-    /// Whether `builtins.getattr` is the one that the interpreter came with. Runs no Python.
-    pub(crate) fn getattr_is_known(&self) -> bool {
-        let builtins = self.known.builtins.module_dict();
-        builtins.is_some_and(|dict| {
-            dict.has_at(&self.known.getattr_slot, &self.names.getattr, &self.getattr)
-        })
     }
 
     /// `copyreg.__newobj__`, as `object.__reduce_ex__` finds it.
@@ -347,6 +411,25 @@ impl State {
     pub(crate) fn is_enum_reduce(&self, function: &Object) -> bool {
         let known = self.known.enum_reduce.as_deref();
         function.function_code().zip(known).is_some_and(|(code, known)| code.is(known))
+    }
+
+    /// Whether a function is the `copyreg._reconstructor` that the interpreter came with, and finds what
+    /// it found. Runs no Python.
+    #[inline(always)]
+    pub(crate) fn is_reconstructor(&self, function: &Object) -> bool {
+        let known = self.known.reconstructor.as_ref();
+        known.is_some_and(|(own, code)| function.is(own) && self.reconstructs_as_ever(own, code))
+    }
+
+    #[inline(never)]
+    fn reconstructs_as_ever(&self, function: &Object, code: &Object) -> bool {
+        let known = &self.known;
+        function.function_code().is_some_and(|found| found.is(code))
+            && self.builtins.has(&self.builtins.object)
+            && known
+                .copyreg
+                .module_dict()
+                .is_some_and(|dict| !dict.may_have(&self.builtins.object.name))
     }
 
     /// Has `copyreg` list the slots of a class, in `class.__slotnames__`, as it does when the first

@@ -4,15 +4,20 @@ use super::builtins::{Bytes, Str};
 use super::class::{self, Body, Visitor};
 use super::error::{PyResult, Raised};
 use super::object::{Obj, Object, Own, check};
+use super::symbols;
 use pyo3_ffi as c;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::ops::ControlFlow;
 
+/// What an exporter says of its memory.
+#[repr(transparent)]
+pub(crate) struct View(c::Py_buffer);
+
 /// A view into the memory of an object that exports one.
 pub(crate) struct Buffer {
     // Boxed: some exporters keep the address of the view that they filled in.
-    view: Box<c::Py_buffer>,
+    view: Box<View>,
 }
 
 /// Memory to read from.
@@ -49,46 +54,64 @@ impl Buffer {
     }
 
     fn get(object: &Object, flags: std::ffi::c_int) -> PyResult<Buffer> {
-        let mut view = Box::new(c::Py_buffer::new());
+        let mut view = Box::new(View(c::Py_buffer::new()));
         // SAFETY: a live object and a view to fill in.
-        check(unsafe { c::PyObject_GetBuffer(object.as_ptr(), &mut *view, flags) })?;
+        check(unsafe { c::PyObject_GetBuffer(object.as_ptr(), &mut view.0, flags) })?;
         Ok(Buffer { view })
+    }
+}
+
+impl std::ops::Deref for Buffer {
+    type Target = View;
+
+    #[inline(always)]
+    fn deref(&self) -> &View {
+        &self.view
+    }
+}
+
+impl View {
+    /// The view that a `PickleBuffer` has of its object, until Python runs, which may release it.
+    pub(crate) fn of_pickle_buffer(object: &Object) -> PyResult<&View> {
+        // SAFETY: a live object, which the function checks; the view is part of it, or NULL with an
+        // exception.
+        unsafe { symbols::PyPickleBuffer_GetBuffer(object.as_ptr()).cast::<View>().as_ref() }
+            .ok_or(Raised)
     }
 
     /// Whether the memory is one piece without pointers in it.
     pub(crate) fn is_plain(&self) -> bool {
         // SAFETY: a filled view.
-        self.view.suboffsets.is_null()
-            && unsafe { c::PyBuffer_IsContiguous(&*self.view, b'A' as _) != 0 }
+        self.0.suboffsets.is_null() && unsafe { c::PyBuffer_IsContiguous(&self.0, b'A' as _) != 0 }
     }
 
     /// Whether the memory must not be written to.
     pub(crate) fn is_readonly(&self) -> bool {
-        self.view.readonly != 0
+        self.0.readonly != 0
     }
 
     /// The number of bytes.
     pub(crate) fn len(&self) -> usize {
-        self.view.len.unsigned_abs()
+        self.0.len.unsigned_abs()
     }
 
     /// The memory of a plain buffer. It may be writable by others: finish with the slice before you
     /// call into Python.
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        if self.view.len <= 0 {
+        if self.0.len <= 0 {
             return &[];
         }
         // SAFETY: the exporter keeps `len` bytes at `buf` in place until the view is released; they
         // change only while Python runs, which is not while the slice is borrowed (rule 3).
-        unsafe { std::slice::from_raw_parts(self.view.buf.cast(), self.len()) }
+        unsafe { std::slice::from_raw_parts(self.0.buf.cast(), self.len()) }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: a filled view, released once.
-        unsafe { c::PyBuffer_Release(&mut *self.view) };
+        unsafe { c::PyBuffer_Release(&mut self.view.0) };
     }
 }
 

@@ -167,6 +167,12 @@ pub(crate) fn compile_expression(text: &str) -> PyResult<Obj> {
     }
 }
 
+/// The function that encodes text so. May run Python, where nobody has asked for it before.
+pub(crate) fn encoder(encoding: &std::ffi::CStr) -> PyResult<Obj> {
+    // SAFETY: a NUL-terminated string; the result is owned or NULL with an exception.
+    unsafe { Own::from_owned(c::PyCodec_Encoder(encoding.as_ptr())) }
+}
+
 /// Whether the code that is running looks for built-in names in this module.
 pub(crate) fn frame_uses(builtins: &Object, name: &Object) -> bool {
     // SAFETY: a borrowed dict, or NULL where nothing is running.

@@ -327,6 +327,16 @@ impl Object {
             && self.cast::<Type>().is_some_and(|class| class.is_named_otherwise(part))
     }
 
+    /// Whether `name`, which is `__name__`, of a function does not begin so. Runs no Python for
+    /// functions, written in Python or in C.
+    pub(crate) fn is_function_named_otherwise(&self, name: &Object, part: &[u8]) -> bool {
+        let name = super::error::quietly(self.attr(name));
+        name.is_some_and(|name| {
+            let text = name.cast_exact::<super::Str>().and_then(super::Str::ascii);
+            text.is_some_and(|text| !text.starts_with(part))
+        })
+    }
+
     /// Whether this is a function that is written in Python.
     pub(crate) fn is_function(&self) -> bool {
         self.kind() == Kind::Function

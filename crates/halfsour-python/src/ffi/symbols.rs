@@ -1,10 +1,12 @@
 //! Declarations of exported C functions that `pyo3-ffi` does not have.
 
-use pyo3_ffi::{Py_hash_t, Py_ssize_t, PyObject, PyTypeObject};
+use pyo3_ffi::{Py_buffer, Py_hash_t, Py_ssize_t, PyObject, PyTypeObject};
 use std::ffi::{c_char, c_int};
 
 unsafe extern "C" {
     pub(super) static mut PyPickleBuffer_Type: PyTypeObject;
+    /// Objects/picklebufobject.c: the view that a `PickleBuffer` has, or NULL with an exception.
+    pub(super) fn PyPickleBuffer_GetBuffer(object: *mut PyObject) -> *const Py_buffer;
     pub(super) static mut PyMemberDescr_Type: PyTypeObject;
     pub(super) static mut PyGetSetDescr_Type: PyTypeObject;
     pub(super) static mut PyStaticMethod_Type: PyTypeObject;

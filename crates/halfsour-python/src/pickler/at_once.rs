@@ -3,12 +3,13 @@
 //! Most hooks return a class that was written before, and a few strings and numbers. Such a reduction
 //! needs no frames: no Python runs between its first byte and its last.
 
-use super::stretch::{Begin, Keeping, Stop, Stretch};
+use super::stretch::{Begin, Keeping, Stop, Stretch, in_band_view};
 use super::walker::Walker;
+use crate::ffi::builtins::CodePoints;
 use crate::ffi::keep::Keep;
 use crate::ffi::{Dict, Int, Kind, List, Obj, Object, PyResult, Str, Tuple, error};
 use crate::memo::Memo;
-use halfsour::{Opcode, Sink};
+use halfsour::{FRAME_TARGET, Opcode, Sink};
 
 /// How an instance is made, and from what.
 pub(super) struct Instance<'q> {
@@ -35,11 +36,12 @@ impl Walker<'_> {
     /// False if nothing was written, since it takes more than this.
     pub(super) fn write_at_once(&mut self, instance: &Instance<'_>) -> PyResult<bool> {
         let Instance { obj, class, args, state, .. } = instance;
+        let in_band = self.writes_in_band();
         let memo = self.pickler.memo.borrow();
         let Some(index) = memo.get(class) else { return Ok(false) };
         let mut parts = PARTS;
         let mut size = |object: &Option<&Object>| match object {
-            Some(object) => flat_size(&memo, object, &mut parts, DEPTH),
+            Some(object) => flat_size(&memo, in_band, object, &mut parts, DEPTH),
             None => Some(0),
         };
         let Some(size) = size(args).and_then(|args| Some(args + size(state)?)) else {
@@ -89,20 +91,32 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     }
 }
 
-/// The most bytes that an object takes which is made of numbers, short strings and classes that the
-/// memo has; None for others, and for what has too many parts.
-fn flat_size(memo: &Memo, object: &Object, parts: &mut usize, depth: usize) -> Option<usize> {
+/// The most bytes that an object takes which is made of numbers, short strings, buffers that are in
+/// band, and what the memo has; None for others, and for what has too many parts.
+fn flat_size(
+    memo: &Memo,
+    in_band: bool,
+    object: &Object,
+    parts: &mut usize,
+    depth: usize,
+) -> Option<usize> {
     *parts = parts.checked_sub(1)?;
     let inner = depth.checked_sub(1);
-    let mut sum = |sum: usize, part: &Object| Some(sum + flat_size(memo, part, parts, inner?)?);
+    let mut sum =
+        |sum: usize, part: &Object| Some(sum + flat_size(memo, in_band, part, parts, inner?)?);
     match object.kind() {
         Kind::None | Kind::Bool(_) | Kind::Float => Some(SMALL),
         Kind::Int => object.cast::<Int>()?.compact().map(|_| SMALL),
         Kind::Str => {
-            let ascii = object.cast::<Str>()?.ascii()?;
-            (ascii.len() < 256).then_some(ascii.len() + SMALL)
+            // Others may have lone surrogates.
+            let CodePoints::One(points) = object.cast::<Str>()?.code_points() else { return None };
+            (points.len() < 256).then_some(2 * points.len() + SMALL)
         }
-        Kind::Type => memo.get(object).map(|_| SMALL),
+        Kind::Type | Kind::Function | Kind::Other => memo.get(object).map(|_| SMALL),
+        Kind::PickleBuffer if in_band => {
+            let size = in_band_view(object)?.len();
+            (size < FRAME_TARGET).then_some(size + SMALL)
+        }
         Kind::Tuple => {
             object.cast::<Tuple>()?.items().iter().try_fold(SMALL, |so_far, item| sum(so_far, item))
         }

@@ -3,7 +3,6 @@
 //! The walk itself is in [`walker`]. Modules/_pickle.c: the Pickler type.
 
 mod at_once;
-mod fields;
 mod frame;
 mod global;
 mod plan;
@@ -284,7 +283,8 @@ pub(crate) fn dump_function(state: &State, args: Arguments<'_>) -> PyResult<Obj>
     let mut scratch = Scratch::borrow(state);
     let mut out = scratch.begin(pickler.protocol.get());
     let file = if write.is_builtin_function() { Target::Later } else { Target::AtOnce };
-    let at = match begin_unshared(state, &mut out, &mut scratch, obj, file) {
+    let in_band = pickler.buffer_callback.borrow().is_none();
+    let at = match begin_unshared(state, &mut out, &mut scratch, obj, file, in_band) {
         Ok(Ended::Done) => {
             out.finish();
             let result = unshared::write(&mut out, &write);
@@ -312,9 +312,10 @@ fn begin_unshared(
     scratch: &mut Scratch,
     obj: &Object,
     target: Target,
+    in_band: bool,
 ) -> PyResult<Ended> {
     if state.layouts_known && out.protocol() > 0 {
-        unshared::dump(state, out, scratch, obj, target)
+        unshared::dump(state, out, scratch, obj, target, in_band)
     } else {
         Ok(Ended::Again)
     }
@@ -332,7 +333,8 @@ pub(crate) fn dumps(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
     }
     let mut scratch = Scratch::borrow(state);
     let mut out = scratch.begin(number);
-    let at = match begin_unshared(state, &mut out, &mut scratch, obj, Target::Memory) {
+    let in_band = callback.is_none();
+    let at = match begin_unshared(state, &mut out, &mut scratch, obj, Target::Memory, in_band) {
         Ok(Ended::Done) => {
             out.finish();
             let bytes = out.between_frames(Output::take);
@@ -403,7 +405,7 @@ pub(crate) fn init(
     #[cfg(not(Py_3_13))]
     pickler.find_persistent_id(state, this)?;
     if pickler.dispatch_table.get().is_none() {
-        let table = this.opt_attr(&state.names.dispatch_table)?;
+        let table = state.hook(this, &state.types.pickler, &state.names.dispatch_table)?;
         pickler.dispatch_table.set(table);
     }
     Ok(())

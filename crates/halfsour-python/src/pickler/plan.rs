@@ -5,10 +5,10 @@
 //! apart again. A plan is the outcome, good for as long as the type is what it was. It is made
 //! without running Python; where that cannot be, the plan is [`Plan::Generic`].
 
-use super::fields::Fields;
 use super::rows::Rows;
 use crate::ffi::layout::{Attributes, DictPlace, Entries, Named, PLAIN_SIZE, TypeFacts};
 use crate::ffi::{Dict, Obj, Object, Own, Str, Tuple, Type, datetime, types};
+use crate::fields::{Fields, Through};
 use crate::state::State;
 use halfsour::Fetch;
 
@@ -439,7 +439,7 @@ impl Plan {
         if !default_state {
             let python = class.lookup(&names.getstate).is_some_and(Object::is_function);
             return match python {
-                true => match Fields::of(state, class) {
+                true => match Fields::of(state, class, Through::GetState) {
                     Some(fields) => Plan::Fields(fields),
                     None => Plan::GetState(facts.dict),
                 },

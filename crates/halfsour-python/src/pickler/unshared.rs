@@ -73,6 +73,7 @@ pub(super) fn dump(
     scratch: &mut Scratch,
     obj: &Object,
     target: Target,
+    in_band: bool,
 ) -> PyResult<Ended> {
     let stops_for_frames = target == Target::AtOnce;
     if target == Target::Later {
@@ -98,6 +99,7 @@ pub(super) fn dump(
                 stretch::recycle(std::mem::take(&mut scratch.stretch_frames)),
             );
             stretch.apart = target != Target::Memory;
+            stretch.in_band = in_band;
             if target == Target::Later {
                 stretch.most = KEPT;
             }

@@ -337,11 +337,15 @@ pub(crate) fn init(
     unpickler.fix_imports.set(parameters.fix_imports);
     let options = parameters.options()?;
     unpickler.persistent.init(state, this)?;
-    drop(unpickler.memo.replace(new_memo()));
+    if !unpickler.memo.borrow().is_untouched() {
+        drop(unpickler.memo.replace(new_memo()));
+    }
     unpickler.protocol.set(0);
     let reader = Reader::with_rules(input, state.version.rules);
     let session = Session { reader, left: Machine::new(), options };
-    drop(unpickler.session.replace(Some(Box::new(session))));
+    // Built where it stays: moving it would take longer than making it.
+    let session = Box::write(Box::new_uninit(), session);
+    drop(unpickler.session.replace(Some(session)));
     Ok(())
 }
 

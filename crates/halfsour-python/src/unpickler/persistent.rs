@@ -75,7 +75,14 @@ mod versioned {
         ) -> PyResult<Loader> {
             Ok(Loader(match this {
                 None => None,
-                Some(this) if this.type_of().is(&state.types.unpickler) => {
+                Some(this)
+                    if this.type_of().is(&state.types.unpickler)
+                        || state.inherits(
+                            this,
+                            &state.types.unpickler,
+                            &state.names.persistent_load,
+                        ) =>
+                {
                     unpickler.persistent.function.get()
                 }
                 Some(this) => Some(this.attr(&state.names.persistent_load)?),

@@ -9,6 +9,7 @@ use super::namedtuple::New;
 use crate::ffi::datetime::Maker;
 use crate::ffi::layout::{Attributes, DictPlace, Entries, TypeFacts, is_same_text};
 use crate::ffi::{Obj, Object, Str, Tuple, Type, types};
+use crate::fields::{Fields, Through};
 use crate::state::State;
 
 /// What is known of a class.
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     /// BUILD calls `__setstate__`, a Python function, with the instance and the state. It is not kept
     /// here, where it would keep its class alive.
     pub(super) has_setstate: bool,
+    /// BUILD does this with a list.
+    fields: Option<Fields>,
     /// BUILD sets slots as `setattr` does by default.
     pub(super) slots: bool,
     pub(super) datetime: Option<Maker>,
@@ -60,6 +63,8 @@ pub(crate) struct Plans {
     with_keys: Vec<usize>,
     /// Counts how often Python may have run.
     epoch: u64,
+    /// When `codecs` was last known to encode as it ever did.
+    encoder_checked: u64,
     /// A class as plain as can be.
     sample: Option<Obj>,
 }
@@ -75,6 +80,7 @@ impl Default for Plans {
             load: 0,
             with_keys: Vec::new(),
             epoch: 0,
+            encoder_checked: 0,
             sample: None,
         }
     }
@@ -176,6 +182,32 @@ impl Plans {
         untouched
     }
 
+    /// Whether that was [noted](Plans::note_encoder), and no Python ran since.
+    #[inline(always)]
+    pub(super) fn encodes_as_ever(&self) -> bool {
+        self.encoder_checked == self.epoch
+    }
+
+    /// The encoder of `latin1` is the interpreter's own.
+    pub(super) fn note_encoder(&mut self) {
+        self.encoder_checked = self.epoch;
+    }
+
+    /// The offsets of the fields that BUILD would set, each to an item of a list, by the
+    /// `__setstate__` of frozen dataclasses with slots.
+    pub(super) fn fields(&mut self, state: &State, class: &Type) -> Option<&[usize]> {
+        let number = self.find(state, class);
+        let plan = &mut self.plans[number];
+        let fields = plan.fields.as_ref()?;
+        if plan.checked != self.epoch {
+            if !fields.are_known(state) || !fields.are_listed(state, class) {
+                return None;
+            }
+            plan.checked = self.epoch;
+        }
+        Some(&fields.offsets)
+    }
+
     #[inline(always)]
     pub(super) fn load(&self) -> u64 {
         self.load
@@ -226,6 +258,7 @@ impl Plan {
             checked: 0,
             dict: None,
             has_setstate: false,
+            fields: None,
             slots: false,
             datetime: Maker::of(class),
             attributes: Names::default(),
@@ -248,6 +281,9 @@ impl Plan {
         }
         if class.is_heap_type() {
             plan.plain_new = class.is_made_by_object();
+            if plan.has_setstate && plan.plain_new {
+                plan.fields = Fields::of(state, class, Through::SetState);
+            }
             if class.allocates_tuples() {
                 plan.namedtuple = class.lookup(&names.new).and_then(|new| New::of(state, new));
             }
@@ -262,6 +298,7 @@ impl Plan {
             plan.namedtuple = None;
             plan.dict = None;
             plan.has_setstate = false;
+            plan.fields = None;
             plan.slots = false;
         }
         plan

@@ -223,6 +223,7 @@ impl Method {
 }
 
 impl Input {
+    #[inline(always)]
     fn new(state: &State, file: Option<File>) -> Input {
         Input {
             file,
@@ -242,6 +243,7 @@ impl Input {
     }
 
     /// A file object.
+    #[inline(always)]
     pub(super) fn of_file(state: &State, file: &Object) -> PyResult<Input> {
         let names = &state.names;
         let in_class = state.layouts_known && file.looks_in_class();

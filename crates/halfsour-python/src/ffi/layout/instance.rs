@@ -205,9 +205,18 @@ impl Object {
 
     /// Whether looking up an attribute means looking it up in the class.
     pub(crate) fn looks_in_class(&self) -> bool {
-        self.type_of().has_generic_getattr()
-            && !TypeFacts::of(self.type_of()).dict_is_elsewhere
-            && !self.has_attributes()
+        self.type_of().has_generic_getattr() && self.has_only_its_class()
+    }
+
+    fn has_only_its_class(&self) -> bool {
+        !TypeFacts::of(self.type_of()).dict_is_elsewhere && !self.has_attributes()
+    }
+
+    /// What the class has under a name, or that it has nothing, where that decides, since attributes
+    /// are looked up as those of `base`'s instances. None where the instance may have something else.
+    pub(crate) fn class_decides(&self, base: &Type, name: &Object) -> Option<Option<&Object>> {
+        let class = self.type_of();
+        (class.has_getattr_of(base) && self.has_only_its_class()).then(|| class.lookup(name))
     }
 
     /// The object in a slot, at an offset that [`TypeFacts::slot_offset`] gave for its type.

@@ -21,6 +21,7 @@ mod instances;
 
 use super::plan::Plans;
 use super::unshared::KEPT_FOR_OBJECT;
+use crate::ffi::buffer::View;
 use crate::ffi::builtins::CodePoints;
 use crate::ffi::keep::Keep;
 use crate::ffi::layout::{Entries, Named, Values};
@@ -208,6 +209,8 @@ pub(super) struct Stretch<'w, 'q, S> {
     pub(super) to_file: bool,
     /// Large payloads are written apart.
     pub(super) apart: bool,
+    /// No callback takes the buffers.
+    pub(super) in_band: bool,
     /// How many bytes may be kept, besides those for each object: see [`Stop::Full`].
     pub(super) most: usize,
     /// What is written in part, the outermost first.
@@ -257,6 +260,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             keeping,
             to_file,
             apart: to_file,
+            in_band: true,
             most: usize::MAX,
             frames,
             ticks,
@@ -432,6 +436,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             Kind::Other => self.instance(object),
             Kind::Set | Kind::FrozenSet => self.begin_set(object, kind == Kind::FrozenSet),
             Kind::ByteArray => self.bytearray(object),
+            Kind::PickleBuffer => self.pickle_buffer(object),
             Kind::Type if self.table.is_some() => match object.cast::<Type>() {
                 Some(class) if self.global(class) => Put::Done,
                 _ => Put::Stop(Stop::At(object)),
@@ -633,6 +638,16 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         self.payload(object, Payload::ByteArray, bytes.as_slice(), 5)
     }
 
+    fn pickle_buffer(&mut self, object: &'q Object) -> Put<'q> {
+        match in_band_view(object) {
+            Some(view) if self.in_band => {
+                let kind = if view.is_readonly() { Payload::Bytes } else { Payload::ByteArray };
+                self.payload(object, kind, view.as_slice(), 5)
+            }
+            _ => Put::Stop(Stop::At(object)),
+        }
+    }
+
     #[inline(always)]
     fn payload(&mut self, object: &'q Object, kind: Payload, data: &[u8], protocol: u8) -> Put<'q> {
         let is_large = data.len() >= FRAME_TARGET;
@@ -649,6 +664,11 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             Err(_) => Put::Stop(Stop::At(object)),
         }
     }
+}
+
+/// The memory of a `PickleBuffer`, if it may be written as bytes are.
+pub(super) fn in_band_view(object: &Object) -> Option<&View> {
+    error::quietly(View::of_pickle_buffer(object)).filter(|view| view.is_plain())
 }
 
 /// Encodes as UTF-8; false at a lone surrogate, which takes a codec.

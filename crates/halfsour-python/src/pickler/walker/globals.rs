@@ -18,7 +18,7 @@ impl Walker<'_> {
     pub(super) fn save_global_quietly(&mut self, obj: &Obj) -> PyResult<bool> {
         let (state, protocol) = (self.state, self.out.protocol());
         let is_for_us = state.layouts_known
-            && state.import_is_known()
+            && state.builtins.has(&state.builtins.import)
             && (protocol < 2 || state.extension_registry.len() == 0)
             && (protocol < 4 || self.may_stretch())
             && match obj.cast::<Type>() {
@@ -70,7 +70,7 @@ impl Walker<'_> {
             GlobalAt::Getattr(1)
         } else if let (Some(parent), Some(last)) = (&global.parent, global.path.last()) {
             let args = Tuple::from_items([parent.clone(), last.own()])?.into_obj();
-            let value = Tuple::from_items([self.state.getattr.clone(), args])?;
+            let value = Tuple::from_items([self.state.builtins.getattr.object.clone(), args])?;
             self.deepen()?;
             self.push(Frame::Memoize(obj))?;
             return self.push(Frame::Reduce(Box::new(ReduceFrame {
@@ -127,7 +127,7 @@ impl Walker<'_> {
                     }
                     if i < parts {
                         frame.at = GlobalAt::Getattr(i + 1);
-                        self.state.getattr.clone()
+                        self.state.builtins.getattr.object.clone()
                     } else {
                         frame.at = GlobalAt::Part(1);
                         let first = frame.global.path[0].own();

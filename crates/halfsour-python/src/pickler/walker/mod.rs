@@ -24,7 +24,7 @@ use super::reduce::{Construct, NewEx, Reduction};
 use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
 use super::unshared;
 use super::{IdHook, Pickler, Scratch, no_memory};
-use crate::ffi::buffer::Buffer;
+use crate::ffi::buffer::{Buffer, View};
 use crate::ffi::builtins::CodePoints;
 use crate::ffi::collector::Pause;
 use crate::ffi::error::{self, Exc, Part, raise, raise_parts};
@@ -166,14 +166,19 @@ impl<'a> Walker<'a> {
         let Some(this) = self.this else { return Ok(()) };
         #[cfg(Py_3_13)]
         {
-            let method = this.attr(&self.state.names.persistent_id)?;
-            if !crate::ffi::module::is_base_persistent_id(&method, this) {
-                self.id_hook = Some(IdHook::new(method, this));
+            let (base, name) = (&self.state.types.pickler, &self.state.names.persistent_id);
+            let is_set = self.pickler.persistent_id.attribute.borrow().is_some();
+            if is_set || !self.state.inherits(this, base, name) {
+                let method = this.attr(name)?;
+                if !crate::ffi::module::is_base_persistent_id(&method, this) {
+                    self.id_hook = Some(IdHook::new(method, this));
+                }
             }
         }
         #[cfg(not(Py_3_13))]
         self.look_at_id_hook();
-        self.reducer_override = this.opt_attr(&self.state.names.reducer_override)?;
+        let (base, name) = (&self.state.types.pickler, &self.state.names.reducer_override);
+        self.reducer_override = self.state.hook(this, base, name)?;
         Ok(())
     }
 

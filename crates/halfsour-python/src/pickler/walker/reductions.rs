@@ -41,20 +41,34 @@ impl Walker<'_> {
         }
     }
 
-    /// Whether a reduction is a class and its arguments, perhaps with a state: most are, and need no
-    /// further look. Before protocol 2 any function will do, since its name does not matter.
+    /// Whether a reduction is a class or a function and its arguments, perhaps with a state: most are,
+    /// and need no further look. Before protocol 2 the name of a function does not matter.
     fn is_plain_call(&self, reduced: &Tuple) -> bool {
-        let has_name = |callable: &Object| {
-            callable.is_class_named_otherwise(b"__newobj")
-                || (self.out.protocol() < 2 && callable.is_function())
+        const NEWOBJ: &[u8] = b"__newobj";
+        let is_plain = |callable: &Object| {
+            callable.is_class_named_otherwise(NEWOBJ)
+                || (callable.is_function() || callable.is_builtin_function())
+                    && (self.out.protocol() < 2
+                        || callable.is_function_named_otherwise(&self.state.names.name, NEWOBJ))
         };
         matches!(reduced.len(), 2 | 3)
-            && reduced.get(0).is_some_and(has_name)
+            && reduced.get(0).is_some_and(is_plain)
             && reduced.get(1).is_some_and(|args| args.cast::<Tuple>().is_some())
     }
 
     /// Writes an object as `callable(*args)`, on the pickler's own account.
     pub(super) fn reduce_as(&mut self, obj: Obj, reduced: [Obj; 2]) -> PyResult<()> {
+        let at_once = Instance {
+            obj: &obj,
+            class: &reduced[0],
+            args: Some(&reduced[1]),
+            made_by: Opcode::Reduce,
+            state: None,
+            is_fresh: self.this.is_none(),
+        };
+        if self.write_at_once(&at_once)? {
+            return Ok(());
+        }
         let value = Tuple::from_items(reduced)?;
         self.push_reduce(Some(obj), value, false)
     }

@@ -187,24 +187,31 @@ impl Walker<'_> {
                 },
             ));
         }
-        // The view is held, so that the callback cannot release the buffer under us.
-        let view = Buffer::full(&obj)?;
+        let mut view = View::of_pickle_buffer(&obj)?;
         if !view.is_plain() {
             return Err(raise(
                 &self.state.pickling_error,
                 "PickleBuffer can not be pickled when pointing to a non-contiguous buffer",
             ));
         }
-        let in_band = match &self.buffer_callback {
-            Some(callback) => callback.clone().call1(&obj)?.is_true()?,
-            None => true,
-        };
-        if !in_band {
-            self.out.op(Opcode::NextBuffer);
-            if view.is_readonly() {
-                self.out.op(Opcode::ReadonlyBuffer);
+        let mut held = None;
+        if let Some(callback) = self.buffer_callback.clone() {
+            let is_readonly = view.is_readonly();
+            // A callback in Python could release the buffer under us. Most are `list.append`.
+            if !callback.is_builtin_function() {
+                held = Some(Buffer::full(&obj)?);
             }
-            return Ok(());
+            if !callback.call1(&obj)?.is_true()? {
+                self.out.op(Opcode::NextBuffer);
+                if is_readonly {
+                    self.out.op(Opcode::ReadonlyBuffer);
+                }
+                return Ok(());
+            }
+            view = match held.as_ref() {
+                Some(held) => held,
+                None => View::of_pickle_buffer(&obj)?,
+            };
         }
         let kind = if view.is_readonly() { Payload::Bytes } else { Payload::ByteArray };
         if view.len() >= FRAME_TARGET && self.write.is_some() {
@@ -212,7 +219,7 @@ impl Walker<'_> {
         } else {
             self.out.payload(kind, view.as_slice()).map_err(|e| self.too_large(e))?;
         }
-        drop(view);
+        drop(held);
         self.memoize(obj)
     }
 }

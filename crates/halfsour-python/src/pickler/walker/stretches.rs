@@ -143,6 +143,7 @@ impl Walker<'_> {
                 Vec::new(),
             );
             stretch.apart = self.write.is_some();
+            stretch.in_band = self.writes_in_band();
             let stopped = stretch.run(Begin::Object(obj));
             match stopped {
                 Err(Stop::At(again) | Stop::ByType(again) | Stop::Unlisted(again))
@@ -194,6 +195,11 @@ impl Walker<'_> {
         Ok(stretched)
     }
 
+    /// Whether no callback takes the buffers.
+    pub(in crate::pickler) fn writes_in_band(&self) -> bool {
+        self.buffer_callback.is_none()
+    }
+
     /// Lends what it works with to a stretch.
     pub(in crate::pickler) fn with_stretch<'q, R>(
         &mut self,
@@ -202,6 +208,7 @@ impl Walker<'_> {
         keeping: Keeping,
         run: impl FnOnce(&mut Stretch<'_, 'q, Output>) -> R,
     ) -> R {
+        let in_band = self.writes_in_band();
         let mut memo = self.pickler.memo.borrow_mut();
         let mut plans = self.state.plans.borrow_mut();
         let mut stretch = Stretch::new(
@@ -217,6 +224,7 @@ impl Walker<'_> {
             self.write.is_some(),
             stretch::recycle(std::mem::take(&mut self.stretch_frames)),
         );
+        stretch.in_band = in_band;
         let result = run(&mut stretch);
         self.stretch_frames = stretch::recycle(std::mem::take(&mut stretch.frames));
         result

@@ -5,8 +5,8 @@ use super::stretch::Stretch;
 use super::{Ahead, PyHeap, push};
 use crate::ffi::layout::{DictPlace, move_items, move_pairs};
 use crate::ffi::recall::{Elided, Recall};
-use crate::ffi::{Dict, Obj, Object, PyResult, Tuple, Type};
-use crate::unpickler::plan::{Names, Plan};
+use crate::ffi::{Dict, List, Obj, Object, PyResult, Tuple, Type};
+use crate::unpickler::plan::Plan;
 
 /// An instance was just made, and the dict of its state is being filled.
 pub(super) struct Pending {
@@ -68,7 +68,7 @@ impl Stretch<'_, '_> {
 
     /// Whether `object.__new__` makes the instances of a class.
     #[inline(always)]
-    fn makes_plainly(&mut self, class: &Type) -> bool {
+    pub(super) fn makes_plainly(&mut self, class: &Type) -> bool {
         let PyHeap { ahead, state, .. } = &mut *self.heap;
         let number = ahead.plans.find(state, class);
         ahead.plans.get(number).plain_new
@@ -76,7 +76,7 @@ impl Stretch<'_, '_> {
 
     /// Pushes a new instance; begins its state if that follows.
     #[inline(always)]
-    fn instantiate(&mut self, class: &Type, at: usize) -> PyResult<()> {
+    pub(super) fn instantiate(&mut self, class: &Type, at: usize) -> PyResult<()> {
         let instance = class.new_object(&*Tuple::from_items([])?, None)?;
         self.at = at;
         if self.heap.recalls {
@@ -185,7 +185,7 @@ impl Stretch<'_, '_> {
             let instance = self.stack[below].clone();
             let filled = if slots {
                 names.locate_slots(instance.type_of());
-                let known = names.offsets().len() == read && has_empty_slots(&instance, names);
+                let known = names.offsets().len() == read && are_empty(&instance, names.offsets());
                 if known {
                     let mut offsets = names.offsets().iter();
                     move_items(self.stack, start, |value| {
@@ -241,6 +241,33 @@ impl Stretch<'_, '_> {
         Ok(())
     }
 
+    /// BUILD of a frozen dataclass with slots, whose state is a list: `__setstate__` would do the same.
+    /// False, and nothing is done, if it is something else.
+    #[inline(never)]
+    pub(super) fn set_fields(&mut self, at: usize) -> PyResult<bool> {
+        let Some(start) = self.stack.len().checked_sub(2).filter(|start| *start >= self.fence)
+        else {
+            return Ok(false);
+        };
+        let [instance, list] = &self.stack[start..] else { return Ok(false) };
+        let Some(items) = list.cast_exact::<List>().map(List::items) else { return Ok(false) };
+        let PyHeap { ahead, state, .. } = &mut *self.heap;
+        let Some(offsets) = ahead.plans.fields(state, instance.type_of()) else {
+            return Ok(false);
+        };
+        if items.len() != offsets.len() || !are_empty(instance, offsets) {
+            return Ok(false);
+        }
+        for (offset, item) in offsets.iter().zip(items) {
+            drop(instance.fill_slot(*offset, item.own()));
+        }
+        if let Some(list) = self.stack.pop() {
+            self.let_go(list);
+        }
+        self.at = at;
+        Ok(true)
+    }
+
     /// Where the BUILD is that follows a state's SETITEMS, if it does.
     #[inline(always)]
     fn closing(&self, slots: bool, at: usize) -> Option<usize> {
@@ -290,7 +317,7 @@ impl Stretch<'_, '_> {
         if slots {
             plan.slot_names.locate_slots(instance.type_of());
             if plan.slot_names.offsets().len() * 2 != pairs.len()
-                || !has_empty_slots(&instance, &plan.slot_names)
+                || !are_empty(&instance, plan.slot_names.offsets())
             {
                 return Ok(false);
             }
@@ -317,8 +344,8 @@ impl Stretch<'_, '_> {
 /// Whether filling these slots of an instance drops nothing. A file that is written in Python may have
 /// found the instance where a frame ended.
 #[inline(always)]
-fn has_empty_slots(instance: &Object, names: &Names) -> bool {
-    names.offsets().iter().all(|offset| instance.slot(*offset).is_none())
+fn are_empty(instance: &Object, offsets: &[usize]) -> bool {
+    offsets.iter().all(|offset| instance.slot(*offset).is_none())
 }
 
 /// Moves the values of a state from the stack into a new instance.

@@ -9,7 +9,19 @@ use std::cell::RefCell;
 /// The opcodes that [`Leaves::next`] knows.
 macro_rules! leaf {
     () => {
-        b'K' | b'M' | b'J' | 0x8a | b'G' | b'N' | 0x88 | 0x89 | 0x8c | b'X' | b'h' | b'j'
+        b'K' | b'M'
+            | b'J'
+            | 0x8a
+            | b'G'
+            | b'N'
+            | 0x88
+            | 0x89
+            | 0x8c
+            | b'X'
+            | b'h'
+            | b'j'
+            | b'L'
+            | b'I'
     };
 }
 pub(super) use leaf;
@@ -112,8 +124,28 @@ impl Leaves<'_> {
                 Some(object) => (object, at + 5),
                 None => return Ok(None),
             },
+            b'L' | b'I' => return self.decimal(opcode, at + 1),
             _ => return Ok(None),
         }))
+    }
+
+    /// The number of an INT or LONG whose line begins at `at`, or the bool. None where it is written
+    /// in another way than pickles are.
+    #[inline(never)]
+    fn decimal(&self, opcode: u8, at: usize) -> PyResult<Option<(Obj, usize)>> {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let Some(length) = rest.iter().take(DIGITS + 3).position(|byte| *byte == b'\n') else {
+            return Ok(None);
+        };
+        let number = match (opcode, &rest[..length]) {
+            (b'I', b"00") => Some(Object::bool(false).own()),
+            (b'I', b"01") => Some(Object::bool(true).own()),
+            (b'I', digits) | (_, [digits @ .., b'L']) => {
+                small_decimal(digits).map(Int::new).transpose()?
+            }
+            _ => None,
+        };
+        Ok(number.map(|number| (number, at + length + 1)))
     }
 
     /// The memo index that a BINGET or LONG_BINGET at `at` names, and where it ends.
@@ -136,8 +168,23 @@ impl Leaves<'_> {
     #[inline(always)]
     fn text(&mut self, text: &[u8], end: usize) -> PyResult<(Obj, usize)> {
         let text = Str::from_pickled(text)?;
-        let memoized = self.bytes.get(end) == Some(&0x94) && self.memoize(&text, None);
-        Ok((text, end + usize::from(memoized)))
+        let end = self.memoize_next(&text, end);
+        Ok((text, end))
+    }
+
+    /// Stores a new object in the memo, if that is what the opcode at `at` does; returns where the next
+    /// one is.
+    #[inline(always)]
+    pub(super) fn memoize_next(&mut self, object: &Obj, at: usize) -> usize {
+        if self.bytes.get(at) == Some(&0x94) {
+            return if self.memoize(object, None) { at + 1 } else { at };
+        }
+        let (index, end) = match self.bytes.get(at..) {
+            Some([b'q', index, ..]) => (usize::from(*index), at + 2),
+            Some([b'r', a, b, c, d, ..]) => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, at + 5),
+            _ => return at,
+        };
+        if self.memoize(object, Some(index)) { end } else { at }
     }
 
     /// Stores an object at the memo's next index, which may be said. False if the machine must do it.
@@ -162,6 +209,24 @@ impl Leaves<'_> {
             None => self.memo.borrow_mut().get(index).cloned(),
         }
     }
+}
+
+/// So many decimal digits fit into 64 bits.
+const DIGITS: usize = 18;
+
+/// A number of few digits, written as Python writes it.
+fn small_decimal(text: &[u8]) -> Option<i64> {
+    let (sign, digits) = match text {
+        [b'-', digits @ ..] => (-1, digits),
+        _ => (1, text),
+    };
+    let is_written_so = match digits {
+        [b'0'] => sign == 1,
+        [b'1'..=b'9', rest @ ..] => rest.len() < DIGITS && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let add = |number: i64, digit: &u8| number * 10 + i64::from(digit - b'0');
+    is_written_so.then(|| sign * digits.iter().fold(0, add))
 }
 
 /// A number of at most eight bytes.

@@ -8,6 +8,7 @@
 //! instance, the items of a namedtuple, the bytes of a datetime; their memo entries say what they
 //! would have been made from ([`Elided`]). Before Python can run, [`PyHeap::settle`] makes good.
 
+mod calls;
 mod instance;
 mod leaves;
 mod rows;

@@ -141,10 +141,11 @@ impl Stretch<'_, '_> {
     /// stack as usual.
     #[inline(always)]
     pub(super) fn row(&mut self, at: usize) -> PyResult<bool> {
+        let index = self.heap.ahead.recall.len();
+        let Some(at) = self.memo_opcode(at, index) else { return Ok(false) };
+        let Some([b'(', b'h', key, ..]) = self.bytes.get(at..) else { return Ok(false) };
         let PyHeap { ahead, unpickler, state, .. } = &mut *self.heap;
         let Ahead { recall, rows, .. } = &mut **ahead;
-        let index = recall.len();
-        let Some([0x94, b'(', b'h', key, ..]) = self.bytes.get(at..) else { return Ok(false) };
         let Some(first) = recall.object((*key).into()).and_then(|key| rows.first(key)) else {
             return Ok(false);
         };
@@ -157,7 +158,7 @@ impl Stretch<'_, '_> {
         let (bytes, byte_ints) = (self.bytes, &*state.byte_ints);
         let mut leaves = Leaves { bytes, recall: Some(recall), memo: &unpickler.memo, byte_ints };
         // Where the opcode after the last item is, and where its value is.
-        let (mut at, mut value_at) = (at + 2, at + 4);
+        let (mut at, mut value_at) = (at + 1, at + 3);
         let template = loop {
             let Some((value, end)) = leaves.next(value_at)? else { break None };
             push(self.stack, value)?;

@@ -34,7 +34,7 @@ pub(super) const LARGE: usize = 1 << 14;
 /// Which opcodes are executed here.
 pub(super) static HANDLED: [bool; 256] = {
     let mut handled = [false; 256];
-    let opcodes = b"\x80NKMJG\x88\x89\x8a\x8cXCB])}\x8f(\x94qrhj\x85\x86\x87taesu\x90\x91\x81RbQ";
+    let opcodes = b"\x80NKMJGLI\x88\x89\x8a\x8cXCB])}\x8f(\x94qrhj\x85\x86\x87taesu\x90\x91\x81RbQ";
     let mut i = 0;
     while i < opcodes.len() {
         handled[opcodes[i] as usize] = true;
@@ -98,11 +98,8 @@ impl<'h> Stretch<'_, 'h> {
 
     /// Pushes a new object, and memoizes it if that comes next.
     #[inline(always)]
-    fn push_new(&mut self, value: Obj, end: usize) -> PyResult<()> {
-        self.at = end;
-        if self.bytes.get(end) == Some(&0x94) && self.heap.leaves(&[]).memoize(&value, None) {
-            self.at = end + 1;
-        }
+    pub(super) fn push_new(&mut self, value: Obj, end: usize) -> PyResult<()> {
+        self.at = self.heap.leaves(self.bytes).memoize_next(&value, end);
         self.push(value)
     }
 
@@ -191,10 +188,7 @@ impl<'h> Stretch<'_, 'h> {
         macro_rules! push_new {
             ($value:expr, $end:expr) => {{
                 let value = ok!($value);
-                at = $end;
-                if bytes.get(at) == Some(&0x94) && self.heap.leaves(bytes).memoize(&value, None) {
-                    at += 1;
-                }
+                at = self.heap.leaves(bytes).memoize_next(&value, $end);
                 ok!(self.push(value));
             }};
         }
@@ -357,6 +351,15 @@ impl<'h> Stretch<'_, 'h> {
                     at = self.at;
                 }
                 b'R' | b'b' | b'Q' => {
+                    let is_done = match opcode {
+                        b'R' => ok!(self.call_known(at + 1)),
+                        b'b' => ok!(self.set_fields(at + 1)),
+                        _ => false,
+                    };
+                    if is_done {
+                        at = self.at;
+                        continue;
+                    }
                     self.at = at;
                     must!(self.call(opcode)?);
                     at = self.at;

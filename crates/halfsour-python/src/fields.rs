@@ -1,20 +1,29 @@
 //! Frozen dataclasses with slots: their state is a list of the values of their fields.
 //!
-//! `dataclasses._dataclass_getstate` makes it, in Python. What it would return is read from the slots
-//! here, as long as that function and the one that it calls are those of the module.
+//! `dataclasses._dataclass_getstate` makes it, and `_dataclass_setstate` takes it, in Python. What they
+//! would do with the slots is done here, as long as they and the function that they call are those of
+//! the module.
 
 use crate::ffi::error::quietly;
 use crate::ffi::layout::TypeFacts;
 use crate::ffi::{Dict, Obj, Object, Own, Str, Type};
-use crate::state::State;
+use crate::state::{Builtin, State};
+
+/// Which function would go through the fields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Through {
+    GetState,
+    SetState,
+}
 
 /// The fields of a class.
-pub(super) struct Fields {
+pub(crate) struct Fields {
     /// The offsets of their slots.
-    pub(super) offsets: Box<[usize]>,
+    pub(crate) offsets: Box<[usize]>,
     names: Box<[Obj]>,
-    /// The class's `__getstate__`, and its code.
-    getstate: (Obj, Obj),
+    through: Through,
+    /// The class's `__getstate__` or `__setstate__`, and its code.
+    hook: (Obj, Obj),
     /// `dataclasses.fields`, which would list them, and its code.
     lister: (Obj, Obj),
     described: Described,
@@ -58,20 +67,24 @@ const MOST: usize = 1000;
 
 impl Fields {
     /// None where the state is another, or finding out takes Python.
-    pub(super) fn of(state: &State, class: &Type) -> Option<Fields> {
+    pub(crate) fn of(state: &State, class: &Type, through: Through) -> Option<Fields> {
         let facts = TypeFacts::of(class);
-        let getstate = class.lookup(&state.names.getstate)?;
+        let (name, known) = match through {
+            Through::GetState => (&state.names.getstate, "_dataclass_getstate"),
+            Through::SetState => (&state.names.setstate, "_dataclass_setstate"),
+        };
+        let hook = class.lookup(name)?;
         let module = state.loaded_module(&state.names.dataclasses)?;
         let module = module.module_dict()?;
         let [known, lister, field, regular] =
-            ["_dataclass_getstate", "fields", "Field", "_FIELD"].map(|name| get(module, name));
+            [known, "fields", "Field", "_FIELD"].map(|name| get(module, name));
         let (lister, field) = (lister?, field?);
         let field = field.cast::<Type>()?;
         let source = source(field.lookup(&state.names.init)?)?;
-        let is_known = known?.is(getstate)
+        let is_known = known?.is(hook)
             && facts.dict.is_none()
             && !facts.dict_is_elsewhere
-            && [getstate, &lister].iter().all(|function| {
+            && [hook, &lister].iter().all(|function| {
                 self::source(function).is_some_and(|other| other.utf8() == source.utf8())
             });
         if !is_known {
@@ -89,14 +102,18 @@ impl Fields {
         for name in described.names(state, class)? {
             let name = name?;
             name.cast_exact::<Str>()?;
-            offsets.push(facts.slot_offset(class, name)?);
+            offsets.push(match through {
+                Through::GetState => facts.slot_offset(class, name)?,
+                Through::SetState => class.writable_slot(name)?,
+            });
             names.push(name.own());
         }
         let with_code = |function: &Object| Some((function.own(), function.function_code()?.own()));
         let fields = Fields {
             offsets: offsets.into(),
             names: names.into(),
-            getstate: with_code(getstate)?,
+            through,
+            hook: with_code(hook)?,
             lister: with_code(&lister)?,
             described,
         };
@@ -105,7 +122,7 @@ impl Fields {
     }
 
     /// Whether the class has these fields still: the dict of them may have changed, and they too.
-    pub(super) fn are_listed(&self, state: &State, class: &Type) -> bool {
+    pub(crate) fn are_listed(&self, state: &State, class: &Type) -> bool {
         let is_same_class = self
             .described
             .by
@@ -119,7 +136,7 @@ impl Fields {
     }
 
     /// Whether the module's functions are still what they were, and find what they found.
-    pub(super) fn are_known(&self, state: &State) -> bool {
+    pub(crate) fn are_known(&self, state: &State) -> bool {
         let names = &state.names;
         let Some(module) = state.loaded_module(&names.dataclasses) else { return false };
         let Some(module) = module.module_dict() else { return false };
@@ -130,15 +147,23 @@ impl Fields {
         let has_code = |(function, code): &(Obj, Obj)| {
             function.function_code().is_some_and(|found| found.is(code))
         };
-        quietly(module.get(&names.getattr)).is_some_and(|hidden| hidden.is_none())
-            && state.getattr_is_known()
+        let builtins = &state.builtins;
+        let used: &[_] = match self.through {
+            Through::GetState => &[&builtins.getattr],
+            Through::SetState => &[&builtins.zip, &builtins.object],
+        };
+        let is_found = |builtin: &&Builtin| {
+            quietly(module.get(&builtin.name)).is_some_and(|hidden| hidden.is_none())
+                && builtins.has(builtin)
+        };
+        used.iter().all(is_found)
             && has(&names.fields, &self.lister.0)
             && has(&names.dataclass_field, &self.described.regular)
             && listed.is_some_and(|name| {
                 name.cast_exact::<Str>().is_some_and(|name| name.equals("__dataclass_fields__"))
             })
             && has_code(&self.lister)
-            && has_code(&self.getstate)
+            && has_code(&self.hook)
     }
 }
 
