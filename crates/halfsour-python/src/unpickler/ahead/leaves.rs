@@ -64,6 +64,16 @@ impl Leaves<'_> {
     /// if there is something else, or a fault.
     #[inline(always)]
     pub(super) fn next(&mut self, at: usize) -> PyResult<Option<(Obj, usize)>> {
+        match self.short(at)? {
+            // Apart, since what calls slows down all the others.
+            None => self.line(at),
+            leaf => Ok(leaf),
+        }
+    }
+
+    /// A leaf that is no line.
+    #[inline(always)]
+    fn short(&mut self, at: usize) -> PyResult<Option<(Obj, usize)>> {
         let bytes = self.bytes;
         macro_rules! argument {
             ($count:literal) => {
@@ -124,16 +134,17 @@ impl Leaves<'_> {
                 Some(object) => (object, at + 5),
                 None => return Ok(None),
             },
-            b'L' | b'I' => return self.decimal(opcode, at + 1),
             _ => return Ok(None),
         }))
     }
 
-    /// The number of an INT or LONG whose line begins at `at`, or the bool. None where it is written
-    /// in another way than pickles are.
+    /// The number of an INT or LONG that is at `at`, or the bool. None if it is something else, or
+    /// written in another way than pickles are.
     #[inline(never)]
-    fn decimal(&self, opcode: u8, at: usize) -> PyResult<Option<(Obj, usize)>> {
-        let rest = self.bytes.get(at..).unwrap_or_default();
+    fn line(&self, at: usize) -> PyResult<Option<(Obj, usize)>> {
+        let Some([opcode @ (b'I' | b'L'), rest @ ..]) = self.bytes.get(at..) else {
+            return Ok(None);
+        };
         let Some(length) = rest.iter().take(DIGITS + 3).position(|byte| *byte == b'\n') else {
             return Ok(None);
         };
@@ -145,7 +156,7 @@ impl Leaves<'_> {
             }
             _ => None,
         };
-        Ok(number.map(|number| (number, at + length + 1)))
+        Ok(number.map(|number| (number, at + length + 2)))
     }
 
     /// The memo index that a BINGET or LONG_BINGET at `at` names, and where it ends.
