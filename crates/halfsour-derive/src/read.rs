@@ -242,13 +242,21 @@ fn dict(target: &Target, fields: &[Attr]) -> TokenStream {
 
 fn enum_members(members: &[EnumMember]) -> TokenStream {
     let arms = members.iter().map(|EnumMember { variant, name, value }| {
-        let rust_name = variant.to_string();
         let is = match value {
             Value::Int(value) => quote!(::halfsour::typed::derive::is_int(member, #value)),
             Value::Str(value) => quote!(::halfsour::typed::derive::is_str(member, #value)),
         };
         quote! {
-            if ::halfsour::typed::derive::is_named(member, &[#name, #rust_name]) || #is {
+            if ::halfsour::typed::derive::is_named(member, #name) || #is {
+                return ::core::result::Result::Ok(Self::#variant);
+            }
+        }
+    });
+    // A Python that writes names as Rust does; but one of another member comes first.
+    let rust_names = members.iter().map(|EnumMember { variant, .. }| {
+        let name = variant.to_string();
+        quote! {
+            if ::halfsour::typed::derive::is_named(member, #name) {
                 return ::core::result::Result::Ok(Self::#variant);
             }
         }
@@ -256,6 +264,7 @@ fn enum_members(members: &[EnumMember]) -> TokenStream {
     quote! {
         let member = &::halfsour::typed::derive::member::<Self>(item)?;
         #(#arms)*
+        #(#rust_names)*
         ::core::result::Result::Err(::halfsour::typed::derive::no_member::<Self>(member))
     }
 }

@@ -17,13 +17,17 @@ const STEP: usize = 1 << 16;
 /// # Errors
 /// What the stream says; without memory for the bytes.
 pub(crate) fn fetch(input: impl BufRead, limits: Limits) -> Result<Vec<u8>, Error> {
-    let kept = Kept { input, bytes: Vec::new() };
+    let kept = Kept { input, most: limits.bytes, bytes: Vec::new() };
     let mut reader = Reader::new(StreamSource::new(kept));
     let end = pass(&mut reader, limits.bytes);
     let bytes = reader.into_source().into_inner().bytes;
     match end {
         Err(error) if matches!(error.kind(), ErrorKind::Io { .. } | ErrorKind::OutOfMemory) => {
             Err(error)
+        }
+        // It was cut there.
+        Err(_) if bytes.len() as u64 > limits.bytes => {
+            Err(ErrorKind::Limit { what: "bytes", limit: limits.bytes }.into())
         }
         _ => Ok(bytes),
     }
@@ -54,9 +58,10 @@ fn pass<S: Source<Error = Error>>(reader: &mut Reader<S>, most: u64) -> Result<(
     Ok(())
 }
 
-/// A stream that keeps what was consumed of it.
+/// A stream that keeps what was consumed of it, and ends when that is more than it may be.
 struct Kept<R> {
     input: R,
+    most: u64,
     bytes: Vec<u8>,
 }
 
@@ -70,8 +75,12 @@ impl<R: BufRead> Read for Kept<R> {
 
 impl<R: BufRead> BufRead for Kept<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let left = self.most.saturating_add(1).saturating_sub(self.bytes.len() as u64);
+        if left == 0 {
+            return Ok(&[]);
+        }
         let at_hand = self.input.fill_buf()?;
-        let at_hand = &at_hand[..at_hand.len().min(STEP)];
+        let at_hand = &at_hand[..at_hand.len().min(STEP).min(left.try_into().unwrap_or(STEP))];
         // For `consume`, which may not fail.
         let room = self.bytes.try_reserve(at_hand.len());
         room.map_err(|_| io::ErrorKind::OutOfMemory)?;

@@ -829,3 +829,19 @@ fn errors_of_writing() {
     let error = from_slice::<Failing>(data).err().unwrap();
     assert_eq!(error.to_string(), "expected nothing, found an int at root.lines[0]");
 }
+
+/// A member is known by the name that Python has for it, whatever Rust calls another one.
+#[test]
+fn members_with_each_others_names() {
+    #[derive(Pickle, Debug, PartialEq)]
+    #[pickle(module = "m")]
+    enum Switch {
+        #[pickle(value = 1, rename = "B")]
+        A,
+        #[pickle(value = 2, rename = "A")]
+        B,
+    }
+    let named = |name: &str| format!("cbuiltins\ngetattr\n(cm\nSwitch\nV{name}\ntR.");
+    assert_eq!(from_slice::<Switch>(named("A").as_bytes()).unwrap(), Switch::B);
+    assert_eq!(from_slice::<Switch>(named("B").as_bytes()).unwrap(), Switch::A);
+}

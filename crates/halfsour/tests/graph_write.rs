@@ -283,3 +283,13 @@ for thing in things:
         }
     }
 }
+
+/// Names that are strings of Python 2 are no names where they must be text.
+#[test]
+fn names_that_are_no_text() {
+    let graph = halfsour::load(b"\x80\x04\x8c\x01mU\x04a.\xe9b\x93.").unwrap();
+    for protocol in 0..4 {
+        let error = graph.to_vec(protocol).unwrap_err().to_string();
+        assert!(error.starts_with("can't pickle the name m.a.\u{fffd}b"), "{error}");
+    }
+}

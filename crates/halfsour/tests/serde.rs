@@ -1073,3 +1073,17 @@ fn functions_make_no_variants() {
         from_slice::<String>(format!("{call}(VRed\ntR.").as_bytes()).unwrap_err();
     }
 }
+
+/// The argument of a call stands for the object only where its class is read.
+#[test]
+fn an_instance_shows_itself_alone() {
+    let twice = b"cuuid\nSafeUUID\nK\x05\x85Rq\0h\0\x86.";
+    let five = || Instance { module: "uuid".into(), name: "SafeUUID".into(), value: 5_u8 };
+    let both: (Instance<u8>, Instance<u8>) = from_slice(twice).unwrap();
+    assert_eq!(both, (five(), five()));
+    let text = "expected u8, found a call of uuid.SafeUUID, which is not run at";
+    let error = from_slice::<(Instance<u8>, u8)>(twice).unwrap_err();
+    assert_eq!(error.to_string(), format!("{text} root[1]"));
+    let error = from_slice::<(u8, Instance<u8>)>(twice).unwrap_err();
+    assert_eq!(error.to_string(), format!("{text} root[0]"));
+}

@@ -1312,3 +1312,50 @@ fn buffers_are_charged_by_their_size() {
     let error = unpickler.from_slice::<Vec<Bytes<Vec<u8>>>>(&often).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
 }
+
+/// What is in a container from the start, where it is made by a call.
+#[test]
+fn made_of_what_they_hold() {
+    // As Python 2 has them.
+    let deque = b"\x80\x02ccollections\ndeque\n](K\x01K\x02e\x85R.";
+    assert_eq!(from_slice::<Vec<u8>>(deque).unwrap(), [1, 2]);
+    assert_eq!(from_slice::<VecDeque<u8>>(deque).unwrap(), [1, 2]);
+    let bounded = b"\x80\x02ccollections\ndeque\n](K\x01K\x02eK\x01\x86R.";
+    assert_eq!(from_slice::<Vec<u8>>(bounded).unwrap(), [2]);
+    let map = HashMap::from([("a".to_owned(), 1)]);
+    let ordered = b"\x80\x02ccollections\nOrderedDict\n](](X\x01\0\0\0aK\x01ee\x85R.";
+    assert_eq!(from_slice::<HashMap<String, u8>>(ordered).unwrap(), map);
+    let default = b"ccollections\ndefaultdict\nc__builtin__\nint\n}X\x01\0\0\0aK\x01s\x86R.";
+    assert_eq!(from_slice::<HashMap<String, u8>>(default).unwrap(), map);
+    // Counter(['a', 'a']), OrderedDict(['ab']), OrderedDict(1, 2)
+    for data in [
+        b"ccollections\nCounter\n](X\x01\0\0\0aX\x01\0\0\0ae\x85R.".as_slice(),
+        b"ccollections\nOrderedDict\n]X\x02\0\0\0aba\x85R.",
+        b"ccollections\nOrderedDict\nK\x01K\x02\x86R.",
+    ] {
+        let error = from_slice::<HashMap<String, u8>>(data).unwrap_err().to_string();
+        assert!(error.starts_with("expected a dict, found a collections."), "{error}");
+    }
+}
+
+/// A stream costs no more memory than its pickle may have bytes.
+#[test]
+fn streams_end_at_the_limit() {
+    use std::io::{BufReader, Read, repeat};
+    let unpickler = Unpickler::new().limits(Limits::default().bytes(1 << 20));
+    for begin in [
+        b"I".as_slice(),
+        b"P",
+        b"c",
+        b"X\xff\xff\xff\xff",
+        b"B\xff\xff\xff\xff",
+        b"\x8d\0\0\0\0\0\x01\0\0",
+        b"\x95\0\0\0\0\0\x01\0\0",
+        b"\x8b\xff\xff\xff\x7f",
+    ] {
+        let mut stream = BufReader::new(begin.chain(repeat(b'1').take(1 << 30)));
+        let error = unpickler.from_reader::<i64>(&mut stream).unwrap_err();
+        assert_eq!(error.to_string(), "more than the limit of 1048576 (bytes)");
+        assert!(stream.into_inner().into_inner().1.limit() > (1 << 30) - (3 << 20));
+    }
+}

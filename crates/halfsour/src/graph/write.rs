@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::limits::Budget;
 use crate::number::Integer;
 use crate::opcode::Opcode;
-use crate::text::repr_bytes;
+use crate::text::{check_utf8, repr_bytes};
 use crate::writer::batch::{Batch, Kind};
 use crate::writer::{
     Begun, Pickler, ToPickle, Writer, emit_float, emit_integer, emit_names, is_persid,
@@ -648,7 +648,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         // Only STACK_GLOBAL follows dots.
         let mut parts = new_name.split(|byte| *byte == b'.');
         match parts.next() {
-            Some(first) if self.graph.protocol() >= 4 && first.len() < new_name.len() => {
+            Some(first)
+                if self.graph.protocol() >= 4
+                    && first.len() < new_name.len()
+                    // Else it is a string of Python 2, and no name.
+                    && check_utf8(new_name, true).is_ok() =>
+            {
                 let (first_module, first) = match out.protocol() {
                     // The name of the outermost class, as it is known alone.
                     0..3 => match (str::from_utf8(new_module), str::from_utf8(first)) {

@@ -138,8 +138,10 @@ impl<'de> MapAccess<'de> for InstanceAccess<'_, '_, 'de> {
             "module" => self.class.module,
             "name" => &*self.class.name,
             _ => {
-                self.de.explicit = Some(self.de.id);
-                return self.de.same(|de| seed.deserialize(de));
+                let outer = self.de.explicit.replace(self.de.id);
+                let value = self.de.same(|de| seed.deserialize(de));
+                self.de.explicit = outer;
+                return value;
             }
         };
         let text: StrDeserializer<'_, Error> = text.into_deserializer();

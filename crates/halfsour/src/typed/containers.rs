@@ -2,7 +2,7 @@
 
 use super::item::{ClassName, Item};
 use super::made::{Construction, Origin};
-use super::views::{Entries, Items, Mapping};
+use super::views::{Entries, Items, Mapping, pair};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Effect, Node, NodeId, Object};
 
@@ -171,14 +171,17 @@ impl<'g, 'a> Item<'g, 'a> {
         }
     }
 
-    /// Whether it is an instance of a subclass of `list`, or a `collections.deque`: it gets its items
-    /// one by one.
+    /// Whether it is a `collections.deque`.
+    pub(super) fn is_deque(self) -> bool {
+        self.class().is_some_and(|class| class.is("collections", "deque"))
+    }
+
+    /// Whether it is an instance of a subclass of `list`: it gets its items one by one.
     pub(super) fn is_list(self) -> bool {
         let Node::Object(object) = self.node() else { return false };
         let Some(made) = self.sight().construction(object) else { return false };
         if made.origin == Origin::Call {
-            let class = self.sight().global(made.cls);
-            return class.is_some_and(|class| class.is("collections", "deque"));
+            return false;
         }
         let is_item = |effect: &Effect| matches!(effect, Effect::Append(_) | Effect::Add(_));
         match made.contents.map(|id| self.graph().get(id)) {
@@ -258,7 +261,7 @@ impl<'g, 'a> Item<'g, 'a> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn mapping(self) -> Result<Mapping<'g, 'a>, Error> {
-        let (mut entries, mut effects) = (&[][..], &[][..]);
+        let (mut entries, mut pairs, mut effects) = (&[][..], &[][..], &[][..]);
         match self.node() {
             Node::Dict(dict) => entries = dict,
             Node::Object(object) => match (self.class(), self.construction()) {
@@ -266,11 +269,25 @@ impl<'g, 'a> Item<'g, 'a> {
                     if matches!(&*name, "OrderedDict" | "defaultdict" | "Counter") =>
                 {
                     effects = object.effects;
-                    // A Counter is made of a dict; the argument of a defaultdict is a function.
-                    if let [dict] = made.args
-                        && let Node::Dict(dict) = self.graph().get(*dict)
-                    {
-                        entries = dict;
+                    // The first argument of a defaultdict is what makes its values.
+                    let given = match (&*name, made.args) {
+                        (_, []) | ("defaultdict", [_]) => None,
+                        ("OrderedDict" | "Counter", [given]) | ("defaultdict", [_, given]) => {
+                            Some(self.graph().get(*given))
+                        }
+                        _ => return Err(self.expected("a dict")),
+                    };
+                    match given {
+                        None => {}
+                        Some(Node::Dict(dict)) => entries = dict,
+                        // As Python 2 has it. To a Counter these are no entries.
+                        Some(Node::List(list) | Node::Tuple(list))
+                            if name != "Counter"
+                                && list.iter().all(|id| pair(self.graph(), *id).is_some()) =>
+                        {
+                            pairs = list;
+                        }
+                        _ => return Err(self.expected("a dict")),
                     }
                 }
                 (_, Some(made)) if made.origin != Origin::Call => {
@@ -287,11 +304,12 @@ impl<'g, 'a> Item<'g, 'a> {
             },
             _ => return Err(self.expected("a dict")),
         }
-        let all = 2 * (entries.len() + effects.len());
+        let all = 2 * (entries.len() + pairs.len() + effects.len());
         let depth = self.decoder.enter(self.id, self.depth, all)?;
         Ok(Mapping {
             decoder: self.decoder,
             entries: entries.iter(),
+            pairs: pairs.iter(),
             effects: effects.iter(),
             depth,
         })

@@ -123,9 +123,9 @@ pub fn member<'g, 'a, T: Class>(item: Item<'g, 'a>) -> Result<Member<'g, 'a>, Er
     }
 }
 
-/// Whether a member has one of these names.
-pub fn is_named(member: &Member<'_, '_>, names: &[&str]) -> bool {
-    matches!(member, Member::Name(name) if names.contains(&name.as_str()))
+/// Whether a member has this name.
+pub fn is_named(member: &Member<'_, '_>, name: &str) -> bool {
+    matches!(member, Member::Name(found) if found == name)
 }
 
 /// Whether a member has this value.

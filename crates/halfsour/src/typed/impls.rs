@@ -11,6 +11,7 @@ use super::views::Within;
 use super::{FromPickle, Item, Items, Mapping};
 use crate::error::{Error, Step};
 use crate::graph::{Node, NodeId};
+use crate::types::Deque;
 
 /// At most so many bytes are set aside before there are values to fill them.
 const AHEAD: usize = 1 << 20;
@@ -41,6 +42,7 @@ pub(super) fn collect<'g, 'a: 'g, T: FromPickle<'a>>(
 pub(super) fn sequence<'a, T: FromPickle<'a>>(item: Item<'_, 'a>) -> Result<Vec<T>, Error> {
     match item.node() {
         Node::Object(_) if item.is_list() => appended(item),
+        Node::Object(_) if item.is_deque() => Ok(item.read::<Deque<T>>()?.items.into()),
         _ => collect(item.items()?),
     }
 }

@@ -230,10 +230,11 @@ impl<'g> Sight<'g, '_> {
     /// Whether nothing was done to an instance after it was made. Before 3.11, those without attributes
     /// got an empty dict.
     pub(crate) fn is_untouched(&self, object: Object<'g>) -> bool {
-        object.effects.iter().all(|effect| match *effect {
-            Effect::Build(state) => matches!(self.graph.get(state), Node::None | Node::Dict([])),
+        match *object.effects {
+            [] => true,
+            [Effect::Build(state)] => matches!(self.graph.get(state), Node::None | Node::Dict([])),
             _ => false,
-        })
+        }
     }
 
     /// The bytes that protocols below 3, and bytearrays below 5, are made to be by a call.

@@ -79,11 +79,21 @@ impl fmt::Debug for Entries<'_, '_> {
     }
 }
 
+/// A key and its value, as two items of a tuple or a list.
+pub(super) fn pair(graph: &Graph<'_>, id: NodeId) -> Option<[NodeId; 2]> {
+    match graph.get(id) {
+        Node::Tuple(&[key, value]) | Node::List(&[key, value]) => Some([key, value]),
+        _ => None,
+    }
+}
+
 /// The entries of a dict or something like it; see [`Item::mapping`].
 #[derive(Clone)]
 pub struct Mapping<'g, 'a> {
     pub(super) decoder: &'g Decoder<'g, 'a>,
     pub(super) entries: std::slice::Iter<'g, [NodeId; 2]>,
+    /// Entries that are tuples or lists of a key and a value.
+    pub(super) pairs: std::slice::Iter<'g, NodeId>,
     pub(super) effects: std::slice::Iter<'g, Effect>,
     pub(super) depth: u32,
 }
@@ -93,8 +103,10 @@ impl<'g, 'a> Iterator for Mapping<'g, 'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let [key, value] = match self.entries.next() {
-            Some(entry) => *entry,
+        let listed = |id: &NodeId| pair(self.decoder.graph, *id);
+        let [key, value] = match self.entries.next().copied().or_else(|| listed(self.pairs.next()?))
+        {
+            Some(entry) => entry,
             None => self.effects.find_map(|effect| match effect {
                 Effect::SetItem(key, value) => Some([*key, *value]),
                 _ => None,
@@ -105,7 +117,8 @@ impl<'g, 'a> Iterator for Mapping<'g, 'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.entries.len(), Some(self.entries.len() + self.effects.len()))
+        let least = self.entries.len() + self.pairs.len();
+        (least, Some(least + self.effects.len()))
     }
 }
 
