@@ -1724,3 +1724,33 @@ def test_picklers_that_change(change):
         found.append([before, dump(), dump()])
     assert found[0] == found[1]
     assert found[0][0] != found[0][1]
+
+
+class Buffered:
+    """Two buffers, as numpy's arrays and those of its dtypes that have one."""
+
+    def __init__(self, *buffers):
+        self.buffers = buffers
+
+    def __reduce__(self):
+        return Buffered, self.buffers
+
+
+def of_a_released(data):
+    buffer = stock.PickleBuffer(data)
+    buffer.release()
+    return buffer
+
+
+@pytest.mark.parametrize("buffer", [
+    lambda: stock.PickleBuffer(b"read only"),
+    lambda: stock.PickleBuffer(bytearray(b"writable")),
+    lambda: stock.PickleBuffer(memoryview(b"every second")[::2]),
+    lambda: stock.PickleBuffer(b"large" * 40_000),
+    lambda: of_a_released(b"gone"),
+])
+def test_buffers_in_band(buffer):
+    """Before protocol 5 there are none: an error, also where the class was written before."""
+    check(buffer)
+    check(lambda: [Buffered(), Buffered(buffer()), Buffered(1, buffer())])
+    check(lambda: [Buffered(), Plain(a=buffer())])

@@ -195,9 +195,9 @@ impl Walker<'_> {
         Ok(stretched)
     }
 
-    /// Whether no callback takes the buffers.
+    /// Whether there may be buffers, and no callback takes them.
     pub(in crate::pickler) fn writes_in_band(&self) -> bool {
-        self.buffer_callback.is_none()
+        self.out.protocol() >= 5 && self.buffer_callback.is_none()
     }
 
     /// Lends what it works with to a stretch.
