@@ -194,6 +194,8 @@ fn instance(target: &Target, fields: &[Attr]) -> TokenStream {
         let arms = by_name(placed(Place::Kwarg), target.deny_unknown);
         quote!(for (key, value) in item.kwargs()? { #arms })
     });
+    let contents =
+        target.deny_unknown.then(|| quote!(::halfsour::typed::derive::check_no_contents(item)?;));
     let all = fields.iter().enumerate().filter(|(_, field)| field.place != Place::Skipped);
     let attrs = by_name(all, target.deny_unknown);
     let mut state = quote!(for (key, value) in item.state()?.attrs()? { #attrs });
@@ -220,6 +222,7 @@ fn instance(target: &Target, fields: &[Attr]) -> TokenStream {
     }
     quote! {
         ::halfsour::typed::derive::check::<Self>(item)?;
+        #contents
         #variables
         #args
         #kwargs

@@ -18,6 +18,10 @@ pub struct Limits {
     /// How deep typed values may nest: reading and writing them recurses. 128 by default, as in
     /// serde_json. Pointers and newtypes around a value do not count, but so many right inside one
     /// another are too many. A [`Graph`](crate::Graph) has no such limit.
+    ///
+    /// Each level takes stack in proportion to the size of the types there. The default suits a stack of
+    /// 2 MB and types of a few hundred bytes; for one that holds itself and an array of a kilobyte, set a
+    /// lower limit, or box the array.
     pub depth: u32,
     /// How many opcodes a pickle may have. No limit by default, since each takes a byte.
     pub opcodes: u64,

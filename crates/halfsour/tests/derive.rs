@@ -845,3 +845,26 @@ fn members_with_each_others_names() {
     assert_eq!(from_slice::<Switch>(named("A").as_bytes()).unwrap(), Switch::B);
     assert_eq!(from_slice::<Switch>(named("B").as_bytes()).unwrap(), Switch::A);
 }
+
+/// What denies unknown attributes denies items and entries too; a phantom is nothing.
+#[test]
+fn nothing_else_is_in_it() {
+    #[derive(Pickle, Debug, PartialEq)]
+    #[pickle(module = "m", deny_unknown)]
+    struct Strict<T> {
+        a: u8,
+        #[pickle(default)]
+        of: std::marker::PhantomData<T>,
+    }
+    let strict = Strict::<String> { a: 1, of: std::marker::PhantomData };
+    let data = halfsour::to_vec(&strict).unwrap();
+    assert_eq!(from_slice::<Strict<String>>(&data).unwrap(), strict);
+    for data in [
+        b"cm\nStrict\n)\x81K\x01a}U\x01aK\x01sb.".as_slice(),
+        b"cm\nStrict\n)\x81K\x01K\x02s}U\x01aK\x01sb.",
+        b"ccopy_reg\n_reconstructor\n(cm\nStrict\nc__builtin__\nlist\n]K\x01atR}U\x01aK\x01sb.",
+    ] {
+        let error = from_slice::<Strict<u8>>(data).unwrap_err().to_string();
+        assert_eq!(error, "expected no items or entries, found a m.Strict with some at root");
+    }
+}

@@ -319,6 +319,7 @@ fn instances_are_their_state() {
         let what = format!("an instance of app.{class}");
         fails::<String>(&both, &format!("expected a string, found {what} at root"));
         fails::<u8>(&both, &format!("expected u8, found {what} at root"));
+        fails::<Vec<u8>>(&both, &format!("expected a sequence, found {what} at root"));
         fails::<Untagged>(&both, &format!("{what} has a state, and a value besides at root"));
         reads(&both, &point);
     }

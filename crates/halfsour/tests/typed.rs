@@ -1359,3 +1359,24 @@ fn streams_end_at_the_limit() {
         assert!(stream.into_inner().into_inner().1.limit() > (1 << 30) - (3 << 20));
     }
 }
+
+/// Where the pickle says what a class derives from, it is that and nothing else.
+#[test]
+fn subclasses_are_what_they_derive_from() {
+    let made = |base: &str, value: &str| {
+        format!("ccopy_reg\n_reconstructor\n(cm\nC\nc__builtin__\n{base}\n{value}tR.").into_bytes()
+    };
+    assert_eq!(from_slice::<u8>(&made("int", "I5\n")).unwrap(), 5);
+    for data in [made("int", "I5\n"), made("str", "(I1\nI2\nt"), made("object", "N")] {
+        let error = from_slice::<Vec<u8>>(&data).unwrap_err().to_string();
+        assert_eq!(error, "expected a list, found a m.C at root");
+        assert!(from_slice::<(u8,)>(&data).is_err() && from_slice::<(u8, u8)>(&data).is_err());
+    }
+    // What builtin classes themselves make of a value: '5', 5
+    for data in [
+        b"c__builtin__\nstr\nK\x05\x85\x81.".as_slice(),
+        b"cbuiltins\nint\nG@\x16\0\0\0\0\0\0\x85\x81.",
+    ] {
+        assert!(from_slice::<f64>(data).is_err() && from_slice::<i64>(data).is_err());
+    }
+}

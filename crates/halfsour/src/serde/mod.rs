@@ -67,8 +67,9 @@
 //!   of a subclass of `list`, or of a namedtuple; where a map is, the entries of a subclass of `dict`;
 //!   where text, bytes or a number are, the value of an instance of a subclass of these, if it has no
 //!   attributes besides. A struct takes a list, a tuple or a namedtuple by the order of its fields.
-//!   Where nothing says what is asked for (`deserialize_any`), what has both a value and a state is an
-//!   error.
+//!   Where nothing says what is asked for (`deserialize_any`), what has both such a value and a state is
+//!   an error; of a `list` or a `dict` with attributes, the items or entries are read. An empty one
+//!   cannot be told from an instance of any other class, which is its attributes.
 //! - A member of a Python enum as a unit variant of its name, or of its value if that is text. To a
 //!   pickle that is a call of a class with the value: a name with a capital is taken for that of a
 //!   class. As its value it is read only with its class: [`Instance`].

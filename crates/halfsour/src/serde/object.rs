@@ -69,14 +69,19 @@ impl<'g, 'de> Deserializer<'g, 'de> {
             let first = base.and_then(|(_, items)| items).unwrap_or_default();
             return self.seq(first, parts.effects, visitor);
         }
+        let is_tuple = base.is_some_and(|(base, _)| matches!(graph.get(base), Node::Tuple(_)));
         match (base, parts.kind, parts.state, parts.args) {
+            // As one that is made by its arguments, below: a tuple with attributes is more than its items.
+            (Some(_), Kind::Instance, State::Attrs(..) | State::Value(_), _) if is_tuple => {
+                Err(self.mismatch(&visitor))
+            }
             (Some((_, Some(items))), ..) => self.seq(items, &[], visitor),
             (Some((base, None)), Kind::Items, ..) => {
                 self.through(base, |de| de::Deserializer::deserialize_seq(de, visitor))
             }
             (None, Kind::Items, ..) => self.seq(&[], &[], visitor),
             // A subclass of tuple has the whole tuple as its argument, a namedtuple each of its items.
-            (None, Kind::Instance, State::None | State::Attrs(..), args @ [first, rest @ ..])
+            (None, Kind::Instance, State::None, args @ [first, rest @ ..])
                 if parts.kwargs.is_empty() =>
             {
                 match graph.get(*first) {

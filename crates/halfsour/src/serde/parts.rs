@@ -33,6 +33,8 @@ pub(super) struct Parts<'g> {
 pub(super) enum Kind {
     /// An instance of a class that derives from no builtin one.
     Object,
+    /// An instance of a class that derives from one whose instances are made from one value.
+    Value,
     /// An instance of some class, which may derive from a builtin one.
     Instance,
     /// A set, a frozenset, or a deque.
@@ -71,8 +73,11 @@ impl<'g> Parts<'g> {
             return matches!(object.made, Made::Call { .. }).then_some(parts);
         };
         if made.origin != Origin::Call {
-            let plain = made.origin == Origin::Object;
-            parts.kind = if plain { Kind::Object } else { Kind::Instance };
+            parts.kind = match made.origin {
+                Origin::Object => Kind::Object,
+                Origin::Value => Kind::Value,
+                _ => Kind::Instance,
+            };
             parts.base = made.contents;
             parts.args = if made.contents.is_some() { &[] } else { made.args };
             parts.kwargs = made.kwargs;
@@ -126,7 +131,7 @@ impl<'g> Parts<'g> {
     pub(super) fn value(&self) -> Option<NodeId> {
         match (self.kind, self.base, self.args) {
             (Kind::Instance, Some(base), _) => Some(base),
-            (Kind::Instance, None, [arg]) if self.kwargs.is_empty() => Some(*arg),
+            (Kind::Instance | Kind::Value, None, [arg]) if self.kwargs.is_empty() => Some(*arg),
             _ => None,
         }
     }

@@ -41,6 +41,15 @@ pub fn too_many_args(item: Item<'_, '_>) -> Error {
     item.mismatch("no other arguments".into(), found)
 }
 
+/// An error if something was appended to an instance, or put into it.
+pub fn check_no_contents(item: Item<'_, '_>) -> Result<(), Error> {
+    if item.list_items()?.next().is_none() && item.dict_items()?.next().is_none() {
+        return Ok(());
+    }
+    let found = format!("{} with some", item.describe());
+    Err(item.mismatch("no items or entries".into(), found))
+}
+
 /// More values in a state than the type has.
 #[cold]
 pub fn too_many_values(item: Item<'_, '_>) -> Error {

@@ -34,6 +34,8 @@ pub(crate) enum Origin {
     New,
     /// A class that derives from no builtin one but `object`.
     Object,
+    /// A class that derives from one whose instances are made from one value: a number, text, bytes.
+    Value,
     /// `cls(*args)`, or a call of a function: nobody can tell.
     Call,
 }
@@ -190,7 +192,7 @@ impl<'g> Sight<'g, '_> {
             ("builtins", "list" | "dict" | "set") => made(&[], Some(state)),
             // As a namedtuple has it in later protocols.
             ("builtins", "tuple") => made(self.tuple(state)?, Some(state)),
-            _ => made(&args[2..], None),
+            _ => Some(Construction { origin: Origin::Value, ..Construction::new(cls, &args[2..]) }),
         }
     }
 
@@ -215,14 +217,15 @@ impl<'g> Sight<'g, '_> {
     /// The builtin value that an instance may be by its class: of a subclass of `int`, the number. What
     /// has attributes too is more than that.
     pub(crate) fn plain(&self, object: Object<'g>) -> Option<NodeId> {
-        match self.construction(object).filter(|_| self.is_untouched(object))? {
-            Construction {
-                origin: Origin::New,
-                args: &[value],
-                kwargs: [],
-                contents: None,
-                ..
-            } => Some(value),
+        let made = self.construction(object).filter(|_| self.is_untouched(object))?;
+        let (&[value], [], None) = (made.args, made.kwargs, made.contents) else { return None };
+        match made.origin {
+            Origin::Value => Some(value),
+            // A builtin class itself makes of it what it likes; and pickles its values by opcodes.
+            Origin::New => {
+                let is_builtin = self.global(made.cls)?.module == "builtins";
+                (!is_builtin).then_some(value)
+            }
             _ => None,
         }
     }

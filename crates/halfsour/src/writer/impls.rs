@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, LinkedList, VecDeque};
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -63,6 +64,8 @@ impls! {
     [] bool, |value, out| out.bool(*value);
     /// `None`.
     [] (), |_value, out| out.none();
+    /// `None`.
+    [T: ?Sized] PhantomData<T>, |_value, out| out.none();
     /// A `str`.
     [] str, |value, out| out.str(value);
     /// A `str`.

@@ -63,7 +63,8 @@ impl<'p> Pickler<'p> {
         self
     }
 
-    /// With other limits. Writing asks for the depth alone.
+    /// With other limits. Writing asks for the depth alone; ints of more than 4300 digits are errors in
+    /// protocols 0 and 1 in any case, as in CPython.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
