@@ -5,7 +5,7 @@ use serde::de::{self, Visitor};
 use super::access::{Entries, Keys};
 use super::de::Deserializer;
 use super::parts::{self, Kind, Parts, State, items};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::graph::{Graph, Node, NodeId, Object};
 
 impl<'g, 'de> Deserializer<'g, 'de> {
@@ -23,7 +23,10 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         let value = parts.and_then(|parts| match (parts.state, parts.value()) {
             (State::Value(state), None) => Some(state),
             (State::None, Some(value)) => Some(value),
-            (State::None, None) => self.explicit_argument(object),
+            (State::None, None) => match self.explicit_arguments(object) {
+                Some(&[arg]) => Some(arg),
+                _ => None,
+            },
             _ => None,
         });
         let Some(value) = value else { return Err(self.mismatch(&visitor)) };
@@ -46,7 +49,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         match parts {
             Some(Parts { state: State::Several, .. }) => {
                 let what = self.graph.describe(self.id);
-                Err(ErrorKind::Custom(format!("{what} has several states")).into())
+                Err(Error::custom(format_args!("{what} has several states")))
             }
             _ => Ok(parts),
         }
@@ -99,23 +102,19 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         }
     }
 
-    /// The only argument of a call of which the name is read too.
-    fn explicit_argument(&self, object: Object<'g>) -> Option<NodeId> {
-        match parts::arguments(self.sight, object) {
-            Some(&[arg]) if self.explicit == Some(self.id) => Some(arg),
-            _ => None,
-        }
+    /// What a callable was called with stands for what it returns only where its name is read too.
+    fn explicit_arguments(&self, object: Object<'g>) -> Option<&'g [NodeId]> {
+        parts::arguments(self.sight, object).filter(|_| self.explicit == Some(self.id))
     }
 
-    /// What a callable was called with stands for what it returns only where its name is read too.
     fn arguments<V: Visitor<'de>>(
         &mut self,
         object: Object<'g>,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match parts::arguments(self.sight, object) {
-            Some(args) if self.explicit == Some(self.id) => self.seq(args, &[], visitor),
-            _ => Err(self.mismatch(&visitor)),
+        match self.explicit_arguments(object) {
+            Some(args) => self.seq(args, &[], visitor),
+            None => Err(self.mismatch(&visitor)),
         }
     }
 
@@ -234,7 +233,7 @@ impl<'g, 'de> Deserializer<'g, 'de> {
             (Some(Node::Dict(_)), ..) => self.object_map(object, Keys::Items, visitor),
             (_, State::Attrs(..) | State::Value(_), _) if parts.is_made_of_something() => {
                 let what = graph.describe(self.id);
-                Err(ErrorKind::Custom(format!("{what} has a state, and a value besides")).into())
+                Err(Error::custom(format_args!("{what} has a state, and a value besides")))
             }
             (_, State::Attrs(..), _) => self.object_map(object, Keys::Items, visitor),
             (_, State::Value(state), _) => {

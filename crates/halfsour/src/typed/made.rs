@@ -152,10 +152,7 @@ impl<'g> Sight<'g, '_> {
             }
             Made::Inst { cls, args } => {
                 // Python 2 has these opcodes for its classic classes.
-                return Some(Construction {
-                    origin: Origin::Object,
-                    ..Construction::new(cls, args)
-                });
+                return Some(Construction::new(cls, args).of(Origin::Object));
             }
             Made::Call { callable, args } => (callable, self.tuple(args)?),
             _ => return None,
@@ -171,7 +168,7 @@ impl<'g> Sight<'g, '_> {
                 kwargs: self.dict(kwargs)?,
                 ..Construction::new(cls, self.tuple(args)?)
             }),
-            _ => Some(Construction { origin: Origin::Call, ..Construction::new(callable, args) }),
+            _ => Some(Construction::new(callable, args).of(Origin::Call)),
         }
     }
 
@@ -184,16 +181,18 @@ impl<'g> Sight<'g, '_> {
         args: &'g [NodeId],
     ) -> Option<Construction<'g>> {
         let base = self.global(base)?;
-        let made = |args, contents| Some(Construction { contents, ..Construction::new(cls, args) });
-        match (base.module, &*base.name) {
-            ("builtins", "object") => {
-                Some(Construction { origin: Origin::Object, ..Construction::new(cls, &[]) })
+        let made = |args| Construction::new(cls, args);
+        Some(match (base.module, &*base.name) {
+            ("builtins", "object") => made(&[]).of(Origin::Object),
+            ("builtins", "list" | "dict" | "set") => {
+                Construction { contents: Some(state), ..made(&[]) }
             }
-            ("builtins", "list" | "dict" | "set") => made(&[], Some(state)),
             // As a namedtuple has it in later protocols.
-            ("builtins", "tuple") => made(self.tuple(state)?, Some(state)),
-            _ => Some(Construction { origin: Origin::Value, ..Construction::new(cls, &args[2..]) }),
-        }
+            ("builtins", "tuple") => {
+                Construction { contents: Some(state), ..made(self.tuple(state)?) }
+            }
+            _ => made(&args[2..]).of(Origin::Value),
+        })
     }
 
     /// Protocols 2 and 3: `functools.partial(cls.__new__, cls, *args, **kwargs)()`.
@@ -277,5 +276,9 @@ impl<'g> Sight<'g, '_> {
 impl<'g> Construction<'g> {
     fn new(cls: NodeId, args: &'g [NodeId]) -> Construction<'g> {
         Construction { cls, args, kwargs: &[], contents: None, origin: Origin::New }
+    }
+
+    fn of(self, origin: Origin) -> Construction<'g> {
+        Construction { origin, ..self }
     }
 }

@@ -639,8 +639,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     }
 
     fn pickle_buffer(&mut self, object: &'q Object) -> Put<'q> {
-        match in_band_view(object) {
-            Some(view) if self.in_band => {
+        match self.in_band.then(|| in_band_view(object)).flatten() {
+            Some(view) => {
                 let kind = if view.is_readonly() { Payload::Bytes } else { Payload::ByteArray };
                 self.payload(object, kind, view.as_slice(), 5)
             }

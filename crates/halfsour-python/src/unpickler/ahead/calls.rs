@@ -10,10 +10,7 @@ impl Stretch<'_, '_> {
     /// REDUCE, which ends at `at`, of such a function. False, and nothing is done, if it is another.
     #[inline(always)]
     pub(super) fn call_known(&mut self, at: usize) -> PyResult<bool> {
-        let Some(start) = self.stack.len().checked_sub(2).filter(|start| *start >= self.fence)
-        else {
-            return Ok(false);
-        };
+        let Some(start) = self.pair() else { return Ok(false) };
         let (state, function) = (self.heap.state, &self.stack[start]);
         if state.is_reconstructor(function) {
             self.reconstruct(start, at)

@@ -35,10 +35,7 @@ impl Stretch<'_, '_> {
     /// False, and nothing is done, if it is something else.
     #[inline(always)]
     pub(super) fn new_object(&mut self, at: usize) -> PyResult<bool> {
-        let Some(start) = self.stack.len().checked_sub(2).filter(|start| *start >= self.fence)
-        else {
-            return Ok(false);
-        };
+        let Some(start) = self.pair() else { return Ok(false) };
         let [class, args] = &self.stack[start..] else { return Ok(false) };
         if args.cast_exact::<Tuple>().is_none_or(|args| args.len() != 0) {
             return Ok(false);
@@ -245,10 +242,7 @@ impl Stretch<'_, '_> {
     /// False, and nothing is done, if it is something else.
     #[inline(never)]
     pub(super) fn set_fields(&mut self, at: usize) -> PyResult<bool> {
-        let Some(start) = self.stack.len().checked_sub(2).filter(|start| *start >= self.fence)
-        else {
-            return Ok(false);
-        };
+        let Some(start) = self.pair() else { return Ok(false) };
         let [instance, list] = &self.stack[start..] else { return Ok(false) };
         let Some(items) = list.cast_exact::<List>().map(List::items) else { return Ok(false) };
         let PyHeap { ahead, state, .. } = &mut *self.heap;

@@ -76,6 +76,12 @@ impl<'h> Stretch<'_, 'h> {
         Ok(())
     }
 
+    /// Where the two values on top begin, if no mark is between or above.
+    #[inline(always)]
+    pub(super) fn pair(&self) -> Option<usize> {
+        self.stack.len().checked_sub(2).filter(|start| *start >= self.fence)
+    }
+
     /// Where an opcode ends that stores at the memo's next index, if there is one at `at`.
     #[inline(always)]
     pub(super) fn memo_opcode(&self, at: usize, index: usize) -> Option<usize> {
