@@ -117,12 +117,7 @@ fn instance(target: &Target, class: &Class, fields: &[Attr]) -> TokenStream {
         }
         State::Slots => {
             let dict = dict();
-            Some(quote! {
-                out.build(|out| out.tuple_with(2, |state| {
-                    state.item_with(|out| out.none())?;
-                    state.item_with(|out| #dict)
-                }))?;
-            })
+            Some(quote!(::halfsour::typed::derive::build_of_slots(out, |out| #dict)?;))
         }
     };
     quote! {

@@ -60,8 +60,8 @@
 //!
 //! # Hostile pickles
 //! No pickle makes this crate run code, panic, overflow the stack, or take memory out of proportion to
-//! its size. [`Limits`] bound the rest, by default. An [`Error`] says what is wrong, at which byte, and
-//! where in the data.
+//! its size. [`Limits`] bound the rest, by default; reading types of unusual size takes more stack, as
+//! [`Limits::depth`] says. An [`Error`] says what is wrong, at which byte, and where in the data.
 //!
 //! # Your own objects
 //! [`Machine`] executes pickles on whatever object model implements [`Heap`]; [`Emitter`] encodes. The

@@ -569,6 +569,38 @@ fn identity_and_cycles() {
         .unwrap();
 }
 
+/// An instance is one level, however it is made: as deep as it is written, it is read.
+#[test]
+fn as_deep_as_read() {
+    fn check<T: FromPickleOwned + ToPickle>(innermost: T, around: impl Fn(Box<T>) -> T) {
+        let limit = ErrorKind::Limit { what: "depth", limit: 128 };
+        let deepest = (1..128).fold(innermost, |value, _| around(Box::new(value)));
+        for protocol in 0..=5 {
+            let data = Pickler::new().protocol(protocol).to_vec(&deepest).unwrap();
+            let read = from_slice::<T>(&data).map(drop);
+            assert!(read.is_ok(), "protocol {protocol}: {read:?}");
+        }
+        let deeper = around(Box::new(deepest));
+        for protocol in 0..=5 {
+            let mut pickler = Pickler::new().protocol(protocol);
+            assert_eq!(pickler.to_vec(&deeper).unwrap_err().kind(), &limit);
+            let data = pickler.limits(Limits::default().depth(1000)).to_vec(&deeper).unwrap();
+            assert_eq!(from_slice::<T>(&data).map(drop).unwrap_err().kind(), &limit);
+        }
+    }
+    macro_rules! check {
+        ($([$($how:tt)*])*) => {$({
+            #[derive(Pickle)]
+            #[pickle(module = "shop.models", name = "Node" $($how)*)]
+            struct Node {
+                next: Option<Box<Node>>,
+            }
+            check(Node { next: None }, |node| Node { next: Some(node) });
+        })*};
+    }
+    check!([] [, slots] [, newargs] [, reduce] [, state = "list"]);
+}
+
 /// A transparent type that holds itself nests in no container.
 #[test]
 fn transparent_and_endless() {

@@ -8,6 +8,9 @@ use halfsour::{Graph, Pickler};
 /// Pickles of CPython's C pickler, in all ways that it knows.
 const MADE: &str = include_str!("python/made.py");
 
+/// Pickles of objects that hold themselves.
+const KNOTS: &str = include_str!("python/knots.py");
+
 /// Whether a file of the corpus was put together by hand.
 fn is_assembled(name: &str) -> bool {
     name.contains("/assembled/")
@@ -77,6 +80,25 @@ fn pickles_by_the_running_python_are_written_byte_for_byte() {
     assert!(count > 3000, "{count}");
 }
 
+/// An object that holds itself by way of its arguments is reduced several times, and has new arguments each
+/// time, which hold the same objects.
+#[test]
+fn objects_in_their_own_arguments() {
+    let trims = common::version() >= (15, 0);
+    let made = unpack(&python(&format!("{PACK}{KNOTS}"), b""));
+    let mut differ = Vec::new();
+    for knot in made.chunks_exact(3) {
+        let [seed, protocol, data] = knot else { unreachable!() };
+        let [seed, protocol] = [seed, protocol].map(|text| str::from_utf8(text).unwrap());
+        if write(&load(data), protocol.parse().unwrap(), trims) != *data {
+            differ.push(format!("{seed} in protocol {protocol}"));
+        }
+    }
+    let count = made.len() / 3;
+    assert!(differ.is_empty(), "{} of {count}: {differ:?}", differ.len());
+    assert!(count > 10_000, "{count}");
+}
+
 /// All kinds of pickles, written in each protocol, are equal to Python, identities too.
 #[test]
 fn python_loads_the_same_from_each_protocol() {
@@ -84,6 +106,14 @@ fn python_loads_the_same_from_each_protocol() {
     pickles.extend(generated().into_iter().filter(|data| data.len() < 3000));
     let made = unpack(&python(&format!("{PACK}{MADE}"), b""));
     pickles.extend(made.into_iter().skip(1).step_by(2).filter(|data| data.len() < 3000));
+    let knots = unpack(&python(&format!("{PACK}{KNOTS}"), b""));
+    let knots: Vec<&[Vec<u8>]> = knots.chunks_exact(3).collect();
+    for knot in knots.chunk_by(|one, other| one[0] == other[0]) {
+        // Some can be said only where sets have opcodes of their own.
+        if knot.len() == 6 {
+            pickles.extend(knot.iter().map(|knot| knot[2].clone()));
+        }
+    }
     pickles.sort();
     pickles.dedup();
     // INT of two characters is a bool to CPython before 3.15, if it is 0 or 1.

@@ -331,7 +331,7 @@ fn errors() {
     assert_eq!(error::<BTreeSet<i32>>("[1]"), "expected a set, found a list at root");
     assert_eq!(error::<[u8; 2]>("[1]"), "expected a list of 2, found a list of 1 at root");
     assert_eq!(error::<(u8, u8)>("(1, 2, 3)"), "expected a tuple of 2, found a tuple of 3 at root");
-    assert_eq!(error::<Bytes<[u8; 2]>>("b'abc'"), "expected 2 bytes, found bytes at root");
+    assert_eq!(error::<Bytes<[u8; 2]>>("b'abc'"), "expected 2 bytes, found 3 bytes at root");
     assert_eq!(
         error::<Vec<HashMap<String, (u8, Vec<i32>)>>>("[{}, {'it\\'s': (1, [0, 0, 1.5])}]"),
         "expected an int, found a float at root[1][\"it's\"][1][2]"

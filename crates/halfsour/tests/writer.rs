@@ -524,6 +524,73 @@ fn depth() {
     assert!(pickler.to_vec(&Nested(1000)).is_ok());
 }
 
+/// An object that is its own state, and one that is what it is called with.
+#[test]
+fn objects_without_end() {
+    struct State;
+    impl ToPickle for State {
+        fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+            out.newobj(&Global::new("m", "State"), &[])?;
+            out.build(|out| out.save(self))
+        }
+    }
+    struct Called;
+    impl ToPickle for Called {
+        fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+            out.call(self, &[])
+        }
+    }
+    common::with_small_stack(|| {
+        for value in [&State as &dyn ToPickle, &Called] {
+            let error = halfsour::to_vec(value).unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::Limit { what: "depth", limit: 128 });
+        }
+    });
+}
+
+/// No pickle is written that nobody can load. What an object's hash is, its class says.
+#[test]
+fn keys_without_a_hash() {
+    let unhashable: [(Value, &str); 6] = [
+        (Box::new(BTreeMap::from([(vec![1], 2)])), "unhashable type: 'list' at root.keys()[...]"),
+        (Box::new(vec![BTreeSet::from([vec![1]])]), "unhashable type: 'list' at root[0][0]"),
+        (by(|out| out.frozenset([(1, BTreeMap::from([(1, 2)]))])), "unhashable type: 'dict'"),
+        (by(|out| out.set([By(|out: &mut Writer<'_>| out.bytearray(b""))])), "'bytearray'"),
+        (by(|out| out.set([BTreeSet::from([1])])), "unhashable type: 'set'"),
+        (Box::new(BTreeMap::from([(Rc::new(vec![1]), 2)])), "unhashable type: 'list'"),
+    ];
+    let hashable: [Value; 4] = [
+        Box::new(BTreeMap::from([((1, (2,)), vec![vec![1]])])),
+        by(|out| {
+            let object = |out: &mut Writer<'_>| {
+                out.call(&Global::new("builtins", "complex"), &[&1])?;
+                out.build(|out| out.tuple(&[&vec![1]]))
+            };
+            out.set([By(object)])
+        }),
+        by(|out| {
+            out.newobj(&Global::new("collections", "OrderedDict"), &[])?;
+            out.set_items([((1, 2), vec![BTreeSet::from([(1, 2)])])])
+        }),
+        by(|out| {
+            out.dict_with(None, |dict| {
+                dict.entry(&By(|out: &mut Writer<'_>| out.frozenset([(1,)])), &vec![1])?;
+                dict.field("field", &vec![vec![1]])?;
+                dict.entry(&1, &BTreeMap::from([(1, BTreeSet::from([1]))]))
+            })
+        }),
+    ];
+    for protocol in 0..=5 {
+        for (value, expected) in &unhashable {
+            let error = Pickler::new().protocol(protocol).to_vec(value).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        for value in &hashable {
+            Pickler::new().protocol(protocol).to_vec(value).unwrap();
+        }
+    }
+}
+
 #[test]
 fn errors_say_where() {
     let value = BTreeMap::from([(

@@ -23,10 +23,9 @@ use crate::writer::{
 impl Graph<'_> {
     /// Pickles what the graph stands for, with a protocol from 0 to 5.
     ///
-    /// What CPython's pickler in C wrote becomes the same bytes again, with the protocol that it had;
-    /// one exception is known, an instance of a subclass of tuple that holds itself. With another
-    /// protocol, Python loads equal objects, shared as they were. Where Python 3 has other names than
-    /// Python 2, they are changed between protocols 2 and 3. Strings of Python 2 remain what they are.
+    /// What CPython's pickler in C wrote becomes the same bytes again, with the protocol that it had. With
+    /// another protocol, Python loads equal objects, shared as they were. Where Python 3 has other names
+    /// than Python 2, they are changed between protocols 2 and 3. Strings of Python 2 remain what they are.
     ///
     /// Not kept is what a pickle does late, as dill's pickles do and CPython's do not: a call whose result is
     /// thrown away, unless it sets an object's state, and that something comes into a list or a dict only
@@ -72,8 +71,6 @@ enum Source {
 /// What is still to do.
 enum Task {
     Save(NodeId),
-    /// The arguments of a call.
-    SaveArgs(NodeId),
     Op(Opcode),
     None,
     EmptyTuple,
@@ -88,11 +85,7 @@ enum Task {
     Reduce,
     /// The same, in batches.
     Batch(Source, usize, Batch),
-    Tuple {
-        id: NodeId,
-        next: usize,
-        is_args: bool,
-    },
+    Tuple(NodeId, usize),
     FrozenSet(NodeId, usize),
     /// All that this opcode needs is on the stack: it makes an object.
     Make(NodeId, Opcode),
@@ -112,6 +105,8 @@ struct Walk<'g, 'o, 'w> {
     shared: Vec<bool>,
     /// Which objects wait for their arguments.
     open: HashSet<NodeId>,
+    /// What is written anew each time that it comes: see [`reduce_again`](Walk::reduce_again).
+    anew: HashSet<NodeId>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
     /// How many more references may be written: containers that hold themselves are written several
@@ -136,6 +131,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             memoized: vec![false; graph.len()],
             shared: vec![false; graph.len()],
             open: HashSet::new(),
+            anew: HashSet::new(),
             buffers: 0,
             budget: Budget::new(limits, 0),
             key: out.take_key(),
@@ -196,8 +192,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     fn run(mut self) -> Done {
         while let Some(task) = self.tasks.pop() {
             match task {
-                Task::Save(id) => self.save(id, false)?,
-                Task::SaveArgs(id) => self.save(id, true)?,
+                Task::Save(id) => self.save(id)?,
                 Task::Op(opcode) => self.out.out.op(opcode),
                 Task::None => self.out.none()?,
                 Task::EmptyTuple => self.out.out.empty_tuple(),
@@ -214,7 +209,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                     self.memoize_other()?;
                 }
                 Task::Batch(source, next, batch) => self.batch(source, next, batch)?,
-                Task::Tuple { id, next, is_args } => self.tuple(id, next, is_args)?,
+                Task::Tuple(id, next) => self.tuple(id, next)?,
                 Task::FrozenSet(id, next) => self.frozenset(id, next)?,
                 Task::Make(id, opcode) => self.make(id, opcode)?,
                 Task::Effects(id, next) => self.effects(id, next)?,
@@ -254,12 +249,17 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         }
     }
 
+    /// Where in the memo the object is that a node stands for.
+    fn memo_index(&self, id: NodeId) -> Option<i64> {
+        let index = at(&self.memo, id);
+        (index > 0 && !self.anew.contains(&id)).then(|| i64::from(index) - 1)
+    }
+
     /// Saves a node if that takes no task; else says that it does.
     fn save_now(&mut self, id: NodeId) -> Result<bool, Error> {
         let _ = self.out.begin()?;
-        let index = at(&self.memo, id);
-        if index > 0 {
-            self.out.out.get(i64::from(index) - 1)?;
+        if let Some(index) = self.memo_index(id) {
+            self.out.out.get(index)?;
             return Ok(true);
         }
         let out = &mut *self.out;
@@ -300,7 +300,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         Ok(true)
     }
 
-    fn save(&mut self, id: NodeId, is_args: bool) -> Done {
+    fn save(&mut self, id: NodeId) -> Done {
         if self.save_now(id)? {
             return Ok(());
         }
@@ -311,7 +311,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         match self.graph.get(id) {
             Node::Tuple(items) => {
                 self.open_tuple(items.len());
-                self.then([Task::Tuple { id, next: 0, is_args }]);
+                self.then([Task::Tuple(id, 0)]);
             }
             Node::List(items) => {
                 self.out.out.empty_list();
@@ -348,7 +348,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             }
             Node::Object(object) => {
                 if !self.open.insert(id) {
-                    self.renew_arguments(id);
+                    self.reduce_again(id, object.made);
                 }
                 self.object(id, object.made)?;
             }
@@ -417,27 +417,24 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         }
     }
 
-    fn tuple(&mut self, id: NodeId, mut next: usize, is_args: bool) -> Done {
+    fn tuple(&mut self, id: NodeId, mut next: usize) -> Done {
         let Node::Tuple(items) = self.graph.get(id) else { return Ok(()) };
         while let Some(&item) = items.get(next) {
             next += 1;
             if !self.save_now(item)? {
-                self.then([Task::Save(item), Task::Tuple { id, next, is_args }]);
+                self.then([Task::Save(item), Task::Tuple(id, next)]);
                 return Ok(());
             }
         }
         let marked = self.is_marked(items.len());
-        let index = at(&self.memo, id);
-        // Whoever reduces an object makes the arguments' tuple anew each time, or else it is shared.
-        let is_new = is_args && !at(&self.shared, id);
-        if index > 0 && !is_new {
+        if let Some(index) = self.memo_index(id) {
             // It is part of itself, and was written while its items were: drop them, fetch it.
             if marked && self.out.protocol() > 0 {
                 self.out.out.op(Opcode::PopMark);
             } else {
                 (0..items.len() + usize::from(marked)).for_each(|_| self.out.out.op(Opcode::Pop));
             }
-            return Ok(self.out.out.get(i64::from(index) - 1)?);
+            return Ok(self.out.out.get(index)?);
         }
         self.close_tuple(items.len());
         self.memoize(id)
@@ -476,10 +473,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 return Ok(());
             }
         }
-        let index = at(&self.memo, id);
-        if index > 0 {
+        if let Some(index) = self.memo_index(id) {
             self.out.out.op(Opcode::PopMark);
-            return Ok(self.out.out.get(i64::from(index) - 1)?);
+            return Ok(self.out.out.get(index)?);
         }
         self.out.out.op(Opcode::FrozenSet);
         self.memoize(id)
@@ -516,36 +512,39 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         self.made(id)
     }
 
-    /// An object is found among its own arguments, as the state of an instance in them. A list there
-    /// that was made before the instance was being filled when it was found, and is again. One that was
-    /// made after it is of another time: whoever reduced the object made the list anew each time, and so
-    /// must we.
-    fn renew_arguments(&mut self, id: NodeId) {
+    /// An object is found among its own arguments, and is written in them once more. Whoever reduced it made
+    /// the arguments anew each time: all that they hold alone. The rest was the same each time, and has to be,
+    /// or this would not end: something on the way from the object to itself will be found in the memo.
+    fn reduce_again(&mut self, id: NodeId, made: Made<'g>) {
+        let mut arguments = HashSet::new();
+        let mut next = Some(Node::Object(Object { made, effects: &[] }));
+        let mut reached = Vec::new();
+        while let Some(node) = next {
+            each_child(node, &mut |child| {
+                if !at(&self.shared, child) && arguments.insert(child) {
+                    reached.push(child);
+                }
+            });
+            next = reached.pop().map(|id| self.graph.get(id));
+        }
         let is_begin = |task: &Task| matches!(task, Task::Make(of, _) if *of == id);
         let begin = self.tasks.iter().rposition(is_begin);
-        let inner = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default();
-        let instance = inner.iter().find_map(|task| match task {
-            Task::Effects(instance, _) => Some(*instance),
-            _ => None,
-        });
-        let Some(instance) = instance else { return };
-        for task in inner.iter().take_while(|task| !matches!(task, Task::Effects(..))) {
-            if let Task::Batch(Source::Items(list), ..) = task
-                && *list > instance
-                && let Some(place) = self.memo.get_mut(list.index())
-            {
-                *place = 0;
-            }
+        let mut way = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default().iter();
+        let is_same = |task: &Task| match task {
+            Task::Batch(Source::Items(id), ..) | Task::Effects(id, _) => !arguments.contains(id),
+            _ => false,
+        };
+        if way.any(is_same) {
+            self.anew.extend(arguments);
         }
     }
 
     fn made(&mut self, id: NodeId) -> Done {
         self.open.remove(&id);
-        let index = at(&self.memo, id);
-        if index > 0 {
+        if let Some(index) = self.memo_index(id) {
             // It is part of its own arguments, and was made while they were.
             self.out.out.op(Opcode::Pop);
-            return Ok(self.out.out.get(i64::from(index) - 1)?);
+            return Ok(self.out.out.get(index)?);
         }
         self.memoize(id)?;
         if !self.effects_of(id).is_empty() {
@@ -571,17 +570,15 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 }
                 self.then([Task::Save(pid), Task::Make(id, Opcode::BinPersid)]);
             }
-            Made::Call { callable, args } => self.then([
-                Task::Save(callable),
-                Task::SaveArgs(args),
-                Task::Make(id, Opcode::Reduce),
-            ]),
+            Made::Call { callable, args } => {
+                self.then([Task::Save(callable), Task::Save(args), Task::Make(id, Opcode::Reduce)])
+            }
             Made::New { cls, args, kwargs: None } if protocol >= 2 => {
-                self.then([Task::Save(cls), Task::SaveArgs(args), Task::Make(id, Opcode::NewObj)])
+                self.then([Task::Save(cls), Task::Save(args), Task::Make(id, Opcode::NewObj)])
             }
             Made::New { cls, args, kwargs: Some(kwargs) } if protocol >= 4 => self.then([
                 Task::Save(cls),
-                Task::SaveArgs(args),
+                Task::Save(args),
                 Task::Save(kwargs),
                 Task::Make(id, Opcode::NewObjEx),
             ]),

@@ -397,7 +397,9 @@ impl ser::SerializeMap for Map<'_, '_> {
     #[inline]
     fn serialize_key<K: Serialize + ?Sized>(&mut self, key: &K) -> Result<(), Error> {
         self.0.begin_key();
-        write(key, self.0.writer()).map_err(|error| error.within(Step::InKey(shown(key))))
+        write(key, self.0.writer()).map_err(|error| error.within(Step::InKey(shown(key))))?;
+        self.0.begin_value();
+        Ok(())
     }
 
     #[inline]
@@ -452,6 +454,7 @@ impl Struct<'_, '_> {
         };
         entries.begin_key();
         entries.writer().name(name)?;
+        entries.begin_value();
         write(value, entries.writer()).map_err(|error| in_field(error, name, *variant))?;
         entries.end_value();
         Ok(())

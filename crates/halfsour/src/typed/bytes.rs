@@ -108,15 +108,20 @@ impl<'a: 'b, 'b> FromBytes<'a> for Cow<'b, [u8]> {
 impl<const N: usize> FromBytes<'_> for [u8; N] {
     fn from_bytes(item: Item<'_, '_>) -> Result<[u8; N], Error> {
         let bytes = item.bytes()?;
-        bytes.as_ref().try_into().map_err(|_| item.expected(format!("{N} bytes")))
+        bytes.as_ref().try_into().map_err(|_| miscounted(item, N, bytes.len()))
     }
 }
 
 impl<'a: 'b, 'b, const N: usize> FromBytes<'a> for &'b [u8; N] {
     fn from_bytes(item: Item<'_, 'a>) -> Result<&'b [u8; N], Error> {
         let bytes = item.borrowed_bytes()?;
-        bytes.try_into().map_err(|_| item.expected(format!("{N} bytes")))
+        bytes.try_into().map_err(|_| miscounted(item, N, bytes.len()))
     }
+}
+
+#[cold]
+fn miscounted(item: Item<'_, '_>, expected: usize, found: usize) -> Error {
+    item.mismatch(format!("{expected} bytes"), format!("{found} bytes"))
 }
 
 impl<'a, T: FromBytes<'a>> FromBytes<'a> for Option<T> {
@@ -134,7 +139,7 @@ impl<'a, T: FromBytes<'a>> FromBytes<'a> for Option<T> {
 /// let data = halfsour::to_vec(&Bytes(digest))?;
 /// assert_eq!(halfsour::from_slice::<Bytes<&[u8; 4]>>(&data)?.0, digest);
 /// let error = halfsour::from_slice::<Bytes<[u8; 3]>>(&data).unwrap_err();
-/// assert_eq!(error.to_string(), "expected 3 bytes, found bytes at root");
+/// assert_eq!(error.to_string(), "expected 3 bytes, found 4 bytes at root");
 /// # Ok::<(), halfsour::Error>(())
 /// ```
 pub trait ToBytes {

@@ -290,14 +290,10 @@ pub fn write_class<T: Reduce>(instance: &T, out: &mut Writer<'_>) -> Result<(), 
         GetState::None => Ok(()),
         GetState::Dict(dict) => out.build(|out| out.fields(&fields(&dict))),
         GetState::Any(state) => out.build(|out| out.save(&state)),
-        GetState::Slots(dict, slots) => out.build(|out| {
-            out.tuple_with(2, |pair| {
-                pair.item_with(|out| {
-                    if dict.is_empty() { out.none() } else { out.fields(&fields(&dict)) }
-                })?;
-                pair.item_with(|out| out.fields(&fields(&slots)))
-            })
-        }),
+        GetState::Slots(dict, slots) => out.build_pair(
+            |out| if dict.is_empty() { out.none() } else { out.fields(&fields(&dict)) },
+            |out| out.fields(&fields(&slots)),
+        ),
     }
 }
 

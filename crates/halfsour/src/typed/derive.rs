@@ -59,10 +59,7 @@ pub fn too_many_values(item: Item<'_, '_>) -> Error {
 
 /// The values of a state that is a list of them.
 pub fn listed<'g, 'a>(item: Item<'g, 'a>) -> Result<Option<Items<'g, 'a>>, Error> {
-    match item.state()?.value() {
-        Some(state) if matches!(state.node(), Node::List(_)) => state.items().map(Some),
-        _ => Ok(None),
-    }
+    item.state()?.listed()
 }
 
 /// Gives an instance a state that is a list. What is empty is no state to protocols 0 and 1, to Python
@@ -72,6 +69,14 @@ pub fn build_of_list(values: &[&dyn ToPickle], out: &mut Writer<'_>) -> Result<(
         return Ok(());
     }
     out.build(|out| out.list(values))
+}
+
+/// Gives an instance a state that is a dict of slots, which a function writes.
+pub fn build_of_slots<'w>(
+    out: &mut Writer<'w>,
+    slots: impl FnOnce(&mut Writer<'w>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    out.build_pair(Writer::none, slots)
 }
 
 /// Writes a new instance of a class, made without arguments.

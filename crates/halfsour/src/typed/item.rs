@@ -168,7 +168,11 @@ impl<'g, 'a> Item<'g, 'a> {
     /// ```
     #[cold]
     pub fn expected(self, expected: impl Into<String>) -> Error {
-        self.mismatch(expected.into(), self.describe())
+        let (expected, mut found) = (expected.into(), self.describe());
+        if found == expected {
+            found += " with more"; // A state, or something put into it.
+        }
+        self.mismatch(expected, found)
     }
 
     /// An error about this value, which is found to be something else.

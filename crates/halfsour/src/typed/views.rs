@@ -184,6 +184,14 @@ impl<'g, 'a> State<'g, 'a> {
         Some(Item::new(self.decoder, id, self.depth))
     }
 
+    /// The values of a state that is a list, at the depth at which attributes are.
+    pub(super) fn listed(self) -> Result<Option<Items<'g, 'a>>, Error> {
+        let Some(state) = self.value() else { return Ok(None) };
+        let Node::List(ids) = state.node() else { return Ok(None) };
+        self.decoder.enter(self.id, self.depth.saturating_sub(1), ids.len())?;
+        Ok(Some(state.beside(ids)))
+    }
+
     /// The attributes by name, those of slots too, in the pickle's order. Of equal names the last one
     /// counts.
     ///

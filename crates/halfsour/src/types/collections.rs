@@ -81,6 +81,7 @@ impl<'a, K: FromPickle<'a>, V: FromPickle<'a>> FromPickle<'a> for OrderedDict<K,
 
 impl<K: ToPickle, V: ToPickle> ToPickle for OrderedDict<K, V> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.unhashable("collections.OrderedDict")?;
         out.call(&Global::new("collections", "OrderedDict"), &[])?;
         out.set_items(self.0.iter().map(|(key, value)| (key, value)))
     }
@@ -96,6 +97,7 @@ impl<'a, K: FromPickle<'a>, V: FromPickle<'a>> FromPickle<'a> for DefaultDict<K,
 
 impl<K: ToPickle, V: ToPickle> ToPickle for DefaultDict<K, V> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.unhashable("collections.defaultdict")?;
         let class = Global::new("collections", "defaultdict");
         match &self.factory {
             Some(factory) => out.call(&class, &[factory])?,
@@ -114,6 +116,7 @@ impl<'a, K: FromPickle<'a>, N: FromPickle<'a>> FromPickle<'a> for Counter<K, N> 
 
 impl<K: ToPickle, N: ToPickle> ToPickle for Counter<K, N> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.unhashable("Counter")?;
         out.call(&Global::new("collections", "Counter"), &[&Entries(&self.0)])
     }
 }
@@ -146,6 +149,7 @@ impl<'a, T: FromPickle<'a>> FromPickle<'a> for Deque<T> {
 
 impl<T: ToPickle> ToPickle for Deque<T> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        out.unhashable("collections.deque")?;
         let class = Global::new("collections", "deque");
         match &self.maxlen {
             Some(maxlen) => out.call(&class, &[&Empty, maxlen])?,

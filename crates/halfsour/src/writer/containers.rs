@@ -79,6 +79,8 @@ pub struct Items<'o, 'w> {
     out: &'o mut Writer<'w>,
     batch: Batch,
     len: Option<usize>,
+    /// Whether what it is in must be hashed.
+    hashed: bool,
 }
 
 impl<'w> Items<'_, 'w> {
@@ -116,6 +118,7 @@ impl<'w> Items<'_, 'w> {
     #[inline(always)]
     pub(crate) fn end(mut self) -> Done {
         self.batch.end(&mut self.out.out);
+        self.out.hashed = self.hashed;
         self.out.leave();
         Ok(())
     }
@@ -127,6 +130,8 @@ pub struct Entries<'o, 'w> {
     out: &'o mut Writer<'w>,
     batch: Batch,
     len: Option<usize>,
+    /// Whether what it is in must be hashed.
+    hashed: bool,
 }
 
 impl<'o, 'w> Entries<'o, 'w> {
@@ -152,7 +157,9 @@ impl<'o, 'w> Entries<'o, 'w> {
         value: &V,
     ) -> Done {
         self.batch.item(&mut self.out.out, last);
+        self.out.hashed = true;
         key.to_pickle_as_item(self.out).map_err(|error| error.within(Step::InKey(shown(key))))?;
+        self.out.hashed = false;
         value.to_pickle_as_item(self.out).map_err(|error| error.within(Step::Key(shown(key))))?;
         self.batch.item_done(&mut self.out.out);
         Ok(())
@@ -170,6 +177,7 @@ impl<'o, 'w> Entries<'o, 'w> {
     ) -> Result<(), Error> {
         self.begin_key();
         self.out.name(name)?;
+        self.begin_value();
         self.out.save(value).map_err(|error| error.within(Step::Attr(name.into())))?;
         self.end_value();
         Ok(())
@@ -180,6 +188,13 @@ impl<'o, 'w> Entries<'o, 'w> {
     pub(crate) fn begin_key(&mut self) {
         let last = self.len == Some(self.batch.done() + 1);
         self.batch.item(&mut self.out.out, last);
+        self.out.hashed = true;
+    }
+
+    /// To be called before a value.
+    #[inline(always)]
+    pub(crate) fn begin_value(&mut self) {
+        self.out.hashed = false;
     }
 
     /// To be called after a value.
@@ -205,6 +220,7 @@ impl<'o, 'w> Entries<'o, 'w> {
     #[inline(always)]
     pub(crate) fn finish(mut self) -> &'o mut Writer<'w> {
         self.batch.end(&mut self.out.out);
+        self.out.hashed = self.hashed;
         self.out.leave();
         self.out
     }
@@ -316,6 +332,7 @@ impl<'w> Writer<'w> {
     /// The same, for those that cannot give a function.
     #[inline(always)]
     pub(crate) fn begin_list(&mut self, len: Option<usize>) -> Result<Items<'_, 'w>, Error> {
+        self.unhashable("list")?;
         self.make(Opcode::EmptyList, Emitter::empty_list)?;
         self.items(Kind::List, self.loose, len)
     }
@@ -329,7 +346,8 @@ impl<'w> Writer<'w> {
         len: Option<usize>,
     ) -> Result<Items<'_, 'w>, Error> {
         self.enter()?;
-        Ok(Items { batch: Batch::new(kind, loose), out: self, len })
+        let hashed = std::mem::replace(&mut self.hashed, matches!(kind, Kind::Set));
+        Ok(Items { batch: Batch::new(kind, loose), out: self, len, hashed })
     }
 
     /// A dict.
@@ -382,14 +400,16 @@ impl<'w> Writer<'w> {
     /// The same, for those that cannot give a function.
     #[inline(always)]
     pub(crate) fn begin_dict(&mut self, len: Option<usize>) -> Result<Entries<'_, 'w>, Error> {
+        self.unhashable("dict")?;
         self.make(Opcode::EmptyDict, Emitter::empty_dict)?;
         self.enter()?;
-        Ok(Entries { batch: Batch::new(Kind::Dict, self.loose), out: self, len })
+        Ok(Entries { batch: Batch::new(Kind::Dict, self.loose), out: self, len, hashed: false })
     }
 
     /// A dict of one entry, whose value comes next; then [`end_variant`](Writer::end_variant).
     #[cfg(feature = "serde")]
     pub(crate) fn begin_variant(&mut self, name: &'static str) -> Result<(), Error> {
+        self.unhashable("dict")?;
         self.make(Opcode::EmptyDict, Emitter::empty_dict)?;
         self.enter()?;
         self.name(name)
@@ -410,6 +430,7 @@ impl<'w> Writer<'w> {
         I: IntoIterator,
         I::Item: ToPickle,
     {
+        self.unhashable("set")?;
         let begun = self.begin()?;
         if self.protocol() < 4 {
             return self.set_of_list("set", items, begun);
@@ -447,11 +468,13 @@ impl<'w> Writer<'w> {
             return self.set_of_list("frozenset", items, begun);
         }
         self.out.op(Opcode::Mark);
-        self.inside(|out| {
-            items.into_iter().enumerate().try_for_each(|(index, item)| {
-                item.to_pickle_as_item(out).map_err(|error| error.within(Step::Index(index)))
-            })
+        self.enter()?;
+        let hashed = std::mem::replace(&mut self.hashed, true);
+        items.into_iter().enumerate().try_for_each(|(index, item)| {
+            item.to_pickle_as_item(self).map_err(|error| error.within(Step::Index(index)))
         })?;
+        self.hashed = hashed;
+        self.leave();
         self.end(Opcode::FrozenSet, begun)
     }
 
@@ -462,12 +485,15 @@ impl<'w> Writer<'w> {
         I::Item: ToPickle,
     {
         self.global("builtins", class)?;
+        let hashed = std::mem::replace(&mut self.hashed, false);
         let mut args = self.begin_tuple(1)?;
         let mut list = args.out.begin_list(None)?;
+        list.out.hashed = true;
         fill(&mut list, items)?;
         list.end()?;
         args.done = 1;
         args.end()?;
+        self.hashed = hashed;
         self.end(Opcode::Reduce, begun)
     }
 
@@ -497,7 +523,8 @@ impl<'w> Writer<'w> {
     {
         self.enter()?;
         let batch = Batch::new(Kind::Dict, false);
-        let mut dict = Entries { batch, out: self, len: None };
+        let hashed = self.hashed;
+        let mut dict = Entries { batch, out: self, len: None, hashed };
         fill_dict(&mut dict, entries)?;
         dict.end()
     }

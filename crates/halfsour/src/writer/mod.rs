@@ -87,7 +87,12 @@ pub struct Writer<'w> {
     memo: Memo,
     limits: Limits,
     depth: u32,
+    /// The steps through pointers and newtypes, and those into objects.
     steps: Steps,
+    objects: Steps,
+    /// Whether the next value is a key, an item of a set, or an item of a tuple that is: Python needs its
+    /// hash.
+    hashed: bool,
     /// Whether batches are as loose as up to CPython 3.14.
     loose: bool,
     /// The key under which the next object is shared.
@@ -134,6 +139,8 @@ impl<'w> Writer<'w> {
             limits,
             depth: 0,
             steps: Steps::default(),
+            objects: Steps::default(),
+            hashed: false,
             loose,
             key: None,
             kept: Vec::new(),
@@ -293,13 +300,23 @@ impl<'w> Writer<'w> {
         self.depth -= 1;
     }
 
-    /// Writes what is inside of an object.
+    /// Writes what is inside of an object, whose class says what its hash is. The tuple of its arguments and
+    /// the dict of its attributes are levels; objects right inside of one another are counted apart.
     #[inline]
     fn inside<R>(&mut self, write: impl FnOnce(&mut Self) -> Result<R, Error>) -> Result<R, Error> {
-        self.enter()?;
+        let objects = self.limits.step(self.objects, self.depth)?;
+        let before = std::mem::replace(&mut self.objects, objects);
+        let hashed = std::mem::replace(&mut self.hashed, false);
         let result = write(self)?;
-        self.leave();
+        self.objects = before;
+        self.hashed = hashed;
         Ok(result)
+    }
+
+    /// To be called before what Python cannot hash.
+    #[inline]
+    pub(crate) fn unhashable(&self, class: &'static str) -> Done {
+        if self.hashed { Err(no_hash(class)) } else { Ok(()) }
     }
 
     /// Writes what is inward of a pointer or a newtype, and may be the same again.
@@ -551,6 +568,7 @@ impl<'w> Writer<'w> {
     /// # Errors
     /// As [`bytes`](Writer::bytes).
     pub fn bytearray(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.unhashable("bytearray")?;
         self.fresh(|out| out.emit_bytearray(bytes))
     }
 
@@ -624,13 +642,18 @@ impl<'w> Writer<'w> {
                 self.memo.note_shared(address, Place::Open);
                 self.kept.push(Box::new(kept));
                 self.key = Some(address);
-                self.inside(write)?;
+                self.pointed_to(write)?;
                 self.key = None;
                 self.memo.close_shared(address);
                 Ok(())
             }
         }
     }
+}
+
+#[cold]
+fn no_hash(class: &str) -> Error {
+    Error::custom(format_args!("unhashable type: '{class}'"))
 }
 
 /// An int of any size.

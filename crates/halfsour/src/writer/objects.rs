@@ -317,6 +317,25 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// The same with a pair: a dict of attributes or None, and a dict of slots.
+    pub(crate) fn build_pair(
+        &mut self,
+        attributes: impl FnOnce(&mut Self) -> Done,
+        slots: impl FnOnce(&mut Self) -> Done,
+    ) -> Done {
+        // Not as a tuple: it is no level of its own to those who read it either.
+        self.build(|out| {
+            let begun = out.begin()?;
+            let is_marked = out.protocol() < 2;
+            if is_marked {
+                out.out.op(Opcode::Mark);
+            }
+            attributes(out)?;
+            slots(out)?;
+            out.end(if is_marked { Opcode::Tuple } else { Opcode::Tuple2 }, begun)
+        })
+    }
+
     /// The same, for those that learn only by writing it that the state is None, and so is none.
     #[cfg(feature = "serde")]
     pub(crate) fn build_unless_none(
