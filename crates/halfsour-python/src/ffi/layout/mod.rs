@@ -13,11 +13,13 @@
 mod build;
 mod dict;
 mod instance;
+mod memory_file;
 mod scalar;
 
 pub(crate) use build::{is_same_text, move_items, move_pairs};
 pub(crate) use dict::{Entries, Named, Values};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
+pub(crate) use memory_file::{MemoryFile, Taken};
 pub(crate) use scalar::{DIGIT, ascii, digit};
 
 use super::object::{Obj, Object};
@@ -39,6 +41,11 @@ pub(crate) fn check() -> bool {
         return false;
     }
     error::quietly(compare()).unwrap_or(false)
+}
+
+/// `io.BytesIO`, where the layouts are known and that of its instances is too.
+pub(crate) fn memory_file_class(known: bool) -> Option<Obj> {
+    if known { error::quietly(MemoryFile::known_class()).flatten() } else { None }
 }
 
 /// Reads objects of every kind both ways.
