@@ -68,6 +68,21 @@ impl Rows {
         self.nodes.get(node).is_some_and(|node| node.key.is(key)).then_some(node)
     }
 
+    /// Whether dicts with these keys, each with its value behind it, are known already.
+    #[inline(always)]
+    pub(super) fn know(&self, pairs: &[[Obj; 2]]) -> bool {
+        let Some(([first, _], rest)) = pairs.split_first() else { return false };
+        let mut node = self.first(first);
+        for [key, _] in rest {
+            let Some(before) = node else { return false };
+            node = self.nodes[before].after;
+            while let Some(other) = node.filter(|node| !self.nodes[*node].key.is(key)) {
+                node = self.nodes[other].other;
+            }
+        }
+        node.is_some_and(|node| self.nodes[node].template.is_some())
+    }
+
     /// The node of the key that a BINGET at `at` refers to, after another.
     #[inline(always)]
     fn next(&self, node: usize, leaves: &Leaves<'_>, at: usize) -> Option<(usize, usize)> {

@@ -447,7 +447,7 @@ impl<'h> Stretch<'_, 'h> {
         }
         let Ahead { plans, templates, rows, .. } = &mut *self.heap.ahead;
         let few = pairs.len() <= FEW;
-        let seen = if few && !self.heap.recalls {
+        let seen = if few && (!self.heap.recalls || rows.know(pairs)) {
             Seen::Never
         } else {
             templates.find(plans.load(), pairs)
