@@ -16,7 +16,7 @@ mod instance;
 mod memory_file;
 mod scalar;
 
-pub(crate) use build::{is_same_text, move_items, move_pairs};
+pub(crate) use build::is_same_text;
 pub(crate) use dict::{Entries, Named, Values};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
 pub(crate) use memory_file::{MemoryFile, Taken};

@@ -1,7 +1,8 @@
 //! Objects that hold no others, and those that the memo has: most of what most pickles are made of.
 
-use super::{LARGE, push};
+use super::LARGE;
 use crate::ffi::recall::Recall;
+use crate::ffi::stack::push;
 use crate::ffi::{Float, Int, Obj, Object, PyResult, Str};
 use halfsour::Memo;
 use std::cell::RefCell;

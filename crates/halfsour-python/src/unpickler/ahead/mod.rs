@@ -20,7 +20,7 @@ use super::source::{Fault, Payload};
 use super::template::Templates;
 use crate::ffi::collector::Pause;
 use crate::ffi::datetime::Kind;
-use crate::ffi::error::{check_signals, is_interrupted, no_memory};
+use crate::ffi::error::{check_signals, is_interrupted};
 use crate::ffi::recall::{Elided, Entry, Recall};
 use crate::ffi::{Bytes, Dict, Obj, Object, PyResult, Raised, Tuple};
 use halfsour::{Machine, Reader};
@@ -50,16 +50,6 @@ impl Ahead {
         self.recall.clear();
         self.plans.end();
     }
-}
-
-/// Pushes a value or a mark, if there is memory for it.
-#[inline(always)]
-fn push<T>(stack: &mut Vec<T>, value: T) -> PyResult<()> {
-    if stack.len() == stack.capacity() && stack.try_reserve(1).is_err() {
-        return Err(no_memory());
-    }
-    stack.push(value);
-    Ok(())
 }
 
 impl PyHeap<'_> {

@@ -6,9 +6,9 @@
 
 use super::leaves::Leaves;
 use super::stretch::Stretch;
-use super::{Ahead, PyHeap, push};
-use crate::ffi::layout::move_items;
+use super::{Ahead, PyHeap};
 use crate::ffi::recall::Elided;
+use crate::ffi::stack::{moved, push};
 use crate::ffi::{Dict, Obj, Object, Own, PyResult};
 
 /// The keys of this load's records.
@@ -196,7 +196,9 @@ impl Stretch<'_, '_> {
         let dict = template.copy()?;
         rows.nodes[first].misses = 0;
         let mut items = dict.blank_items();
-        move_items(self.stack, start, |value| items.set_value(value));
+        for [value] in moved(self.stack, start) {
+            items.set_value(value);
+        }
         drop(items);
         let dict = dict.into_obj();
         self.heap.ahead.recall.fill(index, &dict);

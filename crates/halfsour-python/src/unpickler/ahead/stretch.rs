@@ -3,8 +3,8 @@
 use super::leaves::leaf;
 use super::{Ahead, PyHeap};
 use crate::ffi::collector::Pause;
-use crate::ffi::layout::move_pairs;
 use crate::ffi::recall::{Elided, Entry};
+use crate::ffi::stack::{self, moved};
 use crate::ffi::{Bytes, Dict, List, Obj, Object, Own, PyResult, Raised, Set, Tuple, Type};
 use crate::unpickler::source::{Fault, Memory};
 use crate::unpickler::template::Seen;
@@ -65,13 +65,13 @@ impl<'h> Stretch<'_, 'h> {
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: Obj) -> PyResult<()> {
-        super::push(self.stack, value)
+        stack::push(self.stack, value)
     }
 
     #[inline(always)]
     pub(super) fn push_mark(&mut self) -> PyResult<()> {
         let mark = self.stack.len();
-        super::push(self.marks, mark)?;
+        stack::push(self.marks, mark)?;
         self.fence = mark;
         Ok(())
     }
@@ -457,7 +457,9 @@ impl<'h> Stretch<'_, 'h> {
             && dict.adopt_keys(template)?
         {
             let mut items = dict.blank_items();
-            move_pairs(self.stack, start, |key, value| items.set(key, value));
+            for [key, value] in moved(self.stack, start) {
+                items.set(key, value);
+            }
             drop(items);
             if is_row {
                 rows.add(dict)?;
