@@ -20,7 +20,7 @@ pub(crate) use build::is_same_text;
 pub(crate) use dict::{Entries, Named, Values};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
 pub(crate) use memory_file::{MemoryFile, Taken};
-pub(crate) use scalar::{DIGIT, ascii, digit};
+pub(crate) use scalar::{DIGIT, ascii, digit, float};
 
 use super::object::{Obj, Object};
 use super::{Dict, Int, List, PyResult, Str, Tuple, error};
@@ -53,6 +53,7 @@ fn compare() -> PyResult<bool> {
     Ok(ints_are_known()?
         && scalar::makes_strings()?
         && scalar::makes_ints()?
+        && scalar::makes_floats()?
         && texts_are_known()?
         && dicts_are_known()?
         && instances_are_known()?)
