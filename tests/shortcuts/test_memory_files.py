@@ -1,9 +1,15 @@
 """`io.BytesIO` is read without calls of its methods, and hooks are looked up in classes: nobody must notice."""
 
 import _pickle as stock
+import collections
+import datetime
+import gc
 import io
+import pickle
 import pickletools
 import sys
+import time
+import weakref
 
 import pytest
 
@@ -18,6 +24,21 @@ class Hooked:
 
     def __reduce__(self):
         return call_hook, (1, "text")
+
+
+class Stateful:
+    def __init__(self):
+        self.a, self.b = 1, ["b"]
+
+
+class Slotted:
+    __slots__ = ("a", "b")
+
+    def __init__(self):
+        self.a, self.b = 1, ["b"]
+
+    def __reduce_ex__(self, protocol):
+        return object.__reduce_ex__(self, max(protocol, 2))
 
 
 def call_hook(*args):
@@ -228,17 +249,14 @@ def test_files_that_are_closed_or_were_never_begun():
 DATA = b"\x80\x02U\x02idQ."
 
 
-class Base:
-    """Makes unpicklers of either module."""
-
-    @staticmethod
-    def both(namespace, *bases):
-        for module in stock, ours:
-            yield type("Unpickler", (*bases, module.Unpickler), dict(namespace))
+def both(namespace, *bases):
+    """Unpicklers of either module."""
+    for module in stock, ours:
+        yield type("Unpickler", (*bases, module.Unpickler), dict(namespace))
 
 
 def same(run, namespace=(), *bases):
-    first, second = (outcome(lambda: run(cls)) for cls in Base.both(namespace, *bases))
+    first, second = (outcome(lambda: run(cls)) for cls in both(namespace, *bases))
     assert first == second
     return second
 
@@ -295,3 +313,151 @@ def prepared(cls, *args, **kwargs):
     unpickler.__dict__["persistent_load"] = lambda pid: ["from the dict", pid]
     unpickler.__init__(*args, **kwargs)
     return unpickler
+
+
+# The memo of an Unpickler, which is elsewhere while nobody can look at it
+
+Pair = collections.namedtuple("Pair", "a b")
+ROWS = [{"id": number, "name": f"name {number}", "more": 1.5} for number in range(40)]
+MEMOS = [ROWS, [Pair(number, [number]) for number in range(40)], [datetime.date(2000 + number, 1, 1) for number in range(20)],
+         [datetime.datetime(2000 + number, 1, 1, 5) for number in range(20)], {"a": ["b", {"c": ("d", {"e"})}]},
+         [Stateful() for _ in range(5)], [Slotted() for _ in range(5)], ["text"] * 100, [Hooked(), ROWS, Hooked(), ROWS[3:]]]
+
+
+def memo_of(unpickler):
+    """What it has, with what is the same object named alike."""
+    memo = unpickler.memo.copy()
+    names = {}
+    return [(index, repr(value).partition(" at 0x")[0], names.setdefault(id(value), len(names)))
+            for index, value in sorted(memo.items())]
+
+
+@pytest.mark.parametrize("sample", MEMOS, ids=lambda sample: type(sample[0]).__name__ if type(sample) is list else "dict")
+def test_the_memo_after_a_load(sample):
+    for data in pickles(sample):
+        results = []
+        for module in stock, ours:
+            unpickler = module.Unpickler(io.BytesIO(data + data + b"h\x00." + b"h\x01." + b"(h\x00h\x01t."))
+            seen = []
+            for _ in range(5):
+                seen += [repr(outcome(unpickler.load)).partition(" at 0x")[0], memo_of(unpickler)]
+            results.append(seen)
+        assert results[0] == results[1], data
+
+
+def test_the_memo_while_hooks_run():
+    for sample in [Hooked(), ROWS, Hooked(), ROWS[3:], Hooked()], [Pair(1, Hooked()) for _ in range(30)] + ROWS:
+        for data in pickles(sample):
+            results = []
+            for module in stock, ours:
+                unpickler = module.Unpickler(io.BytesIO(data))
+                seen = []
+                HOOKS.append(lambda: seen.append(memo_of(unpickler)))
+                loaded = unpickler.load()
+                HOOKS.pop()
+                results.append([repr(loaded), seen, memo_of(unpickler)])
+            assert results[0] == results[1], data
+
+
+@pytest.mark.parametrize("change", ["clear", "assign", "itself"])
+def test_hooks_change_the_memo(change):
+    """As with the unpickler in Python: `_pickle` loses or miscounts the entries."""
+    data = stock.dumps(["a", Hooked(), "b", {"c": "d"}, Hooked(), Pair("e", "f"), "a"], 4)
+    for pickled in data, data[:-1] + b"h\x00h\x02h\x05\x87.":
+        results = []
+        for Unpickler in pickle._Unpickler, ours.Unpickler:
+            unpickler, other = Unpickler(io.BytesIO(pickled)), Unpickler(io.BytesIO(pickled))
+
+            def hook():
+                if change == "clear":
+                    unpickler.memo.clear()
+                else:
+                    unpickler.memo = (other if change == "assign" else unpickler).memo
+
+            HOOKS.append(hook)
+            loaded = outcome(unpickler.load)
+            HOOKS.pop()
+            results.append([loaded[0] if type(loaded) is tuple else repr(loaded), memo_of(unpickler)])
+        assert results[0] == results[1]
+
+
+def test_the_memo_after_an_error():
+    """Also one in the middle of a record, which is read as such."""
+    rows = stock.dumps(ROWS, 4)
+    bad = rows.replace(b"\x8c\x07name 30", b"\x8c\x07name \xff\xff")
+    assert bad != rows
+    for data in bad, rows[:-1] + b"h\xfe.", rows[:-1] + b"\xff", rows[:-1] + b"cbuiltins\nnothing\n.", rows[:-30]:
+        results = []
+        for module in stock, ours:
+            unpickler = module.Unpickler(io.BytesIO(data))
+            results.append([outcome(unpickler.load)[0], memo_of(unpickler)])
+        assert results[0] == results[1], data
+
+
+def test_find_class_sees_the_memo():
+    data = stock.dumps([Pair(1, 2), datetime.date(2000, 1, 1), *ROWS, Pair(3, 4), io.BytesIO, collections.OrderedDict], 4)
+    for optimised in False, True:
+        results = []
+        for cls in both({"find_class": lambda self, module, name: (
+                SEEN.append(memo_of(self)), super(type(self), self).find_class(module, name))[1]}):
+            unpickler = cls(io.BytesIO(pickletools.optimize(data) if optimised else data))
+            results.append([unpickler.load(), SEEN[:], memo_of(unpickler)])
+            SEEN.clear()
+        assert results[0] == results[1]
+
+
+SEEN = []
+
+
+def test_files_in_python_see_the_memo():
+    class File:
+        def __init__(self, data):
+            self.file, self.seen, self.unpickler = io.BytesIO(data), [], None
+
+        def read(self, size):
+            if self.unpickler is not None:
+                self.seen.append(memo_of(self.unpickler))
+            return self.file.read(size)
+
+        def readline(self):
+            return self.read(self.file.getvalue().index(b"\n", self.file.tell()) + 1 - self.file.tell())
+
+    for sample in MEMOS:
+        for data in pickles([sample, "x" * 70_000, sample, 5]):
+            results = []
+            for module in stock, ours:
+                file = File(data)
+                file.unpickler = unpickler = module.Unpickler(file)
+                results.append([repr(unpickler.load()).count("x"), file.seen[-30:], memo_of(unpickler)])
+            assert results[0] == results[1]
+
+
+def test_what_an_unpickler_keeps_is_collected():
+    class Loop(list):
+        pass
+
+    def cycle():
+        unpickler = ours.Unpickler(io.BytesIO(b"\x80\x04]\x94(]\x94h\x00e."))
+        loaded = unpickler.load()
+        loop = Loop([unpickler])
+        loaded.append(loop)
+        return weakref.ref(loop)
+
+    reference = cycle()
+    gc.collect()
+    assert reference() is None
+
+
+def test_hooks_do_not_move_the_memo_each_time():
+    """Else a load would take quadratic time."""
+    data = stock.dumps([[Hooked(), str(number), [number]] for number in range(20_000)], 4)
+    times = {stock: [], ours: []}
+    gc.disable()
+    try:
+        for module in [stock, ours] * 3:
+            start = time.perf_counter()
+            module.Unpickler(io.BytesIO(data)).load()
+            times[module].append(time.perf_counter() - start)
+    finally:
+        gc.enable()
+    assert min(times[ours]) < 10 * min(times[stock])

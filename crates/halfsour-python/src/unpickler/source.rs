@@ -76,7 +76,7 @@ impl Fault {
 /// A source that gives large payloads as Python objects.
 pub(super) trait Payload: Source<Error = Fault> {
     /// Whether reading may run Python.
-    const RUNS_PYTHON: bool;
+    fn runs_python(&self) -> bool;
 
     /// The next `n` bytes; `n` may be a lie.
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault>;
@@ -151,7 +151,10 @@ impl Source for Memory<'_> {
 }
 
 impl Payload for Memory<'_> {
-    const RUNS_PYTHON: bool = false;
+    #[inline(always)]
+    fn runs_python(&self) -> bool {
+        false
+    }
 
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
         Ok(Bytes::unshared(self.payload(n)?)?)
@@ -466,7 +469,10 @@ impl Source for Input {
 }
 
 impl Payload for Input {
-    const RUNS_PYTHON: bool = true;
+    #[inline(always)]
+    fn runs_python(&self) -> bool {
+        self.file.is_some()
+    }
 
     /// Large payloads are read into place; nothing is read ahead for them.
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {

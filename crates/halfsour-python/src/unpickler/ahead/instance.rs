@@ -105,8 +105,9 @@ impl Stretch<'_, '_> {
     /// False, and nothing is done, if it is something else.
     #[inline(always)]
     pub(super) fn begin_state(&mut self, at: usize) -> PyResult<bool> {
-        let PyHeap { ahead, state, .. } = &mut *self.heap;
-        let Some(fresh) = ahead.fresh else { return Ok(false) };
+        let PyHeap { ahead, state, this, .. } = &mut *self.heap;
+        // What an Unpickler's memo shows after the load, when instances may change, must be made now.
+        let Some(fresh) = ahead.fresh.filter(|_| this.is_none()) else { return Ok(false) };
         let index = ahead.recall.len();
         if fresh.entries != index || fresh.place < self.fence {
             return Ok(false);

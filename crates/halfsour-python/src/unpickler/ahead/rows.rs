@@ -174,8 +174,13 @@ impl Stretch<'_, '_> {
         let mut leaves = Leaves { bytes, recall: Some(recall), memo: &unpickler.memo, byte_ints };
         // Where the opcode after the last item is, and where its value is.
         let (mut at, mut value_at) = (at + 1, at + 3);
+        let mut failed = None;
         let template = loop {
-            let Some((value, end)) = leaves.next(value_at)? else { break None };
+            let leaf = leaves.next(value_at).unwrap_or_else(|raised| {
+                failed = Some(raised);
+                None
+            });
+            let Some((value, end)) = leaf else { break None };
             push(self.stack, value)?;
             at = end;
             if self.bytes.get(at) == Some(&b'u') {
@@ -191,7 +196,7 @@ impl Stretch<'_, '_> {
             rows.nodes[first].misses += 1;
             self.at = at;
             self.unread_row(index, start, keys)?;
-            return Ok(true);
+            return failed.map_or(Ok(true), Err);
         };
         let dict = template.copy()?;
         rows.nodes[first].misses = 0;

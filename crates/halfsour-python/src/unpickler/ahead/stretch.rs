@@ -137,7 +137,6 @@ impl<'h> Stretch<'_, 'h> {
 
     pub(super) fn run(&mut self) -> Result<Next, Fault> {
         let bytes = self.bytes;
-        let recalls = self.heap.recalls;
         // Where the opcode at hand is; `self.at` says it whenever others look.
         let mut at = self.at;
         let limit = bytes.len().min(at + BUDGET);
@@ -267,7 +266,8 @@ impl<'h> Stretch<'_, 'h> {
                 }
                 b']' => push_new!(List::from_items([]).map(Own::into_obj), at + 1),
                 b'}' => {
-                    if recalls && (ok!(self.begin_state(at + 1)) || ok!(self.row(at + 1))) {
+                    if self.heap.recalls && (ok!(self.begin_state(at + 1)) || ok!(self.row(at + 1)))
+                    {
                         at = self.at;
                         continue;
                     }
