@@ -1031,6 +1031,23 @@ def test_templates_do_not_leak():
     assert get() - before < 50
 
 
+def test_floats_are_as_others_are():
+    """Bit by bit, and as objects that come and go."""
+    import struct
+    patterns = [0, 1 << 63, 1, 0x7ff << 52, 0xfff << 52, 0x7ff8 << 48, (0x7ff << 52) + 12345, (1 << 64) - 1,
+                0x3ff << 52, 0x7fef << 48]
+    packed = [pattern.to_bytes(8, "big") for pattern in patterns]
+    data = b"(" + b"".join(b"G" + number for number in packed) * 50 + b"t."
+    for _ in range(20):
+        found, expected = ours.loads(data), stock.loads(data)
+        assert [struct.pack(">d", number) for number in found] == [struct.pack(">d", number) for number in expected]
+        assert list(map(repr, found)) == list(map(repr, expected))
+        assert {sys.getrefcount(number) for number in found} == {sys.getrefcount(number) for number in expected}
+        assert {sys.getsizeof(number) for number in found} == {sys.getsizeof(1.5)}
+        assert len(set(map(id, found))) == len(found) and not any(map(gc.is_tracked, found))
+        assert [number + 1 for number in found if number == number] == [n + 1 for n in expected if n == n]
+
+
 # Globals
 
 def test_audit_events_of_globals():

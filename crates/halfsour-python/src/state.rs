@@ -121,6 +121,8 @@ pub(crate) struct State {
 
     /// Whether CPython's private layouts are known, so that the fast ways may be taken.
     pub(crate) layouts_known: bool,
+    /// `io.BytesIO`, where that may be read fast
+    pub(crate) memory_file: Option<Obj>,
     pub(crate) plans: RefCell<Plans>,
     pub(crate) scratch: Cell<Option<Box<Scratch>>>,
     pub(crate) namedtuples: crate::unpickler::Samples,
@@ -208,6 +210,7 @@ impl State {
         let copyreg = import("copyreg")?;
         let compat = import("_compat_pickle")?;
         let exceptions = if swapped { Exceptions::make()? } else { Exceptions::of_pickle()? };
+        let layouts_known = layout::check();
         Ok(State {
             types,
             names: Names::new()?,
@@ -229,7 +232,8 @@ impl State {
             codecs_encode: callable("codecs", "encode")?,
             latin1_encode: callable("codecs", "latin_1_encode")?,
             partial: import("functools")?.attr(&*Str::new("partial")?)?,
-            layouts_known: layout::check(),
+            layouts_known,
+            memory_file: layout::memory_file_class(layouts_known),
             plans: RefCell::default(),
             scratch: Cell::default(),
             load_scratch: Cell::default(),
@@ -279,6 +283,7 @@ impl State {
             &self.tuple_new,
         ]
         .into_iter()
+        .chain(self.memory_file.as_deref())
         .chain(self.builtins.references())
         .chain(self.known.references())
         .chain(self.names.all())
@@ -302,14 +307,18 @@ impl State {
 
     /// Whether the class of a pickler or an unpickler has the method of its base type, and the instance
     /// hides it only where the body says so.
-    #[cfg(Py_3_13)]
     pub(crate) fn inherits(&self, this: &Object, base: &Object, name: &Object) -> bool {
+        if this.type_of().is(base) {
+            return self.layouts_known;
+        }
         let own = base.cast::<Type>().and_then(|base| base.lookup(name));
         let found = self.class_decides(this, base, name).flatten();
         found.zip(own).is_some_and(|(found, own)| found.is(own))
     }
 
-    fn class_decides<'a>(
+    /// What the class of a pickler or an unpickler has under a name, where that is what asking the
+    /// instance finds; `base` is the base type.
+    pub(crate) fn class_decides<'a>(
         &self,
         this: &'a Object,
         base: &Object,

@@ -195,6 +195,17 @@ impl<V> Memo<V> {
         self.table.iter().flatten().chain(self.sparse.values())
     }
 
+    /// Hands the values over, if their indexes are those from 0 on: with each put again, in this order,
+    /// the memo is what it was.
+    #[must_use = "the memo is empty now"]
+    pub fn lend_dense(&mut self) -> Option<Vec<V>> {
+        if !self.sparse.is_empty() || self.len != self.table.len() {
+            return None;
+        }
+        self.len = 0;
+        Some(mem::take(&mut self.table).into_iter().flatten().collect())
+    }
+
     /// Empties the memo and hands the entries over, so that they can be dropped elsewhere.
     #[must_use = "dropping values may run user code: do it outside of a borrow"]
     pub fn take(&mut self) -> Memo<V> {

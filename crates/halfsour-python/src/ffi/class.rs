@@ -84,6 +84,14 @@ impl MemberObject {
         unsafe { Object::from_ptr_opt(*self.0.get()) }.map(Object::own)
     }
 
+    /// Whether there is none.
+    #[cfg(not(Py_3_13))]
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // SAFETY: reads a pointer; no Python runs here.
+        unsafe { *self.0.get() }.is_null()
+    }
+
     /// Puts an object into the slot, or empties it.
     pub(crate) fn set(&self, object: Option<Obj>) {
         let new = object.map_or(std::ptr::null_mut(), Own::into_ptr);

@@ -34,6 +34,7 @@ exceptions! {
     EofError = PyExc_EOFError,
     ImportError = PyExc_ImportError,
     KeyError = PyExc_KeyError,
+    MemoryError = PyExc_MemoryError,
     NotImplementedError = PyExc_NotImplementedError,
     OverflowError = PyExc_OverflowError,
     RecursionError = PyExc_RecursionError,

@@ -35,6 +35,7 @@ pub(crate) mod module;
 pub(crate) mod object;
 pub(crate) mod output;
 pub(crate) mod recall;
+pub(crate) mod stack;
 mod symbols;
 
 pub(crate) use builtins::{

@@ -214,20 +214,33 @@ impl Recall {
         self.owned = self.entries.len();
     }
 
+    /// Takes objects over, the first to be stored; it must be empty.
+    pub(crate) fn adopt(&mut self, objects: Vec<Obj>) {
+        debug_assert!(self.entries.is_empty() && self.owned == 0);
+        self.entries
+            .extend(objects.into_iter().map(|object| object.into_ptr().expose_provenance()));
+        self.owned = self.entries.len();
+        self.settled = self.owned;
+    }
+
+    /// Forgets the entries that do not own their objects. Without memory these may be gone: what was to
+    /// hold them could not be made.
+    pub(crate) fn forget_borrowed(&mut self) {
+        self.entries.truncate(self.owned);
+    }
+
     /// Hands over all objects, in the order of their indexes; nothing may be elided.
-    pub(crate) fn take(&mut self) -> Vec<Obj> {
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Obj> {
         self.own();
         self.owned = 0;
         self.settled = 0;
         self.elides = false;
         self.pairs.clear();
-        let entries = std::mem::take(&mut self.entries);
-        let owned = entries.into_iter().filter_map(|entry| {
+        self.entries.drain(..).filter_map(|entry| {
             let (Entry::Object(object) | Entry::Elided(_, object)) = Recall::read(entry);
             // SAFETY: each entry owned a reference, which the result has now.
             unsafe { Obj::from_owned_opt(object.as_ptr()) }
-        });
-        owned.collect()
+        })
     }
 
     /// Forgets everything, from the highest index down. May run finalisers.

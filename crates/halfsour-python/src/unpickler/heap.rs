@@ -20,12 +20,16 @@ use std::vec::Drain;
 /// From how many bytes on an object is large.
 const LARGE: usize = 1 << 14;
 
+/// So many entries of an Unpickler's memo may be moved, beside as many as are new: hooks that are called
+/// all the time then cost no more than few.
+const MOVES: usize = 1 << 6;
+
 /// The object model of one load.
 pub(super) struct PyHeap<'a> {
     pub(super) state: &'a State,
     pub(super) unpickler: &'a Unpickler,
     /// The Unpickler as Python sees it; None for the functions `load` and `loads`.
-    this: Option<&'a Object>,
+    pub(super) this: Option<&'a Object>,
     options: &'a Options,
     persistent_load: Loader,
     pub(super) signals: Signals,
@@ -36,6 +40,8 @@ pub(super) struct PyHeap<'a> {
     pub(super) signals_are_due: bool,
     /// Whether `ahead` has the memo, since nobody can see it; else the unpickler.
     pub(super) recalls: bool,
+    /// How many entries of the memo of an Unpickler may still be moved to `ahead`.
+    pub(super) moves_left: usize,
 }
 
 type Made = Result<Obj, Fault>;
@@ -69,6 +75,7 @@ impl<'a> PyHeap<'a> {
             runs_ahead,
             signals_are_due: false,
             recalls,
+            moves_left: MOVES,
         })
     }
 

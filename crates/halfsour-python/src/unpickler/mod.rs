@@ -317,7 +317,9 @@ fn run<S: Payload>(
     unpickler.protocol.set(0);
     machine.clear();
     let mut heap = PyHeap::new(state, unpickler, this, options, ahead)?;
-    machine.run(reader, &mut heap).map_err(|fault| fault.raise(state))
+    let result = machine.run(reader, &mut heap);
+    heap.end(result.is_err());
+    result.map_err(|fault| fault.raise(state))
 }
 
 /// `Unpickler.__init__`, which may be called again to start anew.

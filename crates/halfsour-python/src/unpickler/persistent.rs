@@ -149,7 +149,19 @@ mod versioned {
 
     impl Persistent {
         pub(in super::super) fn init(&self, state: &State, this: &Object) -> PyResult<()> {
-            let found = this.opt_attr(&state.names.persistent_load);
+            let (base, name) = (&state.types.unpickler, &state.names.persistent_load);
+            // Asking for what is not there would make an exception, asking for a method a bound one.
+            if self.function.is_empty() && state.inherits(this, base, name) {
+                return Ok(());
+            }
+            if let Some(Some(method)) = state.class_decides(this, base, name)
+                && method.is_function()
+            {
+                self.is_method.set(true);
+                self.function.set(Some(method.own()));
+                return Ok(());
+            }
+            let found = this.opt_attr(name);
             let method = found.as_ref().ok().and_then(Option::as_ref);
             let function = method.and_then(|method| unbind(method, this));
             self.is_method.set(function.is_some());

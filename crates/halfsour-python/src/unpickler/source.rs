@@ -9,6 +9,7 @@ use crate::ffi::buffer::{self, Contiguous};
 use crate::ffi::builtins::as_ssize;
 use crate::ffi::class::Visitor;
 use crate::ffi::error::{self, Exc, Part, Raised, raise, raise_parts};
+use crate::ffi::layout::{MemoryFile, Taken};
 use crate::ffi::{ByteArray, Bytes, Int, Obj, Object, Own, PyResult};
 use crate::state::State;
 use halfsour::{Error, ErrorKind, Exception, Opcode, SliceSource, Source};
@@ -75,7 +76,7 @@ impl Fault {
 /// A source that gives large payloads as Python objects.
 pub(super) trait Payload: Source<Error = Fault> {
     /// Whether reading may run Python.
-    const RUNS_PYTHON: bool;
+    fn runs_python(&self) -> bool;
 
     /// The next `n` bytes; `n` may be a lie.
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault>;
@@ -150,7 +151,10 @@ impl Source for Memory<'_> {
 }
 
 impl Payload for Memory<'_> {
-    const RUNS_PYTHON: bool = false;
+    #[inline(always)]
+    fn runs_python(&self) -> bool {
+        false
+    }
 
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
         Ok(Bytes::unshared(self.payload(n)?)?)
@@ -168,9 +172,13 @@ impl Payload for Memory<'_> {
 /// is asked of the file and when the pickle ends.
 pub(super) struct Input {
     file: Option<File>,
+    /// A file in place of `file`: calling its methods would take most of the time of small loads.
+    memory: Option<MemoryFile>,
     buffer: Option<Contiguous>,
-    /// What of the buffer is used.
+    /// What was read goes from one place in the buffer to another; up to the position it is used.
+    start: usize,
     position: usize,
+    end: usize,
     /// Up to where the file itself has been read, as a position in the buffer.
     file_position: usize,
     /// How many bytes were used before the buffer's.
@@ -224,11 +232,14 @@ impl Method {
 
 impl Input {
     #[inline(always)]
-    fn new(state: &State, file: Option<File>) -> Input {
+    fn new(state: &State, file: Option<File>, memory: Option<MemoryFile>) -> Input {
         Input {
             file,
+            memory,
             buffer: None,
+            start: 0,
             position: 0,
+            end: 0,
             file_position: 0,
             before: 0,
             unpickling_error: state.unpickling_error.clone(),
@@ -237,7 +248,7 @@ impl Input {
 
     /// The memory of a bytes-like object.
     pub(super) fn of_buffer(state: &State, data: &Object) -> PyResult<Input> {
-        let mut input = Input::new(state, None);
+        let mut input = Input::new(state, None, None);
         input.set_buffer(data.own())?;
         Ok(input)
     }
@@ -245,6 +256,10 @@ impl Input {
     /// A file object.
     #[inline(always)]
     pub(super) fn of_file(state: &State, file: &Object) -> PyResult<Input> {
+        let memory = state.memory_file.as_ref().and_then(|class| MemoryFile::of(file, class));
+        if memory.is_some() {
+            return Ok(Input::new(state, None, memory));
+        }
         let names = &state.names;
         let in_class = state.layouts_known && file.looks_in_class();
         let method = |name| Method::find(file, name, in_class);
@@ -261,6 +276,7 @@ impl Input {
         Ok(Input::new(
             state,
             Some(File { read, readline, readinto, peek, loan_type, reads_on_into }),
+            None,
         ))
     }
 
@@ -274,6 +290,9 @@ impl Input {
                 visitor.visit_opt(method.this.as_ref())?;
             }
         }
+        if let Some(file) = &self.memory {
+            visitor.visit(file.as_object())?;
+        }
         visitor.visit(&self.unpickling_error)
     }
 
@@ -281,18 +300,33 @@ impl Input {
     #[inline(always)]
     fn rest(&self) -> &[u8] {
         let all = self.buffer.as_ref().map_or(&[][..], Contiguous::as_slice);
-        all.get(self.position..).unwrap_or_default()
+        all.get(self.position..self.end).unwrap_or_default()
     }
 
     /// Makes the content of an object, the latest that was read, the buffer.
     fn set_buffer(&mut self, data: Obj) -> PyResult<usize> {
-        self.before += self.position as u64;
-        self.position = 0;
-        self.file_position = 0;
-        self.buffer = None;
+        self.let_buffer_go();
         let buffer = self.buffer.insert(Contiguous::of(data)?);
-        self.file_position = buffer.as_slice().len();
-        Ok(self.file_position)
+        self.end = buffer.as_slice().len();
+        self.file_position = self.end;
+        Ok(self.end)
+    }
+
+    /// The same, for what a file in memory gave.
+    #[inline(always)]
+    fn set_taken(&mut self, taken: Taken) -> usize {
+        self.let_buffer_go();
+        let Taken { bytes, start, end } = taken;
+        self.buffer = Some(Contiguous::Bytes(bytes));
+        (self.start, self.position, self.end, self.file_position) = (start, start, end, end);
+        end - start
+    }
+
+    #[inline(always)]
+    fn let_buffer_go(&mut self) {
+        self.before = self.offset();
+        (self.start, self.position, self.end, self.file_position) = (0, 0, 0, 0);
+        self.buffer = None;
     }
 
     /// The file, its own position brought to ours.
@@ -310,8 +344,13 @@ impl Input {
     /// skipped if the file has given it already, which lenient rules of frames allow.
     #[cold]
     fn fetch(&mut self, n: usize) -> Result<(), Fault> {
-        if n > isize::MAX.unsigned_abs().saturating_sub(self.position) {
+        if n > isize::MAX.unsigned_abs().saturating_sub(self.position - self.start) {
             return Err(ErrorKind::ReadOverflow.into());
+        }
+        if let Some(file) = &self.memory {
+            let taken = file.read(n)?;
+            let count = self.set_taken(taken);
+            return if count < n { Err(ErrorKind::Truncated.into()) } else { Ok(()) };
         }
         let mut file = self.file()?;
         if n < PREFETCH
@@ -373,8 +412,16 @@ impl Source for Input {
             Some(end) => end + 1,
             None if within.len() == limit => return Ok(None),
             None => {
-                let data = self.file()?.readline.call0()?;
-                let count = self.set_buffer(data)?;
+                let count = match &self.memory {
+                    Some(file) => {
+                        let taken = file.read_line()?;
+                        self.set_taken(taken)
+                    }
+                    None => {
+                        let data = self.file()?.readline.call0()?;
+                        self.set_buffer(data)?
+                    }
+                };
                 if self.rest().last() != Some(&b'\n') {
                     return Err(ErrorKind::Truncated.into());
                 }
@@ -398,12 +445,16 @@ impl Source for Input {
         if self.file.is_some() {
             self.file()?;
         }
+        // Until the next load nobody needs it, and who writes to a file in memory would copy it.
+        if self.rest().is_empty() {
+            self.let_buffer_go();
+        }
         Ok(())
     }
 
     #[inline(always)]
     fn offset(&self) -> u64 {
-        self.before + self.position as u64
+        self.before + (self.position - self.start) as u64
     }
 
     #[inline(always)]
@@ -418,13 +469,29 @@ impl Source for Input {
 }
 
 impl Payload for Input {
-    const RUNS_PYTHON: bool = true;
+    #[inline(always)]
+    fn runs_python(&self) -> bool {
+        self.file.is_some()
+    }
 
     /// Large payloads are read into place; nothing is read ahead for them.
     fn bytes(&mut self, n: usize) -> Result<Own<Bytes>, Fault> {
         let rest = self.rest();
         if !rest.is_empty() && n <= rest.len() {
             return Ok(Bytes::unshared(self.read(n)?)?);
+        }
+        if let Some(file) = &self.memory {
+            let more = file.read(n - rest.len())?;
+            let more = more.as_slice();
+            let is_all = rest.len() + more.len() == n;
+            let bytes = match rest {
+                _ if !is_all => None,
+                [] => Some(Bytes::unshared(more)?),
+                _ => Some(Bytes::unshared(&[rest, more].concat())?),
+            };
+            self.before += more.len() as u64;
+            self.position = self.end;
+            return bytes.ok_or(ErrorKind::Truncated.into());
         }
         if self.file.is_none() {
             return Err(ErrorKind::Truncated.into());

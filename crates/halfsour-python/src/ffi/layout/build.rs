@@ -68,35 +68,16 @@ impl Tuple {
     }
 }
 
-/// Moves what is on a stack, from `start` on, each object to `f`.
+/// `PyObject_IS_GC`, which is no inline code.
+///
+/// # Safety
+/// A live object.
 #[inline(always)]
-pub(crate) fn move_items(stack: &mut Vec<Obj>, start: usize, mut f: impl FnMut(Obj)) {
-    let items = stack.get(start..).unwrap_or_default().as_ptr_range();
-    // SAFETY: what was on the stack from `start` on is there no more, and is read once.
+unsafe fn may_be_in_cycles(object: *mut c::PyObject) -> bool {
+    // SAFETY: as the caller promises; `PyObject_IS_GC` looks at the flag first, too.
     unsafe {
-        stack.set_len(start.min(stack.len()));
-        let mut next = items.start;
-        while next < items.end {
-            let item = next.read();
-            next = next.add(1);
-            f(item);
-        }
-    }
-}
-
-/// Moves keys and values from a stack, from `start` on, each pair to `f`.
-#[inline(always)]
-pub(crate) fn move_pairs(stack: &mut Vec<Obj>, start: usize, mut f: impl FnMut(Obj, Obj)) {
-    let pairs = stack.get(start..).unwrap_or_default().as_chunks::<2>().0;
-    let (mut next, end) = (pairs.as_ptr(), pairs.as_ptr_range().end);
-    // SAFETY: what was on the stack from `start` on is there no more, and is read once.
-    unsafe {
-        stack.set_len(start.min(stack.len()));
-        while next < end {
-            let [key, value] = next.read();
-            next = next.add(1);
-            f(key, value);
-        }
+        c::PyType_HasFeature(c::Py_TYPE(object), c::Py_TPFLAGS_HAVE_GC) != 0
+            && c::PyObject_IS_GC(object) != 0
     }
 }
 
@@ -141,7 +122,7 @@ impl BlankItems<'_> {
             let ptr = value.into_ptr();
             self.next.add(1).write(ptr);
             self.next = self.next.add(2);
-            if !self.tracked && c::PyObject_IS_GC(ptr) != 0 {
+            if !self.tracked && may_be_in_cycles(ptr) {
                 self.tracked =
                     c::PyTuple_CheckExact(ptr) == 0 || c::PyObject_GC_IsTracked(ptr) != 0;
             }

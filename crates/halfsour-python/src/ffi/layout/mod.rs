@@ -13,12 +13,14 @@
 mod build;
 mod dict;
 mod instance;
+mod memory_file;
 mod scalar;
 
-pub(crate) use build::{is_same_text, move_items, move_pairs};
+pub(crate) use build::is_same_text;
 pub(crate) use dict::{Entries, Named, Values};
 pub(crate) use instance::{Attributes, DictPlace, PLAIN_SIZE, TypeFacts};
-pub(crate) use scalar::{DIGIT, ascii, digit};
+pub(crate) use memory_file::{MemoryFile, Taken};
+pub(crate) use scalar::{DIGIT, ascii, digit, float};
 
 use super::object::{Obj, Object};
 use super::{Dict, Int, List, PyResult, Str, Tuple, error};
@@ -41,11 +43,17 @@ pub(crate) fn check() -> bool {
     error::quietly(compare()).unwrap_or(false)
 }
 
+/// `io.BytesIO`, where the layouts are known and that of its instances is too.
+pub(crate) fn memory_file_class(known: bool) -> Option<Obj> {
+    if known { error::quietly(MemoryFile::known_class()).flatten() } else { None }
+}
+
 /// Reads objects of every kind both ways.
 fn compare() -> PyResult<bool> {
     Ok(ints_are_known()?
         && scalar::makes_strings()?
         && scalar::makes_ints()?
+        && scalar::makes_floats()?
         && texts_are_known()?
         && dicts_are_known()?
         && instances_are_known()?)

@@ -2,7 +2,7 @@
 
 use crate::ffi::error::{self, PyResult};
 use crate::ffi::object::{Obj, Object};
-use crate::ffi::{Int, List, Str, Tuple};
+use crate::ffi::{Float, Int, List, Str, Tuple};
 use pyo3_ffi as c;
 
 impl Object {
@@ -218,6 +218,37 @@ pub(super) fn makes_strings() -> PyResult<bool> {
             unsafe { ((*ptr).state & 0xff, (*ptr).length, c::Py_REFCNT(object.as_ptr())) }
         };
         if head(&made) != head(&other) || !made.equals(&other)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A float.
+#[inline(always)]
+pub(crate) fn float(value: f64) -> PyResult<Obj> {
+    // SAFETY: the object has room for the head and the value, which are set before anybody sees it.
+    // Objects of static types hold no reference to their type.
+    unsafe {
+        let ptr = c::PyObject_Malloc(size_of::<c::PyFloatObject>()).cast::<c::PyFloatObject>();
+        if ptr.is_null() {
+            return Err(error::no_memory());
+        }
+        ptr.write(c::PyFloatObject { ob_base: c::PyObject_HEAD_INIT, ob_fval: value });
+        (*ptr.cast::<c::PyObject>()).ob_type = &raw mut c::PyFloat_Type;
+        count(ptr.cast());
+        Ok(Obj::from_owned_opt(ptr.cast()).unwrap_unchecked())
+    }
+}
+
+/// Whether floats that are made here are as others are.
+pub(super) fn makes_floats() -> PyResult<bool> {
+    for value in [0.0, -1.5, f64::MAX] {
+        let (made, other) = (float(value)?, Float::new(value)?);
+        // SAFETY: two live objects.
+        let counts = unsafe { (c::Py_REFCNT(made.as_ptr()), c::Py_REFCNT(other.as_ptr())) };
+        let is_value = made.cast_exact::<Float>().map(Float::value) == Some(value);
+        if counts.0 != counts.1 || !is_value || !made.equals(&other)? {
             return Ok(false);
         }
     }

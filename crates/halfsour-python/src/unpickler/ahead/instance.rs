@@ -2,9 +2,10 @@
 
 use super::leaves::Leaves;
 use super::stretch::Stretch;
-use super::{Ahead, PyHeap, push};
-use crate::ffi::layout::{DictPlace, move_items, move_pairs};
+use super::{Ahead, PyHeap};
+use crate::ffi::layout::DictPlace;
 use crate::ffi::recall::{Elided, Recall};
+use crate::ffi::stack::{moved, push};
 use crate::ffi::{Dict, List, Obj, Object, PyResult, Tuple, Type};
 use crate::unpickler::plan::Plan;
 
@@ -104,8 +105,9 @@ impl Stretch<'_, '_> {
     /// False, and nothing is done, if it is something else.
     #[inline(always)]
     pub(super) fn begin_state(&mut self, at: usize) -> PyResult<bool> {
-        let PyHeap { ahead, state, .. } = &mut *self.heap;
-        let Some(fresh) = ahead.fresh else { return Ok(false) };
+        let PyHeap { ahead, state, this, .. } = &mut *self.heap;
+        // What an Unpickler's memo shows after the load, when instances may change, must be made now.
+        let Some(fresh) = ahead.fresh.filter(|_| this.is_none()) else { return Ok(false) };
         let index = ahead.recall.len();
         if fresh.entries != index || fresh.place < self.fence {
             return Ok(false);
@@ -185,9 +187,9 @@ impl Stretch<'_, '_> {
                 let known = names.offsets().len() == read && are_empty(&instance, names.offsets());
                 if known {
                     let mut offsets = names.offsets().iter();
-                    move_items(self.stack, start, |value| {
+                    for [value] in moved(self.stack, start) {
                         drop(offsets.next().and_then(|offset| instance.fill_slot(*offset, value)));
-                    });
+                    }
                     recall.push_slot_pair(index, &instance);
                 }
                 known
@@ -196,11 +198,11 @@ impl Stretch<'_, '_> {
                 let known = names.places().len() == read;
                 if known && let Some(mut blank) = place.blank(&instance) {
                     let mut places = names.places().iter();
-                    move_items(self.stack, start, |value| {
+                    for [value] in moved(self.stack, start) {
                         if let Some(place) = places.next() {
                             blank.set(*place, value);
                         }
-                    });
+                    }
                     true
                 } else {
                     false
@@ -317,9 +319,9 @@ impl Stretch<'_, '_> {
             }
             let mut offsets = plan.slot_names.offsets().iter();
             // The plan has the keys too.
-            move_pairs(self.stack, mark, |_, value| {
+            for [_, value] in moved(self.stack, mark) {
                 drop(offsets.next().and_then(|offset| instance.fill_slot(*offset, value)));
-            });
+            }
             ahead.recall.push_slot_pair(index, &instance);
         } else {
             let Some(place) = plan.dict else { return Ok(false) };
@@ -359,11 +361,11 @@ fn fill(
     {
         let mut places = names.places().iter();
         // The plan has the keys too.
-        move_pairs(stack, mark, |_, value| {
+        for [_, value] in moved(stack, mark) {
             if let Some(place) = places.next() {
                 blank.set(*place, value);
             }
-        });
+        }
         return Ok(true);
     }
     let dict = instance.instance_dict()?;

@@ -1,8 +1,10 @@
 //! Objects that hold no others, and those that the memo has: most of what most pickles are made of.
 
-use super::{LARGE, push};
+use super::LARGE;
+use crate::ffi::layout::float;
 use crate::ffi::recall::Recall;
-use crate::ffi::{Float, Int, Obj, Object, PyResult, Str};
+use crate::ffi::stack::push;
+use crate::ffi::{Int, Obj, Object, PyResult, Str};
 use halfsour::Memo;
 use std::cell::RefCell;
 
@@ -108,7 +110,7 @@ impl Leaves<'_> {
                 };
                 (value?, at + 2 + digits.len())
             }
-            b'G' => (Float::new(f64::from_be_bytes(argument!(8)))?, at + 9),
+            b'G' => (float(f64::from_be_bytes(argument!(8)))?, at + 9),
             b'N' => (Object::none().own(), at + 1),
             0x88 | 0x89 => (Object::bool(opcode == 0x88).own(), at + 1),
             0x8c => {

@@ -20,7 +20,7 @@ use super::source::{Fault, Payload};
 use super::template::Templates;
 use crate::ffi::collector::Pause;
 use crate::ffi::datetime::Kind;
-use crate::ffi::error::{check_signals, is_interrupted, no_memory};
+use crate::ffi::error::{Exc, check_signals, is_interrupted, matches};
 use crate::ffi::recall::{Elided, Entry, Recall};
 use crate::ffi::{Bytes, Dict, Obj, Object, PyResult, Raised, Tuple};
 use halfsour::{Machine, Reader};
@@ -52,16 +52,6 @@ impl Ahead {
     }
 }
 
-/// Pushes a value or a mark, if there is memory for it.
-#[inline(always)]
-fn push<T>(stack: &mut Vec<T>, value: T) -> PyResult<()> {
-    if stack.len() == stack.capacity() && stack.try_reserve(1).is_err() {
-        return Err(no_memory());
-    }
-    stack.push(value);
-    Ok(())
-}
-
 impl PyHeap<'_> {
     /// Executes opcodes until there is one for the machine. True if [`settle`](PyHeap::settle) was
     /// not called, since only FRAME or STOP may come next.
@@ -74,11 +64,15 @@ impl PyHeap<'_> {
             self.settle(machine.parts().0)?;
             check_signals()?;
         }
+        if !self.recalls && self.this.is_some() {
+            self.take_memo_back();
+        }
         loop {
+            let runs_python = reader.source().runs_python();
             let bytes = reader.ahead();
             match bytes.first() {
                 Some(&opcode) if HANDLED[usize::from(opcode)] => {}
-                None | Some(0x95 | b'.') => return Ok(self.read_on::<S>()),
+                None | Some(0x95 | b'.') => return Ok(self.read_on(runs_python)),
                 _ => {
                     self.settle(machine.parts().0)?;
                     return Ok(false);
@@ -99,7 +93,7 @@ impl PyHeap<'_> {
             drop(stretch);
             reader.consume(used);
             match next? {
-                Next::Quiet => return Ok(self.read_on::<S>()),
+                Next::Quiet => return Ok(self.read_on(runs_python)),
                 Next::End => {}
                 Next::Machine => {
                     self.settle(machine.parts().0)?;
@@ -125,10 +119,11 @@ impl PyHeap<'_> {
     /// Before the source is read that runs Python for it: then nothing may be borrowed. What was
     /// elided stays so, since nobody can see it. True, for `ahead`.
     #[inline(always)]
-    fn read_on<S: Payload>(&mut self) -> bool {
-        if S::RUNS_PYTHON {
+    fn read_on(&mut self, runs_python: bool) -> bool {
+        if runs_python {
             self.ahead.plans.python_ran();
             self.ahead.recall.own();
+            self.show_memo();
         }
         true
     }
@@ -147,8 +142,44 @@ impl PyHeap<'_> {
         if !self.ahead.recall.unsettled().is_empty() {
             self.settle_memo()?;
         }
+        self.show_memo();
         self.ahead.recall.drop_kept();
         Ok(())
+    }
+
+    /// Before Python can run, which may look at the memo of an Unpickler.
+    #[inline(always)]
+    fn show_memo(&mut self) {
+        if self.recalls && self.this.is_some() {
+            self.hand_memo_over();
+        }
+    }
+
+    /// After the load.
+    #[inline]
+    pub(super) fn end(&mut self, failed: bool) {
+        if failed && matches(&Exc::MemoryError) {
+            self.ahead.recall.forget_borrowed();
+        }
+        self.show_memo();
+    }
+
+    /// Takes the memo of an Unpickler again, after Python ran.
+    #[inline]
+    fn take_memo_back(&mut self) {
+        let mut memo = self.unpickler.memo.borrow_mut();
+        if memo.is_untouched() {
+            self.recalls = true;
+            return;
+        }
+        // They are moved here, and back again.
+        if memo.len() * 2 <= self.moves_left
+            && let Some(objects) = memo.lend_dense()
+        {
+            self.moves_left -= objects.len() * 2;
+            self.ahead.recall.adopt(objects);
+            self.recalls = true;
+        }
     }
 
     fn settle_memo(&mut self) -> PyResult<()> {
@@ -171,14 +202,22 @@ impl PyHeap<'_> {
         if !std::mem::take(&mut self.recalls) {
             return;
         }
-        for index in 0..self.ahead.recall.len() {
+        let length = self.ahead.recall.len();
+        if length == 0 {
+            return;
+        }
+        self.moves_left += length;
+        // A collection would run Python in between.
+        let _pause = Pause::begin();
+        self.ahead.recall.own();
+        for index in 0..length {
             if matches!(self.ahead.recall.get(index), Some(Entry::Elided(..))) {
                 // Without memory for this there is none for the rest either.
                 drop(self.make_elided(index));
             }
         }
         let mut memo = self.unpickler.memo.borrow_mut();
-        for (index, object) in self.ahead.recall.take().into_iter().enumerate() {
+        for (index, object) in self.ahead.recall.take().enumerate() {
             drop(memo.put(index, object));
         }
     }

@@ -6,9 +6,9 @@
 
 use super::leaves::Leaves;
 use super::stretch::Stretch;
-use super::{Ahead, PyHeap, push};
-use crate::ffi::layout::move_items;
+use super::{Ahead, PyHeap};
 use crate::ffi::recall::Elided;
+use crate::ffi::stack::{moved, push};
 use crate::ffi::{Dict, Obj, Object, Own, PyResult};
 
 /// The keys of this load's records.
@@ -66,6 +66,21 @@ impl Rows {
     fn first(&self, key: &Object) -> Option<usize> {
         let node = (self.first[Rows::place(key)] as usize).checked_sub(1)?;
         self.nodes.get(node).is_some_and(|node| node.key.is(key)).then_some(node)
+    }
+
+    /// Whether dicts with these keys, each with its value behind it, are known already.
+    #[inline(always)]
+    pub(super) fn know(&self, pairs: &[[Obj; 2]]) -> bool {
+        let Some(([first, _], rest)) = pairs.split_first() else { return false };
+        let mut node = self.first(first);
+        for [key, _] in rest {
+            let Some(before) = node else { return false };
+            node = self.nodes[before].after;
+            while let Some(other) = node.filter(|node| !self.nodes[*node].key.is(key)) {
+                node = self.nodes[other].other;
+            }
+        }
+        node.is_some_and(|node| self.nodes[node].template.is_some())
     }
 
     /// The node of the key that a BINGET at `at` refers to, after another.
@@ -159,8 +174,13 @@ impl Stretch<'_, '_> {
         let mut leaves = Leaves { bytes, recall: Some(recall), memo: &unpickler.memo, byte_ints };
         // Where the opcode after the last item is, and where its value is.
         let (mut at, mut value_at) = (at + 1, at + 3);
+        let mut failed = None;
         let template = loop {
-            let Some((value, end)) = leaves.next(value_at)? else { break None };
+            let leaf = leaves.next(value_at).unwrap_or_else(|raised| {
+                failed = Some(raised);
+                None
+            });
+            let Some((value, end)) = leaf else { break None };
             push(self.stack, value)?;
             at = end;
             if self.bytes.get(at) == Some(&b'u') {
@@ -176,12 +196,14 @@ impl Stretch<'_, '_> {
             rows.nodes[first].misses += 1;
             self.at = at;
             self.unread_row(index, start, keys)?;
-            return Ok(true);
+            return failed.map_or(Ok(true), Err);
         };
         let dict = template.copy()?;
         rows.nodes[first].misses = 0;
         let mut items = dict.blank_items();
-        move_items(self.stack, start, |value| items.set_value(value));
+        for [value] in moved(self.stack, start) {
+            items.set_value(value);
+        }
         drop(items);
         let dict = dict.into_obj();
         self.heap.ahead.recall.fill(index, &dict);

@@ -3,8 +3,8 @@
 use super::leaves::leaf;
 use super::{Ahead, PyHeap};
 use crate::ffi::collector::Pause;
-use crate::ffi::layout::move_pairs;
 use crate::ffi::recall::{Elided, Entry};
+use crate::ffi::stack::{self, moved};
 use crate::ffi::{Bytes, Dict, List, Obj, Object, Own, PyResult, Raised, Set, Tuple, Type};
 use crate::unpickler::source::{Fault, Memory};
 use crate::unpickler::template::Seen;
@@ -65,13 +65,13 @@ impl<'h> Stretch<'_, 'h> {
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: Obj) -> PyResult<()> {
-        super::push(self.stack, value)
+        stack::push(self.stack, value)
     }
 
     #[inline(always)]
     pub(super) fn push_mark(&mut self) -> PyResult<()> {
         let mark = self.stack.len();
-        super::push(self.marks, mark)?;
+        stack::push(self.marks, mark)?;
         self.fence = mark;
         Ok(())
     }
@@ -137,7 +137,6 @@ impl<'h> Stretch<'_, 'h> {
 
     pub(super) fn run(&mut self) -> Result<Next, Fault> {
         let bytes = self.bytes;
-        let recalls = self.heap.recalls;
         // Where the opcode at hand is; `self.at` says it whenever others look.
         let mut at = self.at;
         let limit = bytes.len().min(at + BUDGET);
@@ -267,7 +266,8 @@ impl<'h> Stretch<'_, 'h> {
                 }
                 b']' => push_new!(List::from_items([]).map(Own::into_obj), at + 1),
                 b'}' => {
-                    if recalls && (ok!(self.begin_state(at + 1)) || ok!(self.row(at + 1))) {
+                    if self.heap.recalls && (ok!(self.begin_state(at + 1)) || ok!(self.row(at + 1)))
+                    {
                         at = self.at;
                         continue;
                     }
@@ -447,7 +447,7 @@ impl<'h> Stretch<'_, 'h> {
         }
         let Ahead { plans, templates, rows, .. } = &mut *self.heap.ahead;
         let few = pairs.len() <= FEW;
-        let seen = if few && !self.heap.recalls {
+        let seen = if few && (!self.heap.recalls || rows.know(pairs)) {
             Seen::Never
         } else {
             templates.find(plans.load(), pairs)
@@ -457,7 +457,9 @@ impl<'h> Stretch<'_, 'h> {
             && dict.adopt_keys(template)?
         {
             let mut items = dict.blank_items();
-            move_pairs(self.stack, start, |key, value| items.set(key, value));
+            for [key, value] in moved(self.stack, start) {
+                items.set(key, value);
+            }
             drop(items);
             if is_row {
                 rows.add(dict)?;
