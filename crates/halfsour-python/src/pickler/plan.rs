@@ -42,10 +42,9 @@ pub(super) enum Plan {
 }
 
 /// A hook that a plan has the walker call.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hook {
     /// what the dispatch table has for the object's type
-    Dispatch,
+    Dispatch(Obj),
     GetState,
     Reduce,
     NewArgs {
@@ -72,8 +71,8 @@ pub(super) struct Entry {
     /// The plan is not in force in this epoch: a dispatch table has the type, or `copyreg` is not what
     /// it was.
     barred: bool,
-    /// A dispatch table has the type, in this epoch.
-    is_dispatched: bool,
+    /// The slot in which a dispatch table has the type, in this epoch.
+    dispatched: Option<usize>,
     pub(super) written: Written,
     /// The table of shared keys, and how many of them, that hold no name of a hook.
     harmless: (usize, usize),
@@ -216,7 +215,7 @@ impl Plans {
                 checked: 0,
                 plan: Plan::Generic,
                 barred: false,
-                is_dispatched: false,
+                dispatched: None,
                 written: Written::default(),
                 harmless: (0, 0),
             });
@@ -234,8 +233,8 @@ impl Plans {
         let entry = &mut self.entries[number];
         entry.checked = self.epoch;
         // A version belongs to one type in one condition; a type without one is uncertain.
-        let is_dispatched = has(table, class);
-        if !is_dispatched
+        let dispatched = slot_of(table, class);
+        if dispatched.is_none()
             && (entry.version == 0
                 || entry.version != class.version_tag()
                 || entry.metaclass != metaclass_version(class)
@@ -256,8 +255,8 @@ impl Plans {
             entry.metaclass = metaclass_version(class);
             entry.harmless = (0, 0);
         }
-        entry.is_dispatched = is_dispatched;
-        entry.barred = is_dispatched || entry.version == 0;
+        entry.dispatched = dispatched;
+        entry.barred = dispatched.is_some() || entry.version == 0;
         if let Plan::Fields(fields) = &entry.plan {
             entry.barred |= !fields.are_known(state);
         }
@@ -270,8 +269,11 @@ impl Plans {
     /// The hook that the walker is to call for an object, if no attribute of its own hides one.
     pub(super) fn hook(&mut self, state: &State, table: &Dict, object: &Object) -> Option<Hook> {
         let place = self.find(state, table, object.type_of());
-        if self.entries[place].is_dispatched {
-            return Some(Hook::Dispatch);
+        if let Some(slot) = self.entries[place].dispatched {
+            // Other metaclasses may hash their classes in Python.
+            let is_plain = object.type_of().type_of().as_obj().is(types::type_());
+            let reducer = table.entries().get(slot).filter(|_| is_plain);
+            return reducer.map(|(_, reducer)| Hook::Dispatch(reducer.own()));
         }
         let (hook, dict) = match self.plan(place) {
             &Plan::GetState(dict) => (Hook::GetState, dict),
@@ -331,8 +333,12 @@ pub(super) fn has_plain_metaclass(state: &State, class: &Type) -> bool {
 
 /// Whether a dispatch table has a type, by identity: asking for it might run Python.
 pub(super) fn has(table: &Dict, class: &Object) -> bool {
+    slot_of(table, class).is_some()
+}
+
+fn slot_of(table: &Dict, class: &Object) -> Option<usize> {
     let entries = table.entries();
-    (0..entries.slots()).any(|slot| entries.get(slot).is_some_and(|(key, _)| key.is(class)))
+    (0..entries.slots()).find(|slot| entries.get(*slot).is_some_and(|(key, _)| key.is(class)))
 }
 
 impl Entry {
@@ -366,13 +372,16 @@ impl Entry {
     }
 }
 
-/// Whether an instance attribute of this name is seen by `object.__reduce_ex__` or its caller.
+/// Whether an instance attribute of this name is seen by `object.__reduce_ex__` or its caller; they
+/// see `__reduce__` where the class has one of its own.
 /// Unknown kinds of keys count too.
 #[inline(always)]
 fn is_hook(name: &Object) -> bool {
     match name.cast_exact::<Str>() {
         Some(name) => match name.ascii() {
-            Some([b'_', b'_', rest @ ..]) => rest == b"reduce_ex__" || rest == b"getstate__",
+            Some([b'_', b'_', rest @ ..]) => {
+                rest == b"reduce_ex__" || rest == b"reduce__" || rest == b"getstate__"
+            }
             _ => false,
         },
         None => true,

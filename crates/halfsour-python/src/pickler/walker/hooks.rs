@@ -18,24 +18,18 @@ impl Walker<'_> {
     pub(super) fn save_by_hook(&mut self, obj: Obj, hook: Hook) -> PyResult<()> {
         let names = &self.state.names;
         match hook {
-            Hook::Dispatch => {
-                let Some(table) = self.plain_dispatch_table() else { return Ok(()) };
-                match table.get(obj.type_of())? {
-                    Some(reducer) => {
-                        let reduced = reducer.call1(&obj)?;
-                        self.save_reduced(obj, reduced)
-                    }
-                    None => self.save_itself(obj),
-                }
+            Hook::Dispatch(reducer) => {
+                let reduced = reducer.call1(&obj)?;
+                self.save_reduced(obj, reduced)
             }
             Hook::Reduce => {
-                let reduced = obj.call_method0(&names.reduce)?;
+                let reduced = call_hook(&obj, &names.reduce)?;
                 self.save_reduced(obj, reduced)
             }
             Hook::NewArgs { has_getstate } => self.save_by_newargs(obj, has_getstate),
             Hook::GetState => {
                 let (class, version) = (obj.type_of().own(), obj.type_of().version_tag());
-                let state = obj.call_method0(&names.getstate)?;
+                let state = call_hook(&obj, &names.getstate)?;
                 if !is_as_it_was(&obj, &class, version) {
                     let newobj = self.state.copyreg_newobj()?;
                     return self.save_as_newobj(obj, newobj, class, None, state);
@@ -87,7 +81,10 @@ impl Walker<'_> {
         let args =
             Tuple::from_items(args.items().iter().map(|item| item.own()).collect::<Vec<_>>())?;
         self.state.plans.borrow_mut().begin();
-        let still_planned = self.hook(&obj) == Some(Hook::NewArgs { has_getstate });
+        let still_planned = match self.hook(&obj) {
+            Some(Hook::NewArgs { has_getstate: still }) => still == has_getstate,
+            _ => false,
+        };
         let version = obj.type_of().version_tag();
         let state = if has_getstate || !still_planned {
             obj.call_method0(&names.getstate)?
@@ -240,6 +237,14 @@ impl Walker<'_> {
             self.depth -= 1;
         }
         Ok(())
+    }
+}
+
+/// Calls a method in Python that the object's class has, and no attribute hides.
+fn call_hook(obj: &Object, name: &Object) -> PyResult<Obj> {
+    match obj.type_of().lookup(name).map(Object::own) {
+        Some(hook) => hook.call1(obj),
+        None => obj.call_method0(name),
     }
 }
 
