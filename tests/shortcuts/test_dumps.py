@@ -13,6 +13,7 @@ import copyreg
 import dataclasses
 import datetime
 import enum
+import functools
 import io
 import os
 import random
@@ -1754,3 +1755,146 @@ def test_buffers_in_band(buffer):
     check(buffer)
     check(lambda: [Buffered(), Buffered(buffer()), Buffered(1, buffer())])
     check(lambda: [Buffered(), Plain(a=buffer())])
+
+
+# What reducers return, written in one go
+
+class Kept:
+    """Each of these reduces to arguments that its maker chose, and to a state if there is one."""
+
+    def __init__(self, *reduced):
+        self.reduced = reduced
+
+    def __reduce__(self):
+        args, *state = (again(part) for part in self.reduced)
+        return Kept, args, *state
+
+
+class KeptState:
+    def __init__(self, state):
+        self.state = state
+
+    def __getstate__(self):
+        return again(self.state)
+
+
+def again(part):
+    """Containers that nobody else has; what is in them twice is there twice."""
+    known = {}
+
+    def copied(part):
+        if id(part) not in known and type(part) in (list, tuple, dict):
+            items = [copied(item) for item in (part.items() if type(part) is dict else part)]
+            known[id(part)] = type(part)(items)
+        return known.get(id(part), part)
+    return copied(part)
+
+
+SHARED = [text(9)]
+
+
+@pytest.mark.parametrize("args", [
+    (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), ((),), ([],), ({},), ([1],), ({1: 2},), ([1, 2], {1: 2, 3: 4}),
+    (None, True, False, 1.5, -1, 255, 256, 65536, 2**31 - 1, 2**31, -2**31, 2**70), ("", "a", "\u00e9", "\u20ac", "\udc80"),
+    ("x" * 255, "x" * 256), ("\u00e9" * 127, "\u00e9" * 128, "\u00e9" * 255), (b"a", bytearray(b"b")), (int, text, len, Plain),
+    (SHARED, SHARED), ((SHARED, 1), (SHARED, 1)), ([[[1]]],), ([[[[1]]]],), ([(((1, 2),),)],), (list(range(50)),),
+    ({"a": {"b": {"c": "d"}}},), ({"a": [1, (2,)], "b": ()},), (Plain(a=1),), (Colour.RED, Colour.RED), ({1}, frozenset([2])),
+    (text(1), [text(1)], {text(1): text(1)}), ("twice", "twice", ("twice",)),
+], ids=lambda args: repr(args)[:40])
+def test_reductions_in_one_go(args):
+    for state in [(), ({"a": 1},), ([args, "state"],), ({},), (None,), ("text",), ((None, {"slot": args}),), (5,)]:
+        check(lambda: [Kept((), *state), Kept(args, *state), Kept(args, *state), args], [0, 1, 2, 3, 4, 5], ["dumps", "pickler"])
+    check(lambda: [KeptState(args), KeptState([args]), KeptState({"args": args}), args])
+    check(lambda: [Kept(tuple([f"{number}", number, args])) for number in range(4000)], [1, 4], ["dumps", "dump", "pickler"])
+
+
+@pytest.mark.parametrize("method", ["__reduce__", "__getstate__"])
+def test_hooks_of_a_class_that_attributes_hide(method):
+    """The hook of the class is called, but not for those that have one of their own."""
+    cls = {"__reduce__": Reduced, "__getstate__": WithState}[method]
+
+    def make():
+        made = [cls(text(number)) for number in range(6)]
+        setattr(made[2], method, {"__reduce__": lambda: (Plain, ()), "__getstate__": lambda: {"hidden": 1}}[method])
+        made[3].__dict__[5] = 6
+        setattr(made[4], method, None)
+        return made[:4], made[5:] + made[4:]
+    check(lambda: make()[0])
+    check(lambda: make()[1])
+
+
+def test_hooks_that_are_no_plain_functions():
+    for method in [staticmethod(lambda: (Plain, ())), classmethod(lambda cls: (Plain, ())), property(lambda self: lambda: (Plain, ())),
+                   types.MethodType(lambda self: (Plain, ()), 5), functools.partial(lambda: (Plain, ())), None, 5]:
+        local = type("Local", (), {"__reduce__": method, "__module__": __name__})
+        check(lambda: [local(), local()])
+
+
+def test_a_memo_that_a_hook_fills():
+    """The object, its class or its arguments are in the memo when its hook returns."""
+    class Fills:
+        def __reduce__(self):
+            pickler.memo = {id(held): (index, held) for index, held in enumerate([*pickler_memo(), *self.fill])}
+            return Plain, self.args
+
+    def pickler_memo():
+        return [held for _, held in sorted(pickler.memo.copy().values(), key=lambda pair: pair[0])]
+    for fill in ["object", "arguments", "argument", "large"]:
+        results = []
+        for module in (stock, ours):
+            it, file = Fills(), Chunks()
+            it.args = (text(1), [2])
+            it.fill = {"object": [it], "arguments": [it.args], "argument": [it.args[0]], "large": []}[fill]
+            pickler = module.Pickler(file, 4)
+            results.append((outcome(lambda: pickler.dump([Plain, it, it])), file.chunks))
+        assert results[0] == results[1], fill
+
+
+@pytest.mark.parametrize("name", ["__newobj__", "__newobj_ex__", "x__newobj__", "__newobj", "Other__", "__"])
+def test_classes_with_the_names_of_copyreg(name):
+    local = type(name, (), {"__module__": __name__, "__init__": lambda self, *args: None})
+    globals()[name], before = local, globals().get(name)
+    try:
+        check(lambda: [ByFunction(local, (1, 2)), ByFunction(local, (3, 4)), ByFunction(local, (local, 4))])
+        check(lambda: [local(), local()])
+    finally:
+        globals()[name] = before
+
+
+class HashedInPython(type):
+    def __hash__(cls):
+        HashedInPython.asked += 1
+        return 5
+
+    asked = 0
+
+
+class OfHashed(metaclass=HashedInPython):
+    pass
+
+
+def test_dispatch_tables_whose_classes_are_hashed_in_python():
+    asked = []
+    for module in (stock, ours):
+        pickler = module.Pickler(io.BytesIO(), 4)
+        pickler.dispatch_table = {Plain: reduce_oddly, OfHashed: reduce_oddly}
+        HashedInPython.asked = 0
+        pickler.dump([OfHashed(), OfHashed(), Plain(), OfHashed()])
+        asked.append(HashedInPython.asked)
+    assert asked[0] == asked[1]
+
+
+def test_dispatch_tables_that_their_reducers_change():
+    for change in [lambda table: table.pop(Plain), lambda table: table.clear(), lambda table: table.update({Inline: reduce_oddly}),
+                   lambda table: table.update({Plain: lambda it: (Plain, ("changed",))}), lambda table: table.update(dict.fromkeys(range(50)))]:
+        def dump(module, change=change):
+            def reduce(it):
+                change(table)
+                return Plain, (text(1), it.a)
+            table = {Plain: reduce}
+            file = io.BytesIO()
+            pickler = module.Pickler(file, 4)
+            pickler.dispatch_table = table
+            result = outcome(lambda: pickler.dump([Plain(a=1), Inline(2), Plain(a=3), Inline(4), Plain(a=5)]))
+            return result, file.getvalue()
+        assert dump(ours) == dump(stock)

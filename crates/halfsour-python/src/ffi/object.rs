@@ -320,11 +320,11 @@ impl Object {
         check(unsafe { c::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) })
     }
 
-    /// Whether this is a class, made by `type` itself, whose name does not contain `part`. What
-    /// `__name__` is for these, nobody can change but by giving them another name.
-    pub(crate) fn is_class_named_otherwise(&self, part: &[u8]) -> bool {
+    /// Whether this is a class, made by `type` itself, whose name does not end so. What `__name__` is
+    /// for these, nobody can change but by giving them another name.
+    pub(crate) fn is_class_named_otherwise(&self, end: &[u8]) -> bool {
         self.kind() == Kind::Type
-            && self.cast::<Type>().is_some_and(|class| class.is_named_otherwise(part))
+            && self.cast::<Type>().is_some_and(|class| class.is_named_otherwise(end))
     }
 
     /// Whether `name`, which is `__name__`, of a function does not begin so. Runs no Python for

@@ -5,6 +5,7 @@ use crate::ffi::datetime::Parts;
 use crate::ffi::layout::{Attributes, DictPlace};
 use crate::pickler::global;
 use crate::pickler::plan::{self, Plan};
+use crate::pickler::reduce::NEWOBJ_END;
 use halfsour::Fetch;
 
 /// More bytes than the opcodes take that begin an instance: into a file, they are written in one
@@ -195,7 +196,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         let args = value.and_then(|value| Tuple::from_items([value.own()]).ok());
         let args = args.map(|args| self.keep.hold(args.into_obj()));
         let Some(args) = args.and_then(|args| args.cast_exact::<Tuple>()) else { return stop };
-        if !class.is_named_otherwise(b"__newobj") || !self.class(class, place) {
+        if !class.is_named_otherwise(NEWOBJ_END) || !self.class(class, place) {
             return stop;
         }
         self.edge();

@@ -228,8 +228,6 @@ pub(super) struct Stretch<'w, 'q, S> {
 /// What a stretch begins with.
 pub(super) enum Begin<'q> {
     Object(&'q Object),
-    /// The same, but it is not in the memo, and there is room in the frame.
-    New(&'q Object),
     Frame(Frame<'q>),
 }
 
@@ -278,16 +276,6 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             }
             Begin::Object(object) => {
                 if let Put::Stop(stop) = self.put(object) {
-                    return Err(stop);
-                }
-            }
-            Begin::New(object) => {
-                let put = match object.kind() {
-                    Kind::Tuple => self.begin_tuple(object),
-                    Kind::Dict => self.begin_dict(object),
-                    _ => self.put(object),
-                };
-                if let Put::Stop(stop) = put {
                     return Err(stop);
                 }
             }
