@@ -342,6 +342,17 @@ impl Object {
         self.kind() == Kind::Function
     }
 
+    /// Whether this is what a class statement makes of a `__new__` that is written in Python.
+    pub(crate) fn is_static_python_method(&self) -> bool {
+        // SAFETY: compares with the address of a static type.
+        let is_static = unsafe { c::Py_TYPE(self.as_ptr()) == &raw mut c::PyStaticMethod_Type };
+        is_static && {
+            let name = super::error::quietly(super::Str::interned(c"__func__"));
+            let function = name.and_then(|name| super::error::quietly(self.attr(&name)));
+            function.is_some_and(|function| function.is_function())
+        }
+    }
+
     /// Whether this is a function, or a bound method, that is written in C.
     pub(crate) fn is_builtin_function(&self) -> bool {
         // SAFETY: a live object.

@@ -5,12 +5,37 @@ use super::*;
 impl Walker<'_> {
     /// The hook by which an object's plan has it written; no Python has run since a stretch ended.
     pub(super) fn hook(&self, obj: &Object) -> Option<Hook> {
-        if self.out.protocol() < 2 {
-            return None;
-        }
         let table = self.plain_dispatch_table()?;
         let mut plans = self.state.plans.borrow_mut();
-        plans.hook(self.state, &table, obj)
+        let hook = plans.hook(self.state, &table, obj)?;
+        // What else is asked before protocol 2 is `copyreg._reduce_ex`.
+        let is_asked_always = matches!(hook, Hook::Dispatch(_) | Hook::Reduce);
+        (is_asked_always || self.out.protocol() >= 2).then_some(hook)
+    }
+
+    /// What `copyreg._reduce_ex` returns for an instance, by which protocols 0 and 1 write it; None
+    /// where it has to be asked.
+    fn reduced_as_of_old(&self, obj: &Object) -> PyResult<Option<Obj>> {
+        if self.out.protocol() >= 2 || !self.state.layouts_known {
+            return Ok(None);
+        }
+        let Some(table) = self.plain_dispatch_table() else { return Ok(None) };
+        let mut plans = self.state.plans.borrow_mut();
+        plans.begin();
+        let found = plans.reconstruction(self.state, &table, obj);
+        drop(plans);
+        let Some((function, base)) = found else { return Ok(None) };
+        let content = match obj.cast::<Tuple>() {
+            Some(tuple) => tuple.slice_from(0)?.into_obj(),
+            None => Object::none().own(),
+        };
+        let args = Tuple::from_items([obj.type_of().own(), base.own(), content])?.into_obj();
+        let reduced = if obj.has_attributes() {
+            Tuple::from_items([function.clone(), args, obj.instance_dict()?])?
+        } else {
+            Tuple::from_items([function.clone(), args])?
+        };
+        Ok(Some(reduced.into_obj()))
     }
 
     /// Writes an instance by what its one hook returns; `object.__reduce_ex__`, which is not
@@ -171,6 +196,8 @@ impl Walker<'_> {
             reducer.call1(&obj)?
         } else if obj.type_of().is_metaclass() {
             return self.save_global(obj, None);
+        } else if let Some(reduced) = self.reduced_as_of_old(&obj)? {
+            reduced
         } else if let Some(reduce_ex) = obj.opt_attr(&self.state.names.reduce_ex)? {
             reduce_ex.call1(&*Int::new(i64::from(self.out.protocol()))?)?
         } else if let Some(reduce) = obj.opt_attr(&self.state.names.reduce)? {
