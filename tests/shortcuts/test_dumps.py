@@ -13,6 +13,7 @@ import copyreg
 import dataclasses
 import datetime
 import enum
+import functools
 import io
 import os
 import random
@@ -692,8 +693,8 @@ def test_hooks_on_the_instance(name):
             it.__dict__[name] = returns(value)
             it.__dict__[5] = 6
             return [it]
-        check(make, [2, 4], ["dumps", "pickler"])
-        check(in_a_dict, [2, 4], ["dumps", "pickler"])
+        check(make, [0, 1, 2, 4], ["dumps", "pickler"])
+        check(in_a_dict, [0, 1, 2, 4], ["dumps", "pickler"])
 
 
 class Attributes:
@@ -738,6 +739,7 @@ def changes():
     return Local
 
 
+@pytest.mark.parametrize("protocol", [0, 1, 4])
 @pytest.mark.parametrize("change", [
     lambda cls: setattr(cls, "__getstate__", lambda self: {"changed": 1}),
     lambda cls: setattr(cls, "__reduce__", lambda self: (list, ())),
@@ -753,8 +755,11 @@ def changes():
     lambda cls: copyreg.dispatch_table.__setitem__(cls, lambda it: (tuple, ())),
     lambda cls: sys.modules.__setitem__(__name__ + "x", sys.modules[__name__]),
     lambda cls: setattr(cls, "__dict__x", 5),
+    lambda cls: setattr(cls, "__slots__", ("a",)),
+    lambda cls: setattr(cls, "__new__", lambda cls, *args: object.__new__(cls)),
+    lambda cls: setattr(cls, "__new__", staticmethod(lambda cls, *args: object.__new__(cls))),
 ])
-def test_a_class_that_changes_between_dumps_and_during_one(change):
+def test_a_class_that_changes_between_dumps_and_during_one(change, protocol):
     for when in ("between", "during"):
         for way in WAYS:
             found = []
@@ -767,12 +772,12 @@ def test_a_class_that_changes_between_dumps_and_during_one(change):
                         change(cls)
                         return list, ()
                 try:
-                    dumped(module, lambda: [cls(), cls()], 4, way)
+                    dumped(module, lambda: [cls(), cls()], protocol, way)
                     if when == "between":
                         change(cls)
-                        found.append(dumped(module, lambda: [cls(), cls()], 4, way))
+                        found.append(dumped(module, lambda: [cls(), cls()], protocol, way))
                     else:
-                        found.append(dumped(module, lambda: [cls(), cls(), Changes(), cls(), cls()], 4, way))
+                        found.append(dumped(module, lambda: [cls(), cls(), Changes(), cls(), cls()], protocol, way))
                 finally:
                     copyreg.dispatch_table.clear()
                     copyreg.dispatch_table.update(table)
@@ -1754,3 +1759,381 @@ def test_buffers_in_band(buffer):
     check(buffer)
     check(lambda: [Buffered(), Buffered(buffer()), Buffered(1, buffer())])
     check(lambda: [Buffered(), Plain(a=buffer())])
+
+
+# What reducers return, written in one go
+
+class Kept:
+    """Each of these reduces to arguments that its maker chose, and to a state if there is one."""
+
+    def __init__(self, *reduced):
+        self.reduced = reduced
+
+    def __reduce__(self):
+        args, *state = (again(part) for part in self.reduced)
+        return Kept, args, *state
+
+
+class KeptState:
+    def __init__(self, state):
+        self.state = state
+
+    def __getstate__(self):
+        return again(self.state)
+
+
+def again(part):
+    """Containers that nobody else has; what is in them twice is there twice."""
+    known = {}
+
+    def copied(part):
+        if id(part) not in known and type(part) in (list, tuple, dict):
+            items = [copied(item) for item in (part.items() if type(part) is dict else part)]
+            known[id(part)] = type(part)(items)
+        return known.get(id(part), part)
+    return copied(part)
+
+
+SHARED = [text(9)]
+
+
+@pytest.mark.parametrize("args", [
+    (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), ((),), ([],), ({},), ([1],), ({1: 2},), ([1, 2], {1: 2, 3: 4}),
+    (None, True, False, 1.5, -1, 255, 256, 65536, 2**31 - 1, 2**31, -2**31, 2**70), ("", "a", "\u00e9", "\u20ac", "\udc80"),
+    ("x" * 255, "x" * 256), ("\u00e9" * 127, "\u00e9" * 128, "\u00e9" * 255), (b"a", bytearray(b"b")), (int, text, len, Plain),
+    (SHARED, SHARED), ((SHARED, 1), (SHARED, 1)), ([[[1]]],), ([[[[1]]]],), ([(((1, 2),),)],), (list(range(50)),),
+    ({"a": {"b": {"c": "d"}}},), ({"a": [1, (2,)], "b": ()},), (Plain(a=1),), (Colour.RED, Colour.RED), ({1}, frozenset([2])),
+    (text(1), [text(1)], {text(1): text(1)}), ("twice", "twice", ("twice",)),
+], ids=lambda args: repr(args)[:40])
+def test_reductions_in_one_go(args):
+    for state in [(), ({"a": 1},), ([args, "state"],), ({},), (None,), ("text",), ((None, {"slot": args}),), (5,)]:
+        check(lambda: [Kept((), *state), Kept(args, *state), Kept(args, *state), args], [0, 1, 2, 3, 4, 5], ["dumps", "pickler"])
+    check(lambda: [KeptState(args), KeptState([args]), KeptState({"args": args}), args])
+    check(lambda: [Kept(tuple([f"{number}", number, args])) for number in range(4000)], [1, 4], ["dumps", "dump", "pickler"])
+
+
+@pytest.mark.parametrize("method", ["__reduce__", "__getstate__"])
+def test_hooks_of_a_class_that_attributes_hide(method):
+    """The hook of the class is called, but not for those that have one of their own."""
+    cls = {"__reduce__": Reduced, "__getstate__": WithState}[method]
+
+    def make():
+        made = [cls(text(number)) for number in range(6)]
+        setattr(made[2], method, {"__reduce__": lambda: (Plain, ()), "__getstate__": lambda: {"hidden": 1}}[method])
+        made[3].__dict__[5] = 6
+        setattr(made[4], method, None)
+        return made[:4], made[5:] + made[4:]
+    check(lambda: make()[0])
+    check(lambda: make()[1])
+
+
+def test_hooks_that_are_no_plain_functions():
+    for method in [staticmethod(lambda: (Plain, ())), classmethod(lambda cls: (Plain, ())), property(lambda self: lambda: (Plain, ())),
+                   types.MethodType(lambda self: (Plain, ()), 5), functools.partial(lambda: (Plain, ())), None, 5]:
+        local = type("Local", (), {"__reduce__": method, "__module__": __name__})
+        check(lambda: [local(), local()])
+
+
+def test_a_memo_that_a_hook_fills():
+    """The object, its class or its arguments are in the memo when its hook returns."""
+    class Fills:
+        def __reduce__(self):
+            pickler.memo = {id(held): (index, held) for index, held in enumerate([*pickler_memo(), *self.fill])}
+            return Plain, self.args
+
+    def pickler_memo():
+        return [held for _, held in sorted(pickler.memo.copy().values(), key=lambda pair: pair[0])]
+    for fill in ["object", "arguments", "argument", "large"]:
+        results = []
+        for module in (stock, ours):
+            it, file = Fills(), Chunks()
+            it.args = (text(1), [2])
+            it.fill = {"object": [it], "arguments": [it.args], "argument": [it.args[0]], "large": []}[fill]
+            pickler = module.Pickler(file, 4)
+            results.append((outcome(lambda: pickler.dump([Plain, it, it])), file.chunks))
+        assert results[0] == results[1], fill
+
+
+@pytest.mark.parametrize("name", ["__newobj__", "__newobj_ex__", "x__newobj__", "__newobj", "Other__", "__"])
+def test_classes_with_the_names_of_copyreg(name):
+    local = type(name, (), {"__module__": __name__, "__init__": lambda self, *args: None})
+    globals()[name], before = local, globals().get(name)
+    try:
+        check(lambda: [ByFunction(local, (1, 2)), ByFunction(local, (3, 4)), ByFunction(local, (local, 4))])
+        check(lambda: [local(), local()])
+    finally:
+        globals()[name] = before
+
+
+class HashedInPython(type):
+    def __hash__(cls):
+        HashedInPython.asked += 1
+        return 5
+
+    asked = 0
+
+
+class OfHashed(metaclass=HashedInPython):
+    pass
+
+
+def test_dispatch_tables_whose_classes_are_hashed_in_python():
+    asked = []
+    for module in (stock, ours):
+        pickler = module.Pickler(io.BytesIO(), 4)
+        pickler.dispatch_table = {Plain: reduce_oddly, OfHashed: reduce_oddly}
+        HashedInPython.asked = 0
+        pickler.dump([OfHashed(), OfHashed(), Plain(), OfHashed()])
+        asked.append(HashedInPython.asked)
+    assert asked[0] == asked[1]
+
+
+def test_dispatch_tables_that_their_reducers_change():
+    for change in [lambda table: table.pop(Plain), lambda table: table.clear(), lambda table: table.update({Inline: reduce_oddly}),
+                   lambda table: table.update({Plain: lambda it: (Plain, ("changed",))}), lambda table: table.update(dict.fromkeys(range(50)))]:
+        def dump(module, change=change):
+            def reduce(it):
+                change(table)
+                return Plain, (text(1), it.a)
+            table = {Plain: reduce}
+            file = io.BytesIO()
+            pickler = module.Pickler(file, 4)
+            pickler.dispatch_table = table
+            result = outcome(lambda: pickler.dump([Plain(a=1), Inline(2), Plain(a=3), Inline(4), Plain(a=5)]))
+            return result, file.getvalue()
+        assert dump(ours) == dump(stock)
+
+
+# Protocols 0 and 1: what `copyreg._reduce_ex` does, without calling it
+
+class OldMixin:
+    """Has nothing."""
+
+
+class OldNew:
+    def __new__(cls, *args):
+        return object.__new__(cls)
+
+
+class OldError(Exception):
+    """Is made from what its base class makes."""
+
+
+class OldInt(int):
+    """Its base is called with it."""
+
+
+class OldNoSlots:
+    __slots__ = ()
+
+
+class OldBelowNoSlots(OldNoSlots):
+    """Has a dict."""
+
+
+class OldSlots:
+    __slots__ = ("a", "__dict__")
+
+
+class OldHiddenSlots(OldSlots):
+    __slots__ = ()
+
+
+class OldMeta(type):
+    @property
+    def __new__(cls):
+        return len
+
+
+class OldOfMeta(metaclass=type("OldPlainMeta", (type,), {"__mro__": property(lambda cls: (cls, dict, object))})):
+    """Its metaclass says otherwise."""
+
+
+class OldPair(OldMixin, Pair):
+    """With a dict."""
+
+
+class OldPairAfter(Pair, OldNew):
+    __slots__ = ()
+
+
+class OldRandom(random.Random):
+    """Below a class in C that has its own `__new__`."""
+
+    def __reduce__(self):
+        return object.__reduce__(self)
+
+
+class OldCounter(collections.Counter):
+    """Below a dict."""
+
+
+class OldGeneric(typing.Generic[typing.TypeVar("T")]):
+    """Has slots, and none."""
+
+
+class OldFalse:
+    """Its dict is false."""
+
+    def __init__(self):
+        self.__dict__ = type("FalseDict", (dict,), {"__bool__": lambda self: False})(a=1)
+
+
+class OldClass:
+    __class__ = property(lambda self: Plain)
+
+
+def with_attributes(cls, *args, **attributes):
+    made = cls(*args)
+    made.__dict__.update(attributes)
+    return made
+
+
+OLD = {
+    "mixin": lambda: with_attributes(OldMixin, a=text(1)),
+    "nothing": lambda: OldMixin(),
+    "new": lambda: with_attributes(OldNew, a=text(1), b=[text(2)]),
+    "error": lambda: with_attributes(OldError, text(1), a=text(2)),
+    "int": lambda: with_attributes(OldInt, 5, a=text(1)),
+    "no slots": lambda: OldNoSlots(),
+    "below no slots": lambda: with_attributes(OldBelowNoSlots, a=text(1)),
+    "slots": lambda: with_attributes(OldSlots, b=text(1)),
+    "hidden slots": lambda: slots(OldHiddenSlots, a=text(1), b=2),
+    "metaclass": lambda: with_attributes(OldOfMeta, a=1),
+    "pair with a dict": lambda: with_attributes(OldPair, 1, text(1), a=text(2)),
+    "pair and new": lambda: OldPairAfter(1, [text(1)]),
+    "counter": lambda: OldCounter("aab"),
+    "generic": lambda: with_attributes(OldGeneric, a=text(1)),
+    "class": lambda: with_attributes(OldClass, a=text(1)),
+    "false dict": lambda: OldFalse(),
+    "shared dict": lambda: [it, it.__dict__] if (it := with_attributes(OldMixin, a=text(1))) else None,
+    "attribute": lambda: with_attributes(OldMixin, __slots__=(1,)),
+    "no attribute": lambda: with_attributes(OldMixin, __slots__=()),
+    "keys": lambda: with_attributes(OldMixin, **{"": 1, "\u00e9": 2}),
+}
+
+
+@pytest.mark.parametrize("shape", OLD)
+def test_instances_before_protocol_2(shape):
+    make = OLD[shape]
+    check(make, [0, 1])
+    check(lambda: [make() for _ in range(5)], [0, 1])
+    check(lambda: [Inline(make()), [make(), Inline(make(), make())], {"key": make()}, Inline([Inline(make())])], [0, 1])
+    check(lambda: [Plain(a=1), Plain(a=[2]), make(), Plain(a=make()), Reduced(make()), make(), Pair(make(), 1)], [0, 1])
+
+
+def test_instances_before_protocol_2_in_each_other():
+    def by_attribute():
+        it = Inline(text(1))
+        it.b = [it, (it, it.__dict__)]
+        return [Inline(), it, Inline(it)]
+
+    def by_namedtuple():
+        it = Pair([], text(1))
+        it.left.append(it)
+        return [Pair(1, 2), it, it]
+
+    def deep():
+        it = None
+        for _ in range(50):
+            it = Inline(it, Pair(it, text(1)))
+        return it
+
+    def unpicklable():
+        return [Inline(1), Inline([2]), Inline(3, {"key": [Inline(4, (5, lambda: 6))]})]
+
+    def unpicklable_pair():
+        return [Pair(1, 2), Pair(3, Inline(5)), Pair(3, Inline([Pair(4, lambda: 6)]))]
+    for make in [by_attribute, by_namedtuple, deep, unpicklable, unpicklable_pair]:
+        check(make, [0, 1])
+
+
+@contextlib.contextmanager
+def kept_as_it_is(owner, name):
+    """An attribute has the value that it had before, if it had one."""
+    missing = object()
+    before = vars(owner).get(name, missing) if isinstance(owner, types.ModuleType) else getattr(owner, name)
+    try:
+        yield
+    finally:
+        if before is missing:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+
+def reduce_ex_otherwise(self, protocol):
+    return list, ([protocol],)
+
+
+def reconstruct_otherwise(cls, base, state):
+    return cls()
+
+
+@pytest.mark.parametrize("owner,name,value", [
+    (copyreg, "_reduce_ex", reduce_ex_otherwise), (copyreg._reduce_ex, "__code__", reduce_ex_otherwise.__code__),
+    (copyreg, "_reconstructor", reconstruct_otherwise), (copyreg, "_HEAPTYPE", 0), (copyreg, "_new_type", int),
+    (copyreg, "object", Plain), (copyreg, "getattr", lambda *args: True), (copyreg, "hasattr", lambda *args: False),
+    (copyreg, "isinstance", lambda *args: True), (copyreg, "type", lambda self: Plain),
+    (builtins, "isinstance", lambda it, cls, real=isinstance: cls is copyreg._new_type or real(it, cls)),
+    (builtins, "getattr", lambda it, name, *default, real=getattr: name == "__slots__" or real(it, name, *default)),
+    (builtins, "object", Plain),
+    (copyreg._reconstructor, "__qualname__", "_slotnames"), (copyreg._reconstructor, "__module__", __name__),
+], ids=lambda part: getattr(part, "__name__", None) or str(part))
+def test_what_copyreg_does_before_protocol_2_changes(owner, name, value):
+    class Changes:
+        def __reduce__(self):
+            setattr(owner, name, value)
+            return list, ()
+
+    def make():
+        return [Plain(a=1), Plain(a=[2]), Pair(1, 2), Pair(3, 4), Inline(5)]
+    for protocol in (0, 1, 2):
+        found = []
+        for module in (stock, ours):
+            module.dumps(make(), protocol)
+            with kept_as_it_is(owner, name):
+                during = outcome(lambda: module.dumps([*make(), Changes(), *make()], protocol))
+                found.append((during, outcome(lambda: module.dumps(make(), protocol))))
+        assert found[0] == found[1], protocol
+
+
+def test_copyreg_that_is_another_module():
+    other = types.ModuleType("copyreg")
+    other.__dict__.update(copyreg.__dict__)
+    other._reduce_ex = reduce_ex_otherwise
+    for protocol in (0, 1):
+        found = []
+        for module in (stock, ours):
+            with item(sys.modules, "copyreg", other):
+                found.append(outcome(lambda: module.dumps([Plain(a=1), Plain(a=2)], protocol)))
+        assert found[0] == found[1]
+
+
+def test_overrides_before_protocol_2():
+    for protocol in (0, 1):
+        found = []
+        for module in (stock, ours):
+            class Pickler(module.Pickler):
+                def reducer_override(self, obj):
+                    return reduce_oddly(obj) if getattr(obj, "a", 0) == 2 else NotImplemented
+            file = io.BytesIO()
+            Pickler(file, protocol).dump([Plain(a=1), Plain(a=2), Plain(a=3), Pair(1, 2)])
+            pickler = module.Pickler(file, protocol)
+            pickler.dispatch_table = collections.ChainMap({Pair: reduce_oddly}, {Inline: reduce_oddly})
+            pickler.dump([Plain(a=1), Pair(1, 2), Inline(1), Plain(a=3)])
+            found.append(file.getvalue())
+        assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("index", [-1, 255, 256, 2**32 - 1, 2**32, 2**40])
+def test_memos_with_odd_indexes_before_protocol_2(index):
+    for held in (copyreg._reconstructor, Plain, object):
+        found = []
+        for module in (stock, ours):
+            file = io.BytesIO()
+            pickler = module.Pickler(file, 1)
+            pickler.dump([Plain(a=1)])
+            pickler.memo = {id(held): (index, held)}
+            found.append((outcome(lambda: pickler.dump([Plain(a=2), Plain(a=[3])])), file.getvalue()))
+        assert found[0] == found[1]

@@ -57,6 +57,7 @@ names! {
     latin1 = c"latin1",
     main = c"__main__",
     module = c"__module__",
+    mro = c"__mro__",
     name = c"__name__",
     new = c"__new__",
     newobj = c"__newobj__",
@@ -73,6 +74,7 @@ names! {
     reducer_override = c"reducer_override",
     setstate = c"__setstate__",
     slotnames = c"__slotnames__",
+    slots = c"__slots__",
     spec = c"__spec__",
     toreadonly = c"toreadonly",
     tuple_new = c"_tuple_new",
@@ -135,18 +137,18 @@ pub(crate) struct State {
     known: Known,
 }
 
-/// A built-in function or class that fast ways rely on.
+/// A built-in function or class that fast ways rely on, or what another module has.
 pub(crate) struct Builtin {
     pub(crate) name: Obj,
     pub(crate) object: Obj,
-    /// where `builtins` had it last
+    /// where the module had it last
     slot: Cell<usize>,
 }
 
 impl Builtin {
-    fn of(builtins: &Object, name: &'static std::ffi::CStr) -> PyResult<Builtin> {
+    fn of(module: &Object, name: &'static std::ffi::CStr) -> PyResult<Builtin> {
         let name = Str::interned(name)?;
-        Ok(Builtin { object: builtins.attr(&name)?, name, slot: Cell::default() })
+        Ok(Builtin { object: module.attr(&name)?, name, slot: Cell::default() })
     }
 }
 
@@ -154,8 +156,11 @@ impl Builtin {
 pub(crate) struct Builtins {
     module: Obj,
     pub(crate) getattr: Builtin,
+    hasattr: Builtin,
     pub(crate) import: Builtin,
+    isinstance: Builtin,
     pub(crate) object: Builtin,
+    type_: Builtin,
     pub(crate) zip: Builtin,
 }
 
@@ -164,15 +169,26 @@ impl Builtins {
         let module = import("builtins")?;
         Ok(Builtins {
             getattr: Builtin::of(&module, c"getattr")?,
+            hasattr: Builtin::of(&module, c"hasattr")?,
             import: Builtin::of(&module, c"__import__")?,
+            isinstance: Builtin::of(&module, c"isinstance")?,
             object: Builtin::of(&module, c"object")?,
+            type_: Builtin::of(&module, c"type")?,
             zip: Builtin::of(&module, c"zip")?,
             module,
         })
     }
 
     fn references(&self) -> impl Iterator<Item = &Object> {
-        let all = [&self.getattr, &self.import, &self.object, &self.zip];
+        let all = [
+            &self.getattr,
+            &self.hasattr,
+            &self.import,
+            &self.isinstance,
+            &self.object,
+            &self.type_,
+            &self.zip,
+        ];
         let all = all.into_iter().flat_map(|builtin| [&*builtin.name, &*builtin.object]);
         std::iter::once(&*self.module).chain(all)
     }
@@ -195,10 +211,61 @@ struct Known {
     newobj_slot: Cell<usize>,
     /// `copyreg._reconstructor` and its code, where that only calls `__new__` and `__init__`.
     reconstructor: Option<(Obj, Obj)>,
+    /// `copyreg._reduce_ex`, where it is what all versions so far have.
+    reduce_ex: Option<ReduceEx>,
     /// The code of the `__getnewargs__` that all classes of `collections.namedtuple` share.
     namedtuple_getnewargs: Option<Obj>,
     /// The code of `Enum.__reduce_ex__`, where that is `return self.__class__, (self._value_, )`.
     enum_reduce: Option<Obj>,
+}
+
+/// `copyreg._reduce_ex`, by which protocols 0 and 1 write instances.
+struct ReduceEx {
+    code: Obj,
+    /// itself, and what it looks up in its module
+    globals: [Builtin; 4],
+}
+
+impl ReduceEx {
+    fn of(copyreg: &Object) -> PyResult<Option<ReduceEx>> {
+        let globals = [
+            Builtin::of(copyreg, c"_reduce_ex")?,
+            Builtin::of(copyreg, c"_reconstructor")?,
+            Builtin::of(copyreg, c"_HEAPTYPE")?,
+            Builtin::of(copyreg, c"_new_type")?,
+        ];
+        let [function, _, heap_type, new_type] = &globals;
+        let looked_up = [
+            "__class__",
+            "__mro__",
+            "hasattr",
+            "__flags__",
+            "_HEAPTYPE",
+            "__new__",
+            "isinstance",
+            "_new_type",
+            "__self__",
+            "object",
+            "TypeError",
+            "__name__",
+            "__getstate__",
+            "type",
+            "getattr",
+            "AttributeError",
+            "__dict__",
+            "_reconstructor",
+        ];
+        let code = known_code(&function.object, &looked_up)?;
+        let is_heap_type = heap_type.object.cast::<Int>().and_then(Int::as_i64) == Some(1 << 9);
+        let new = types::object().attr(&*Str::new("__new__")?)?;
+        let is_new_type = new_type.object.is(new.type_of());
+        Ok(code.filter(|_| is_heap_type && is_new_type).map(|code| ReduceEx { code, globals }))
+    }
+
+    fn references(&self) -> impl Iterator<Item = &Obj> {
+        let globals = self.globals.iter().flat_map(|global| [&global.name, &global.object]);
+        std::iter::once(&self.code).chain(globals)
+    }
 }
 
 impl State {
@@ -349,6 +416,7 @@ impl Known {
             Ok(code.map(|code| (function, code)))
         });
         Ok(Known {
+            reduce_ex: error::quietly(ReduceEx::of(&copyreg)).flatten(),
             reconstructor: error::quietly(reconstructor).flatten(),
             enum_reduce: error::quietly(enum_reduce).flatten(),
             newobj: get(&copyreg, "__newobj__")?,
@@ -363,7 +431,13 @@ impl Known {
         let always = [&self.copyreg, &self.newobj];
         let codes = self.namedtuple_getnewargs.iter().chain(&self.enum_reduce);
         let reconstructor = self.reconstructor.iter().flat_map(|(function, code)| [function, code]);
-        always.into_iter().chain(codes).chain(reconstructor).map(|object| &**object)
+        let reduce_ex = self.reduce_ex.iter().flat_map(ReduceEx::references);
+        always
+            .into_iter()
+            .chain(codes)
+            .chain(reconstructor)
+            .chain(reduce_ex)
+            .map(|object| &**object)
     }
 }
 
@@ -439,6 +513,35 @@ impl State {
                 .copyreg
                 .module_dict()
                 .is_some_and(|dict| !dict.may_have(&self.builtins.object.name))
+    }
+
+    /// Whether `object.__reduce_ex__` still finds the `copyreg._reduce_ex` that it came with, and that
+    /// finds what it found. Runs no Python.
+    pub(crate) fn reduce_ex_is_known(&self) -> bool {
+        let known = &self.known;
+        let Some((reduce_ex, dict)) = known.reduce_ex.as_ref().zip(known.copyreg.module_dict())
+        else {
+            return false;
+        };
+        let [function, ..] = &reduce_ex.globals;
+        let looked_up = [
+            &self.builtins.getattr,
+            &self.builtins.hasattr,
+            &self.builtins.isinstance,
+            &self.builtins.object,
+            &self.builtins.type_,
+        ];
+        loaded_modules().is_some_and(|modules| {
+            modules.has_at(&known.copyreg_slot, &self.names.copyreg, &known.copyreg)
+        }) && function.object.function_code().is_some_and(|code| code.is(&reduce_ex.code))
+            && reduce_ex.globals.iter().all(|one| dict.has_at(&one.slot, &one.name, &one.object))
+            && looked_up.iter().all(|one| self.builtins.has(one) && !dict.may_have(&one.name))
+    }
+
+    /// The `copyreg._reconstructor` that `copyreg._reduce_ex` finds where it is known.
+    pub(crate) fn reconstructor(&self) -> Option<&Obj> {
+        let [_, reconstructor, ..] = &self.known.reduce_ex.as_ref()?.globals;
+        Some(&reconstructor.object)
     }
 
     /// Has `copyreg` list the slots of a class, in `class.__slotnames__`, as it does when the first

@@ -789,9 +789,9 @@ impl Type {
         unsafe { CStr::from_ptr((*self.as_ptr().cast::<c::PyTypeObject>()).tp_name).to_bytes() }
     }
 
-    /// Whether the name that `type` gives it does not contain `part`.
-    pub(crate) fn is_named_otherwise(&self, part: &[u8]) -> bool {
-        !self.tp_name().windows(part.len()).any(|window| window == part)
+    /// Whether the name that `type` gives it does not end so.
+    pub(crate) fn is_named_otherwise(&self, end: &[u8]) -> bool {
+        !self.tp_name().ends_with(end)
     }
 
     /// `module.qualname`, without the module for built-ins: printf's `%T`.

@@ -320,11 +320,11 @@ impl Object {
         check(unsafe { c::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) })
     }
 
-    /// Whether this is a class, made by `type` itself, whose name does not contain `part`. What
-    /// `__name__` is for these, nobody can change but by giving them another name.
-    pub(crate) fn is_class_named_otherwise(&self, part: &[u8]) -> bool {
+    /// Whether this is a class, made by `type` itself, whose name does not end so. What `__name__` is
+    /// for these, nobody can change but by giving them another name.
+    pub(crate) fn is_class_named_otherwise(&self, end: &[u8]) -> bool {
         self.kind() == Kind::Type
-            && self.cast::<Type>().is_some_and(|class| class.is_named_otherwise(part))
+            && self.cast::<Type>().is_some_and(|class| class.is_named_otherwise(end))
     }
 
     /// Whether `name`, which is `__name__`, of a function does not begin so. Runs no Python for
@@ -340,6 +340,17 @@ impl Object {
     /// Whether this is a function that is written in Python.
     pub(crate) fn is_function(&self) -> bool {
         self.kind() == Kind::Function
+    }
+
+    /// Whether this is what a class statement makes of a `__new__` that is written in Python.
+    pub(crate) fn is_static_python_method(&self) -> bool {
+        // SAFETY: compares with the address of a static type.
+        let is_static = unsafe { c::Py_TYPE(self.as_ptr()) == &raw mut c::PyStaticMethod_Type };
+        is_static && {
+            let name = super::error::quietly(super::Str::interned(c"__func__"));
+            let function = name.and_then(|name| super::error::quietly(self.attr(&name)));
+            function.is_some_and(|function| function.is_function())
+        }
     }
 
     /// Whether this is a function, or a bound method, that is written in C.

@@ -6,6 +6,7 @@
 //! without running Python; where that cannot be, the plan is [`Plan::Generic`].
 
 use super::rows::Rows;
+use crate::ffi::error::quietly;
 use crate::ffi::layout::{Attributes, DictPlace, Entries, Named, PLAIN_SIZE, TypeFacts};
 use crate::ffi::{Dict, Obj, Object, Own, Str, Tuple, Type, datetime, types};
 use crate::fields::{Fields, Through};
@@ -42,10 +43,9 @@ pub(super) enum Plan {
 }
 
 /// A hook that a plan has the walker call.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hook {
     /// what the dispatch table has for the object's type
-    Dispatch,
+    Dispatch(Obj),
     GetState,
     Reduce,
     NewArgs {
@@ -69,11 +69,14 @@ pub(super) struct Entry {
     /// The epoch in which it was last seen to be good.
     checked: u64,
     plan: Plan,
+    /// The class that protocols 0 and 1 make instances of first, where `copyreg._reduce_ex` need not be
+    /// called for it.
+    old_base: Option<&'static Object>,
     /// The plan is not in force in this epoch: a dispatch table has the type, or `copyreg` is not what
     /// it was.
     barred: bool,
-    /// A dispatch table has the type, in this epoch.
-    is_dispatched: bool,
+    /// The slot in which a dispatch table has the type, in this epoch.
+    dispatched: Option<usize>,
     pub(super) written: Written,
     /// The table of shared keys, and how many of them, that hold no name of a hook.
     harmless: (usize, usize),
@@ -140,6 +143,8 @@ pub(crate) struct Plans {
     epoch: u64,
     /// The epoch in which `copyreg` was last seen to be as it should.
     copyreg_checked: u64,
+    /// The same of `copyreg._reduce_ex`.
+    reduce_ex_checked: u64,
     pub(super) rows: Rows,
 }
 
@@ -153,6 +158,7 @@ impl Default for Plans {
             entries: Vec::new(),
             epoch: 1,
             copyreg_checked: 0,
+            reduce_ex_checked: 0,
             rows: Rows::default(),
         }
     }
@@ -215,8 +221,9 @@ impl Plans {
                 metaclass: 0,
                 checked: 0,
                 plan: Plan::Generic,
+                old_base: None,
                 barred: false,
-                is_dispatched: false,
+                dispatched: None,
                 written: Written::default(),
                 harmless: (0, 0),
             });
@@ -234,8 +241,8 @@ impl Plans {
         let entry = &mut self.entries[number];
         entry.checked = self.epoch;
         // A version belongs to one type in one condition; a type without one is uncertain.
-        let is_dispatched = has(table, class);
-        if !is_dispatched
+        let dispatched = slot_of(table, class);
+        if dispatched.is_none()
             && (entry.version == 0
                 || entry.version != class.version_tag()
                 || entry.metaclass != metaclass_version(class)
@@ -252,12 +259,13 @@ impl Plans {
                 })
         {
             entry.plan = Plan::make(state, class);
+            entry.old_base = entry.plan.old_base(state, class);
             entry.version = class.version_tag();
             entry.metaclass = metaclass_version(class);
             entry.harmless = (0, 0);
         }
-        entry.is_dispatched = is_dispatched;
-        entry.barred = is_dispatched || entry.version == 0;
+        entry.dispatched = dispatched;
+        entry.barred = dispatched.is_some() || entry.version == 0;
         if let Plan::Fields(fields) = &entry.plan {
             entry.barred |= !fields.are_known(state);
         }
@@ -270,8 +278,11 @@ impl Plans {
     /// The hook that the walker is to call for an object, if no attribute of its own hides one.
     pub(super) fn hook(&mut self, state: &State, table: &Dict, object: &Object) -> Option<Hook> {
         let place = self.find(state, table, object.type_of());
-        if self.entries[place].is_dispatched {
-            return Some(Hook::Dispatch);
+        if let Some(slot) = self.entries[place].dispatched {
+            // Other metaclasses may hash their classes in Python.
+            let is_plain = object.type_of().type_of().as_obj().is(types::type_());
+            let reducer = table.entries().get(slot).filter(|_| is_plain);
+            return reducer.map(|(_, reducer)| Hook::Dispatch(reducer.own()));
         }
         let (hook, dict) = match self.plan(place) {
             &Plan::GetState(dict) => (Hook::GetState, dict),
@@ -287,6 +298,37 @@ impl Plans {
             Some(Attributes::Dict(dict)) => dict.entries(),
         };
         entry.hide_nothing(entries).then_some(hook)
+    }
+
+    /// The function by which protocols 0 and 1 make an instance from its class and its attributes, and
+    /// the class from which it does; None where Python has to be asked.
+    pub(super) fn reconstruction<'s>(
+        &mut self,
+        state: &'s State,
+        table: &Dict,
+        object: &Object,
+    ) -> Option<(&'s Obj, &'static Object)> {
+        let place = self.find(state, table, object.type_of());
+        self.entries[place].old_base?;
+        if self.reduce_ex_checked != self.epoch {
+            if !state.reduce_ex_is_known() {
+                return None;
+            }
+            self.reduce_ex_checked = self.epoch;
+        }
+        let function = state.reconstructor()?;
+        let entry = &mut self.entries[place];
+        let base = entry.old_base.filter(|_| !entry.barred)?;
+        let dict = match &entry.plan {
+            Plan::Instance(shape) => shape.dict,
+            _ => None,
+        };
+        let entries = match dict.map(|dict| dict.attributes(object)) {
+            None | Some(Attributes::Empty) => return Some((function, base)),
+            Some(Attributes::Values(entries)) => entries,
+            Some(Attributes::Dict(dict)) => dict.cast_exact::<Dict>()?.entries(),
+        };
+        entry.hide_nothing(entries).then_some((function, base))
     }
 
     /// `copyreg.__newobj__` is what instances are written with, by its name; programs can change it.
@@ -331,8 +373,12 @@ pub(super) fn has_plain_metaclass(state: &State, class: &Type) -> bool {
 
 /// Whether a dispatch table has a type, by identity: asking for it might run Python.
 pub(super) fn has(table: &Dict, class: &Object) -> bool {
+    slot_of(table, class).is_some()
+}
+
+fn slot_of(table: &Dict, class: &Object) -> Option<usize> {
     let entries = table.entries();
-    (0..entries.slots()).any(|slot| entries.get(slot).is_some_and(|(key, _)| key.is(class)))
+    (0..entries.slots()).find(|slot| entries.get(*slot).is_some_and(|(key, _)| key.is(class)))
 }
 
 impl Entry {
@@ -366,13 +412,15 @@ impl Entry {
     }
 }
 
-/// Whether an instance attribute of this name is seen by `object.__reduce_ex__` or its caller.
-/// Unknown kinds of keys count too.
+/// Whether an instance attribute of this name is seen by `object.__reduce_ex__`, by its caller or by
+/// `copyreg._reduce_ex`; not all of them see all. Unknown kinds of keys count too.
 #[inline(always)]
 fn is_hook(name: &Object) -> bool {
     match name.cast_exact::<Str>() {
         Some(name) => match name.ascii() {
-            Some([b'_', b'_', rest @ ..]) => rest == b"reduce_ex__" || rest == b"getstate__",
+            Some([b'_', b'_', rest @ ..]) => {
+                [&b"reduce_ex__"[..], b"reduce__", b"getstate__", b"slots__"].contains(&rest)
+            }
             _ => false,
         },
         None => true,
@@ -386,6 +434,44 @@ impl Plan {
             self,
             Plan::Generic | Plan::Unlisted | Plan::DateTime(_) | Plan::Reduce(_) | Plan::Member(_)
         )
+    }
+
+    /// What `copyreg._reduce_ex` finds to be the base of a class, where it finds no more than the plan
+    /// has: the first class that is not made by a class statement.
+    fn old_base(&self, state: &State, class: &Type) -> Option<&'static Object> {
+        let expected = match self {
+            Plan::Instance(shape) if shape.slots.is_empty() => types::object(),
+            Plan::NamedTuple => types::tuple(),
+            _ => return None,
+        };
+        let names = &state.names;
+        // Slots without a method for them are an error.
+        let has_no_slots = match class.lookup(&names.slots) {
+            None => true,
+            Some(slots) => slots.cast_exact::<Tuple>().is_some_and(|slots| slots.len() == 0),
+        };
+        if !has_no_slots || !class.type_of().as_obj().is(types::type_()) {
+            return None;
+        }
+        let mro = quietly(class.attr(&names.mro))?;
+        for base in mro.cast::<Tuple>()?.items() {
+            let base = base.cast::<Type>()?;
+            if !base.is_heap_type() {
+                return base.as_obj().is(expected).then_some(expected);
+            }
+            // Another `__new__` in C could be the class's own.
+            let new = base.lookup(&names.new)?;
+            let is_inherited = [types::object(), types::tuple()].iter().any(|origin| {
+                origin
+                    .cast::<Type>()
+                    .and_then(|o| o.lookup(&names.new))
+                    .is_some_and(|own| own.is(new))
+            });
+            if !is_inherited && !new.is_static_python_method() {
+                return None;
+            }
+        }
+        None
     }
 
     fn make(state: &State, class: &Type) -> Plan {

@@ -6,6 +6,9 @@ use crate::ffi::error::{Part, raise, raise_parts};
 use crate::ffi::{Dict, Obj, Object, Own, PyResult, Raised, Str, Tuple, Type};
 use crate::state::State;
 
+/// How the names of copyreg's `__newobj__` and `__newobj_ex__` end, and of few classes.
+pub(super) const NEWOBJ_END: &[u8] = b"__";
+
 /// A reduction that has been checked.
 pub(super) struct Reduction {
     pub(super) construct: Construct,
@@ -112,7 +115,7 @@ impl Construct {
         obj: Option<&Object>,
     ) -> PyResult<Construct> {
         if protocol >= 2
-            && !callable.is_class_named_otherwise(b"__newobj")
+            && !callable.is_class_named_otherwise(NEWOBJ_END)
             && let Some(name) = callable.opt_attr(&state.names.name)?
             && let Some(name) = name.cast::<Str>()
         {

@@ -3,8 +3,10 @@
 use super::*;
 use crate::ffi::datetime::Parts;
 use crate::ffi::layout::{Attributes, DictPlace};
+use crate::ffi::types;
 use crate::pickler::global;
 use crate::pickler::plan::{self, Plan};
+use crate::pickler::reduce::NEWOBJ_END;
 use halfsour::Fetch;
 
 /// More bytes than the opcodes take that begin an instance: into a file, they are written in one
@@ -23,9 +25,6 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     pub(super) fn instance(&mut self, object: &'q Object) -> Put<'q> {
         let stop = Put::Stop(Stop::ByType(object));
         let Some(table) = self.table else { return stop };
-        if self.out.protocol() < 2 && object.cast::<Type>().is_none() {
-            return stop;
-        }
         if self.signals_are_due() {
             return Put::Stop(Stop::Signals(object));
         }
@@ -38,7 +37,47 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         }
         let class = object.type_of();
         let place = self.plans.find(self.state, table, class);
+        if self.out.protocol() < 2 {
+            return self.instance_of_old(object, class, place, table);
+        }
         self.by_plan(object, class, place)
+    }
+
+    /// As [`instance`](Stretch::instance), before protocol 2. The first instance of a class is left to
+    /// the walker, so that all names are in the memo.
+    fn instance_of_old(
+        &mut self,
+        object: &'q Object,
+        class: &'q Type,
+        place: usize,
+        table: &'q Dict,
+    ) -> Put<'q> {
+        let is_plain = matches!(self.plans.plan(place), Plan::Instance(_));
+        let found = self.plans.reconstruction(self.state, table, object).filter(|_| is_plain);
+        let Some((function, base)) = found else { return Put::Stop(Stop::ByType(object)) };
+        let fetch = |name: &Object| self.memo.get(name).and_then(|index| Fetch::new(index).ok());
+        let fetches = [&**function, class.as_obj(), base].map(fetch);
+        let [Some(function), Some(own), Some(base)] = fetches else {
+            return Put::Stop(Stop::At(object));
+        };
+        self.old_names = [function, own, base];
+        self.by_plan(object, class, place)
+    }
+
+    /// Writes an instance without its state, before protocol 2.
+    fn begin_instance_of_old(&mut self, object: &'q Object, class: &'q Type) {
+        let [function, own, base] = self.old_names;
+        self.out.get_again(function);
+        self.out.op(Opcode::Mark);
+        self.out.get_again(own);
+        self.out.get_again(base);
+        self.out.ops([Opcode::None, Opcode::Tuple]);
+        self.memoize_made(|| {
+            let base = types::object().own();
+            Ok(Tuple::from_items([class.own(), base, Object::none().own()])?.into_obj())
+        });
+        self.out.op(Opcode::Reduce);
+        self.memoize(object, true);
     }
 
     #[inline(always)]
@@ -93,6 +132,10 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     /// takes Python.
     #[inline(always)]
     fn begin_instance(&mut self, object: &'q Object, class: &'q Type, place: usize) -> bool {
+        if self.out.protocol() < 2 {
+            self.begin_instance_of_old(object, class);
+            return true;
+        }
         if !self.class(class, place) {
             return false;
         }
@@ -195,7 +238,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         let args = value.and_then(|value| Tuple::from_items([value.own()]).ok());
         let args = args.map(|args| self.keep.hold(args.into_obj()));
         let Some(args) = args.and_then(|args| args.cast_exact::<Tuple>()) else { return stop };
-        if !class.is_named_otherwise(b"__newobj") || !self.class(class, place) {
+        if !class.is_named_otherwise(NEWOBJ_END) || !self.class(class, place) {
             return stop;
         }
         self.edge();

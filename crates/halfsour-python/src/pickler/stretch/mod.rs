@@ -33,7 +33,7 @@ use crate::memo::{self, Found, Memo};
 use crate::signals::Signals;
 use crate::state::State;
 use containers::{AnyPairs, NamedPairs};
-use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, Sink};
+use halfsour::{Emitter, FRAME_TARGET, Fetch, Opcode, Payload, Sink};
 
 /// How many containers are written between two looks at the clock.
 pub(super) const TICKS: u32 = 1 << 12;
@@ -222,14 +222,14 @@ pub(super) struct Stretch<'w, 'q, S> {
     open_tuples: usize,
     /// The memo has no more memory.
     pub(super) no_memory: bool,
+    /// Before protocol 2: what makes the instance that is begun, its class, and its first class.
+    old_names: [Fetch; 3],
     text: Vec<u8>,
 }
 
 /// What a stretch begins with.
 pub(super) enum Begin<'q> {
     Object(&'q Object),
-    /// The same, but it is not in the memo, and there is room in the frame.
-    New(&'q Object),
     Frame(Frame<'q>),
 }
 
@@ -266,6 +266,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             ticks,
             open_tuples: 0,
             no_memory: false,
+            old_names: [Fetch::default(); 3],
             text: Vec::new(),
         }
     }
@@ -278,16 +279,6 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             }
             Begin::Object(object) => {
                 if let Put::Stop(stop) = self.put(object) {
-                    return Err(stop);
-                }
-            }
-            Begin::New(object) => {
-                let put = match object.kind() {
-                    Kind::Tuple => self.begin_tuple(object),
-                    Kind::Dict => self.begin_dict(object),
-                    _ => self.put(object),
-                };
-                if let Put::Stop(stop) = put {
                     return Err(stop);
                 }
             }

@@ -5,12 +5,37 @@ use super::*;
 impl Walker<'_> {
     /// The hook by which an object's plan has it written; no Python has run since a stretch ended.
     pub(super) fn hook(&self, obj: &Object) -> Option<Hook> {
-        if self.out.protocol() < 2 {
-            return None;
-        }
         let table = self.plain_dispatch_table()?;
         let mut plans = self.state.plans.borrow_mut();
-        plans.hook(self.state, &table, obj)
+        let hook = plans.hook(self.state, &table, obj)?;
+        // What else is asked before protocol 2 is `copyreg._reduce_ex`.
+        let is_asked_always = matches!(hook, Hook::Dispatch(_) | Hook::Reduce);
+        (is_asked_always || self.out.protocol() >= 2).then_some(hook)
+    }
+
+    /// What `copyreg._reduce_ex` returns for an instance, by which protocols 0 and 1 write it; None
+    /// where it has to be asked.
+    fn reduced_as_of_old(&self, obj: &Object) -> PyResult<Option<Obj>> {
+        if self.out.protocol() >= 2 || !self.state.layouts_known {
+            return Ok(None);
+        }
+        let Some(table) = self.plain_dispatch_table() else { return Ok(None) };
+        let mut plans = self.state.plans.borrow_mut();
+        plans.begin();
+        let found = plans.reconstruction(self.state, &table, obj);
+        drop(plans);
+        let Some((function, base)) = found else { return Ok(None) };
+        let content = match obj.cast::<Tuple>() {
+            Some(tuple) => tuple.slice_from(0)?.into_obj(),
+            None => Object::none().own(),
+        };
+        let args = Tuple::from_items([obj.type_of().own(), base.own(), content])?.into_obj();
+        let reduced = if obj.has_attributes() {
+            Tuple::from_items([function.clone(), args, obj.instance_dict()?])?
+        } else {
+            Tuple::from_items([function.clone(), args])?
+        };
+        Ok(Some(reduced.into_obj()))
     }
 
     /// Writes an instance by what its one hook returns; `object.__reduce_ex__`, which is not
@@ -18,24 +43,18 @@ impl Walker<'_> {
     pub(super) fn save_by_hook(&mut self, obj: Obj, hook: Hook) -> PyResult<()> {
         let names = &self.state.names;
         match hook {
-            Hook::Dispatch => {
-                let Some(table) = self.plain_dispatch_table() else { return Ok(()) };
-                match table.get(obj.type_of())? {
-                    Some(reducer) => {
-                        let reduced = reducer.call1(&obj)?;
-                        self.save_reduced(obj, reduced)
-                    }
-                    None => self.save_itself(obj),
-                }
+            Hook::Dispatch(reducer) => {
+                let reduced = reducer.call1(&obj)?;
+                self.save_reduced(obj, reduced)
             }
             Hook::Reduce => {
-                let reduced = obj.call_method0(&names.reduce)?;
+                let reduced = call_hook(&obj, &names.reduce)?;
                 self.save_reduced(obj, reduced)
             }
             Hook::NewArgs { has_getstate } => self.save_by_newargs(obj, has_getstate),
             Hook::GetState => {
                 let (class, version) = (obj.type_of().own(), obj.type_of().version_tag());
-                let state = obj.call_method0(&names.getstate)?;
+                let state = call_hook(&obj, &names.getstate)?;
                 if !is_as_it_was(&obj, &class, version) {
                     let newobj = self.state.copyreg_newobj()?;
                     return self.save_as_newobj(obj, newobj, class, None, state);
@@ -87,7 +106,10 @@ impl Walker<'_> {
         let args =
             Tuple::from_items(args.items().iter().map(|item| item.own()).collect::<Vec<_>>())?;
         self.state.plans.borrow_mut().begin();
-        let still_planned = self.hook(&obj) == Some(Hook::NewArgs { has_getstate });
+        let still_planned = match self.hook(&obj) {
+            Some(Hook::NewArgs { has_getstate: still }) => still == has_getstate,
+            _ => false,
+        };
         let version = obj.type_of().version_tag();
         let state = if has_getstate || !still_planned {
             obj.call_method0(&names.getstate)?
@@ -174,6 +196,8 @@ impl Walker<'_> {
             reducer.call1(&obj)?
         } else if obj.type_of().is_metaclass() {
             return self.save_global(obj, None);
+        } else if let Some(reduced) = self.reduced_as_of_old(&obj)? {
+            reduced
         } else if let Some(reduce_ex) = obj.opt_attr(&self.state.names.reduce_ex)? {
             reduce_ex.call1(&*Int::new(i64::from(self.out.protocol()))?)?
         } else if let Some(reduce) = obj.opt_attr(&self.state.names.reduce)? {
@@ -240,6 +264,14 @@ impl Walker<'_> {
             self.depth -= 1;
         }
         Ok(())
+    }
+}
+
+/// Calls a method in Python that the object's class has, and no attribute hides.
+fn call_hook(obj: &Object, name: &Object) -> PyResult<Obj> {
+    match obj.type_of().lookup(name).map(Object::own) {
+        Some(hook) => hook.call1(obj),
+        None => obj.call_method0(name),
     }
 }
 

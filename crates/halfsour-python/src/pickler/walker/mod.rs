@@ -20,7 +20,7 @@ use super::frame::{
 };
 use super::global::{self, Global};
 use super::plan::{self, Hook};
-use super::reduce::{Construct, NewEx, Reduction};
+use super::reduce::{Construct, NEWOBJ_END, NewEx, Reduction};
 use super::stretch::{self, Begin, Keeping, Stop, Stretch, Then};
 use super::unshared;
 use super::{IdHook, Pickler, Scratch, no_memory};
@@ -337,7 +337,7 @@ impl<'a> Walker<'a> {
     }
 
     #[inline]
-    fn memoize(&mut self, obj: Obj) -> PyResult<()> {
+    pub(in crate::pickler) fn memoize(&mut self, obj: Obj) -> PyResult<()> {
         if self.pickler.fast.get() != 0 {
             return Ok(());
         }
@@ -363,7 +363,7 @@ impl<'a> Walker<'a> {
     }
 
     #[cold]
-    fn too_large(&self, what: TooLarge) -> Raised {
+    pub(in crate::pickler) fn too_large(&self, what: TooLarge) -> Raised {
         let class: &Object = match what {
             TooLarge::MemoGet | TooLarge::MemoPut => &self.state.pickling_error,
             _ => &Exc::OverflowError,

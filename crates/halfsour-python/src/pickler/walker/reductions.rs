@@ -44,12 +44,12 @@ impl Walker<'_> {
     /// Whether a reduction is a class or a function and its arguments, perhaps with a state: most are,
     /// and need no further look. Before protocol 2 the name of a function does not matter.
     fn is_plain_call(&self, reduced: &Tuple) -> bool {
-        const NEWOBJ: &[u8] = b"__newobj";
         let is_plain = |callable: &Object| {
-            callable.is_class_named_otherwise(NEWOBJ)
+            callable.is_class_named_otherwise(NEWOBJ_END)
                 || (callable.is_function() || callable.is_builtin_function())
                     && (self.out.protocol() < 2
-                        || callable.is_function_named_otherwise(&self.state.names.name, NEWOBJ))
+                        || callable
+                            .is_function_named_otherwise(&self.state.names.name, b"__newobj"))
         };
         matches!(reduced.len(), 2 | 3)
             && reduced.get(0).is_some_and(is_plain)

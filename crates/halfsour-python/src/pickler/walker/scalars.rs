@@ -6,7 +6,7 @@ impl Walker<'_> {
     /// Writes a short string or a number, which most objects are; false, and nothing is written, for
     /// others.
     #[inline(always)]
-    pub(super) fn save_leaf(&mut self, obj: &Object) -> PyResult<bool> {
+    pub(in crate::pickler) fn save_leaf(&mut self, obj: &Object) -> PyResult<bool> {
         if !self.state.layouts_known {
             return Ok(false);
         }

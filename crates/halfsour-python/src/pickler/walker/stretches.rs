@@ -44,7 +44,10 @@ impl Walker<'_> {
         }
         if kind == Kind::Other && obj.type_of().address() == self.stopped_at {
             self.state.plans.borrow_mut().begin();
-            return self.save_stopped(obj);
+            return match self.hook(&obj) {
+                Some(hook) => self.save_by_hook(obj, hook),
+                None => self.save_itself(obj),
+            };
         }
         match self.stretch(Begin::Object(&obj), self.keeping())? {
             Stretched::Done => Ok(()),
@@ -64,8 +67,13 @@ impl Walker<'_> {
         self.save_itself(obj)
     }
 
-    pub(in crate::pickler) fn keeping(&self) -> Keeping {
-        if self.this.is_some() { Keeping::Visible } else { Keeping::All }
+    /// Whether programs can look at the memo, and change it.
+    pub(in crate::pickler) fn memo_is_seen(&self) -> bool {
+        self.this.is_some()
+    }
+
+    fn keeping(&self) -> Keeping {
+        if self.memo_is_seen() { Keeping::Visible } else { Keeping::All }
     }
 
     /// Has the frame of a planned instance, which is on top, wait for what a hook has made: all of
