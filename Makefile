@@ -32,6 +32,7 @@ lint: setup
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
 	cargo check --package halfsour --no-default-features --quiet
+	cargo check --package halfsour --no-default-features --features std --quiet
 	cargo doc --workspace --exclude halfsour-python --all-features --no-deps --quiet
 	RUSTDOCFLAGS="$$RUSTDOCFLAGS -A rustdoc::private-intra-doc-links" \
 	    cargo doc --package halfsour-python --document-private-items --no-deps --quiet

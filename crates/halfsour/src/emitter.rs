@@ -6,7 +6,9 @@
 
 use crate::opcode::Opcode;
 use crate::sink::{Buffer, Sink};
-use std::fmt;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// The size, in bytes, from which on a frame is closed, and a payload is written outside of frames.
 pub const FRAME_TARGET: usize = 64 * 1024;
@@ -49,7 +51,7 @@ impl fmt::Display for TooLarge {
     }
 }
 
-impl std::error::Error for TooLarge {}
+impl core::error::Error for TooLarge {}
 
 /// How many numbers are written at once: see [`Emitter::ints`] and [`Emitter::floats`].
 pub const NUMBERS: usize = 32;
@@ -165,9 +167,9 @@ impl<S: Sink> Emitter<S> {
 
     /// Gives the ranges of the sink that a file would have been given one by one, each when its last
     /// frame was full, and notes no more. What is behind them is still to be written.
-    pub fn ended_frames(&mut self) -> Vec<std::ops::Range<usize>> {
+    pub fn ended_frames(&mut self) -> Vec<core::ops::Range<usize>> {
         let ends = self.ends.take().unwrap_or_default();
-        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let starts = core::iter::once(0).chain(ends.iter().copied());
         starts.zip(&ends).map(|(start, &end)| start..end).collect()
     }
 
@@ -279,7 +281,7 @@ impl<S: Sink> Emitter<S> {
     }
 
     fn close_frame(&mut self) {
-        if !std::mem::replace(&mut self.framing, false) || self.sink.is_out_of_memory() {
+        if !core::mem::replace(&mut self.framing, false) || self.sink.is_out_of_memory() {
             return;
         }
         self.limit = usize::MAX;

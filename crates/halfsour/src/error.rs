@@ -3,8 +3,12 @@
 //! [`Error`] is one word wide, so that it costs nothing on the good path. Its text is what CPython's
 //! `_pickle.c` says for the same fault; where it happened is kept beside the text, not in it.
 
-use std::collections::TryReserveError;
-use std::fmt;
+use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
 
 use crate::graph::NodeId;
 use crate::opcode::Opcode;
@@ -143,6 +147,7 @@ pub enum ErrorKind {
         limit: u64,
     },
     /// The file cannot be read or written.
+    #[cfg(feature = "std")]
     Io {
         /// What kind of fault it is.
         kind: std::io::ErrorKind,
@@ -222,7 +227,7 @@ impl fmt::Display for OutOfMemory {
     }
 }
 
-impl std::error::Error for OutOfMemory {}
+impl core::error::Error for OutOfMemory {}
 
 impl From<TryReserveError> for OutOfMemory {
     fn from(_: TryReserveError) -> OutOfMemory {
@@ -337,6 +342,7 @@ impl fmt::Display for ErrorKind {
             Missing { name } => write!(f, "{name} is missing"),
             Cycle => f.write_str("a value holds itself, its type cannot"),
             Limit { what, limit } => write!(f, "more than the limit of {limit} ({what})"),
+            #[cfg(feature = "std")]
             Io { text, .. } => f.write_str(text),
             TooLarge(what) => what.fmt(f),
             Custom(text) => f.write_str(text),
@@ -417,6 +423,7 @@ impl Error {
     }
 
     /// An error of the file.
+    #[cfg(feature = "std")]
     #[cold]
     pub(crate) fn from_io(error: std::io::Error) -> Error {
         ErrorKind::Io { kind: error.kind(), text: error.to_string() }.into()
@@ -587,4 +594,4 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl core::error::Error for Error {}

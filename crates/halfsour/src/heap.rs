@@ -3,7 +3,7 @@
 //! A heap makes values and calls what the pickle names; it knows nothing of stacks, marks or bytes.
 //! The Python extension is one heap, [`Graph`](crate::Graph) another.
 
-use std::vec::Drain;
+use alloc::vec::Drain;
 
 use crate::error::{Error, ErrorKind};
 use crate::machine::Machine;

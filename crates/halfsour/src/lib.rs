@@ -71,6 +71,7 @@
 //!
 //! | | |
 //! |---|---|
+//! | `std` | all but events and graphs of what is in memory, which need `alloc` alone; on by default, and with each of the others |
 //! | `derive` | the derive macros `Pickle`, `FromPickle` and `ToPickle`, the tutorial and the cookbook; on by default |
 //! | `serde` | reading and writing of types by serde's traits: the module `serde` |
 //! | `chrono` | chrono's dates and times are those of Python's `datetime` |
@@ -79,16 +80,24 @@
 //! | `rust_decimal` | its `Decimal` is Python's |
 //! | `num-bigint` | `BigInt` and `BigUint` are Python's `int`, of any size |
 //! | `ndarray` | arrays of the crate `ndarray` are numpy's: the module `numpy` |
+#![cfg_attr(not(feature = "std"), no_std)]
+// Typed reading and writing share what they need with the graph.
+#![cfg_attr(not(feature = "std"), allow(dead_code))]
 #![forbid(unsafe_code)]
+
+#[macro_use]
+extern crate alloc;
 
 #[cfg(feature = "derive")]
 pub mod _cookbook;
 #[cfg(feature = "derive")]
 pub mod _tutorial;
 mod compat;
+#[cfg(feature = "std")]
 pub mod dis;
 pub mod emitter;
 pub mod error;
+#[cfg(feature = "std")]
 mod fetch;
 pub mod graph;
 pub mod heap;
@@ -103,16 +112,22 @@ pub mod reader;
 #[cfg(feature = "serde")]
 pub mod serde;
 pub mod sink;
+#[cfg(feature = "std")]
 mod stream;
 mod text;
+#[cfg(feature = "std")]
 pub mod typed;
+#[cfg(feature = "std")]
 pub mod types;
 mod unicode;
+#[cfg(feature = "std")]
 pub mod writer;
 
 pub use emitter::{Emitter, FRAME_TARGET, Fetch, NUMBERS, Payload, TooLarge};
 pub use error::{Error, ErrorKind, Exception, OutOfMemory};
-pub use graph::{Graph, NodeId, load, load_from};
+#[cfg(feature = "std")]
+pub use graph::load_from;
+pub use graph::{Graph, NodeId, load};
 #[cfg(feature = "derive")]
 pub use halfsour_derive::{FromPickle, Pickle, ToPickle};
 pub use heap::Heap;
@@ -122,7 +137,11 @@ pub use memo::Memo;
 pub use opcode::Opcode;
 pub use reader::{Frames, Op, Reader, Rules, SliceSource, Source};
 pub use sink::{Buffer, Sink};
+#[cfg(feature = "std")]
 pub use stream::StreamSource;
+#[cfg(feature = "std")]
 pub use typed::{FromPickle, FromPickleOwned, Item, Unpickler, from_reader, from_slice};
+#[cfg(feature = "std")]
 pub use writer::{DispatchTable, Dispatched, Global, Pickler, Reduced, ToPickle, Writer};
+#[cfg(feature = "std")]
 pub use writer::{to_vec, to_writer};

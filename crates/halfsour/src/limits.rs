@@ -226,7 +226,7 @@ impl Budget {
     #[inline]
     pub(crate) fn step(&mut self) -> Result<Steps, Error> {
         let steps = self.limits.step(self.steps, self.depth)?;
-        Ok(std::mem::replace(&mut self.steps, steps))
+        Ok(core::mem::replace(&mut self.steps, steps))
     }
 
     #[cfg(feature = "serde")]

@@ -14,6 +14,7 @@
 use crate::error::{ErrorKind, OutOfMemory};
 use crate::heap::Heap;
 use crate::reader::{Op, Reader, Source};
+use alloc::vec::Vec;
 
 /// The highest protocol that is read and written.
 pub const HIGHEST_PROTOCOL: u8 = 5;
@@ -434,8 +435,8 @@ impl<V> Drop for Machine<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
-    use std::rc::Rc;
+    use alloc::rc::Rc;
+    use core::cell::RefCell;
 
     /// Notes when it is dropped.
     struct Noted(u32, Rc<RefCell<Vec<u32>>>);

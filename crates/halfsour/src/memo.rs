@@ -4,8 +4,10 @@
 //! memos are dense, and live in a vector; an index far beyond what was put before goes to a map.
 //! The rule is that of `_Unpickler_MemoPut` in CPython 3.15.
 
-use std::collections::HashMap;
-use std::mem;
+use alloc::vec::Vec;
+use core::mem;
+
+use hashbrown::HashMap;
 
 use crate::error::OutOfMemory;
 
@@ -101,7 +103,7 @@ impl<V> Memo<V> {
     fn put_slow(&mut self, index: usize, value: V) -> Result<Option<V>, OutOfMemory> {
         if index >= self.size {
             if index > self.len.saturating_mul(2) {
-                self.sparse.try_reserve(1)?;
+                self.sparse.try_reserve(1).map_err(|_| OutOfMemory)?;
                 let old = self.sparse.insert(index, value);
                 if self.counts_sparse && old.is_none() {
                     self.len = self.len.wrapping_add(1);
@@ -183,7 +185,7 @@ impl<V> Memo<V> {
         let mut sparse = sparse.into_iter().peekable();
         let mut table =
             self.table.iter().enumerate().filter_map(|(i, v)| Some((i, v.as_ref()?))).peekable();
-        std::iter::from_fn(move || match (table.peek(), sparse.peek()) {
+        core::iter::from_fn(move || match (table.peek(), sparse.peek()) {
             (Some((i, _)), Some((j, _))) if i > j => sparse.next(),
             (None, Some(_)) => sparse.next(),
             _ => table.next(),

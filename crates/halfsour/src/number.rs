@@ -1,5 +1,10 @@
 //! Numbers as Python reads and writes them.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
 /// CPython's limit for conversions between integers and decimal text, which take quadratic time.
 pub(crate) const MAX_DIGITS: usize = 4300;
 
@@ -227,7 +232,9 @@ pub(crate) fn exact_float(bytes: &[u8]) -> Option<f64> {
     // The 53 bits of a float are in seven or eight bytes.
     let Integer::Small(high) = Integer::from_le_bytes(&bytes[zeros..]) else { return None };
     let bits = i64::BITS - (high.unsigned_abs() >> high.trailing_zeros().min(63)).leading_zeros();
-    let float = high as f64 * 2_f64.powi(8 * zeros as i32);
+    // A power of two, of which the exponent is all there is to say.
+    let power = f64::from_bits((1023 + 8 * zeros as u64).min(0x7ff) << 52);
+    let float = high as f64 * power;
     (bits <= f64::MANTISSA_DIGITS && float.is_finite()).then_some(float)
 }
 

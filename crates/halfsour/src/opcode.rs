@@ -3,7 +3,7 @@
 //! Reader, machine, disassembler and documentation go by this one table. Its names and numbers are
 //! those of CPython's `pickletools.opcodes`; its sentences are the specification in our own words.
 
-use std::fmt;
+use core::fmt;
 
 /// What one opcode is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

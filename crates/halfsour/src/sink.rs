@@ -1,5 +1,7 @@
 //! Where an [`Emitter`](crate::Emitter)'s bytes go.
 
+use alloc::vec::Vec;
+
 /// A growing buffer of bytes.
 ///
 /// Memory may run out: then bytes are missing, and the sink says so. The emitter's user asks now and
@@ -82,7 +84,7 @@ pub struct Buffer {
 impl Buffer {
     /// Takes the bytes out.
     pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        core::mem::take(&mut self.bytes)
     }
 }
 

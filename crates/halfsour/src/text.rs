@@ -3,7 +3,9 @@
 //! A Python string may hold lone surrogates, so text is bytes here: UTF-8 that lets them through,
 //! Python's `surrogatepass`.
 
-use std::fmt::Write as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write as _;
 
 use crate::unicode::is_printable;
 

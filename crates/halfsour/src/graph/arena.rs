@@ -3,8 +3,9 @@
 //! Containers are [`Run`]s in shared pools. Text and bytes are [`Blob`]s: places in the pickle where
 //! it is in memory, else in a copy.
 
-use std::mem;
-use std::num::NonZeroU32;
+use alloc::vec::Vec;
+use core::mem;
+use core::num::NonZeroU32;
 
 use super::{Effect, Made, Node, NodeId, Object, Text};
 use crate::error::{ErrorKind, OutOfMemory};

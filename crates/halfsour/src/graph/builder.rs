@@ -1,6 +1,7 @@
 //! The heap that makes a graph's nodes.
 
-use std::vec::Drain;
+use alloc::boxed::Box;
+use alloc::vec::Drain;
 
 use hashbrown::HashMap;
 

@@ -4,7 +4,9 @@
 //! What an instance's own `__eq__` would say, nobody knows without running it; so an instance equals
 //! itself alone.
 
-use std::hash::BuildHasher;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::hash::BuildHasher;
 
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -108,7 +110,7 @@ impl Keys {
         let mut table = match lasting {
             _ if few => HashTable::new(),
             true => self.tables.remove(&container).unwrap_or_default(),
-            false => std::mem::take(&mut self.scratch),
+            false => core::mem::take(&mut self.scratch),
         };
         if !lasting {
             table.clear();

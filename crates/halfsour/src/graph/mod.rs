@@ -15,19 +15,20 @@ mod keys;
 mod places;
 #[cfg(feature = "serde")]
 mod show;
+#[cfg(feature = "std")]
 mod write;
 
-use std::borrow::Cow;
-use std::fmt;
-use std::io::BufRead;
-use std::num::NonZeroU32;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::num::NonZeroU32;
 
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::machine::Machine;
 use crate::memo::Memo;
 use crate::reader::{Reader, SliceSource, Source};
-use crate::stream::StreamSource;
 use arena::Arena;
 #[cfg(feature = "serde")]
 use arena::Slot;
@@ -456,8 +457,9 @@ pub fn load_within<'a>(
 /// assert_eq!(file, b"and so on");
 /// # Ok::<(), halfsour::Error>(())
 /// ```
-pub fn load_from(input: impl BufRead) -> Result<Graph<'static>, Error> {
-    load_stream(&mut Reader::new(StreamSource::new(input)), Limits::default())
+#[cfg(feature = "std")]
+pub fn load_from(input: impl std::io::BufRead) -> Result<Graph<'static>, Error> {
+    load_stream(&mut Reader::new(crate::StreamSource::new(input)), Limits::default())
 }
 
 /// As [`load_within`], from a stream, or any other source. Text and bytes are copied.

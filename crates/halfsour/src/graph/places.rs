@@ -9,6 +9,7 @@ use crate::limits::Limits;
 use crate::machine::Machine;
 use crate::opcode::Opcode;
 use crate::reader::{Reader, SliceSource};
+use alloc::vec::Vec;
 
 /// Where nodes were made.
 #[derive(Debug)]
