@@ -74,6 +74,33 @@ def test_an_endless_chain_ends():
     assert found["resident"] < 8 << 30
 
 
+def again():
+    return again
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 5])
+def test_what_reductions_call_is_reduced_in_turn(protocol):
+    """100,000 functions, each of them what the next one returns; and one that never comes to an end."""
+    module = modules.under_test(max_depth=150_000)
+    functions = [lambda: None for _ in range(100_000)]
+    following = dict(zip(functions, [*functions[1:], again]))
+
+    class Pickler(module.Pickler):
+        def reducer_override(self, obj):
+            return (following[obj], ()) if obj in following else NotImplemented
+
+    file = io.BytesIO()
+    Pickler(file, protocol).dump(functions[0])
+    assert module.loads(file.getvalue()) is again
+
+    class Endless(module.Pickler):
+        dispatch_table = {type(len): lambda function: (len, ()), Pickler: lambda pickler: (len, ())}
+
+    for obj in (len, Pickler(file)):
+        with pytest.raises(RecursionError):
+            Endless(io.BytesIO(), protocol).dump(obj)
+
+
 @pytest.mark.parametrize("shape", ["list", "reduce"])
 def test_the_bound_can_be_set(shape):
     import halfsour

@@ -45,6 +45,9 @@ pub(super) struct PlannedFrame {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlannedAt {
+    /// nothing is written
+    BeforeClass,
+    BeforeCallable,
     /// the class is being written
     Class,
     /// the state for BUILD is being written

@@ -70,22 +70,16 @@ impl Walker<'_> {
                 if self.write_at_once(&at_once)? {
                     return Ok(());
                 }
-                self.begin_planned(obj, PlannedAt::Class, state, class)
+                self.begin_planned(obj, PlannedAt::BeforeClass, state)
             }
         }
     }
 
-    /// Writes what comes first of an object, a class or a function, and leaves a frame for the rest.
-    pub(super) fn begin_planned(
-        &mut self,
-        obj: Obj,
-        at: PlannedAt,
-        state: Obj,
-        first: Obj,
-    ) -> PyResult<()> {
+    /// Leaves a frame for an object. The class or the function that comes first is not written here: it
+    /// may be reduced in turn, to a call of what is reduced too, and so on.
+    pub(super) fn begin_planned(&mut self, obj: Obj, at: PlannedAt, state: Obj) -> PyResult<()> {
         self.deepen()?;
-        self.push(Frame::Planned(PlannedFrame { obj, at, state: Some(state), counted: true }))?;
-        self.save(first, false)
+        self.push(Frame::Planned(PlannedFrame { obj, at, state: Some(state), counted: true }))
     }
 
     /// Objects/typeobject.c: `reduce_newobj`, for an instance with `__getnewargs__` that is neither a
@@ -223,6 +217,18 @@ impl Walker<'_> {
         let Some(Frame::Planned(frame)) = self.frames.last_mut() else { return Ok(()) };
         let (obj, at) = (frame.obj.clone(), frame.at);
         match at {
+            PlannedAt::BeforeClass => {
+                frame.at = PlannedAt::Class;
+                return self.child(obj.type_of().own());
+            }
+            PlannedAt::BeforeCallable => {
+                frame.at = PlannedAt::Callable;
+                let reduced = frame.state.as_ref().and_then(|state| state.cast::<Tuple>());
+                if let Some(callable) = reduced.and_then(|reduced| reduced.get(0)).map(Object::own)
+                {
+                    return self.child(callable);
+                }
+            }
             PlannedAt::Class => {
                 frame.at = PlannedAt::State;
                 let state = frame.state.take().filter(|state| !state.is_none());

@@ -57,8 +57,10 @@ impl Frame {
             Frame::Planned(PlannedFrame { obj, at, .. }) => {
                 if in_child {
                     let what = match at {
-                        PlannedAt::Class => "when serializing {} class",
-                        PlannedAt::Callable => "when serializing {} reconstructor",
+                        PlannedAt::BeforeClass | PlannedAt::Class => "when serializing {} class",
+                        PlannedAt::BeforeCallable | PlannedAt::Callable => {
+                            "when serializing {} reconstructor"
+                        }
                         PlannedAt::Arguments => "when serializing {} reconstructor arguments",
                         PlannedAt::State => "when serializing {} state",
                         PlannedAt::NewArguments => "when serializing {} __new__ arguments",

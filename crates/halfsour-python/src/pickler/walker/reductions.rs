@@ -22,7 +22,7 @@ impl Walker<'_> {
                 if self.write_at_once(&at_once)? {
                     return Ok(());
                 }
-                self.begin_planned(obj, PlannedAt::Callable, reduced, callable)
+                self.begin_planned(obj, PlannedAt::BeforeCallable, reduced)
             }
             Some(tuple) => self.push_reduce(Some(obj), tuple.own_view(), true),
             None => {
