@@ -138,9 +138,10 @@ impl<V> Memo<V> {
     /// there does not count), which is why it takes `&mut self`.
     #[inline]
     pub fn get(&mut self, index: usize) -> Option<&V> {
-        if !self.sparse.is_empty() {
-            self.settle(index);
+        if self.sparse.is_empty() {
+            return self.table.get(index)?.as_ref();
         }
+        self.settle(index);
         match self.table.get(index) {
             Some(Some(value)) => Some(value),
             _ => self.sparse.get(&index),

@@ -11,22 +11,18 @@ use std::cell::RefCell;
 /// The opcodes that [`Leaves::next`] knows.
 macro_rules! leaf {
     () => {
-        b'K' | b'M'
-            | b'J'
-            | 0x8a
-            | b'G'
-            | b'N'
-            | 0x88
-            | 0x89
-            | 0x8c
-            | b'X'
-            | b'h'
-            | b'j'
-            | b'L'
-            | b'I'
+        b'K' | b'h' | 0x8c | rare_leaf!()
     };
 }
 pub(super) use leaf;
+
+/// But for the most common ones.
+macro_rules! rare_leaf {
+    () => {
+        b'M' | b'J' | 0x8a | b'G' | b'N' | 0x88 | 0x89 | b'X' | b'j' | b'L' | b'I'
+    };
+}
+pub(super) use rare_leaf;
 
 pub(super) struct Leaves<'a> {
     pub(super) bytes: &'a [u8],
@@ -66,7 +62,16 @@ impl Leaves<'_> {
     /// if there is something else, or a fault.
     #[inline(always)]
     pub(super) fn next(&mut self, at: usize) -> PyResult<Option<(Obj, usize)>> {
-        match self.short(at)? {
+        match self.bytes.get(at) {
+            Some(&opcode) => self.with_opcode(opcode, at),
+            None => Ok(None),
+        }
+    }
+
+    /// The same, where the opcode is known. With a constant for it, this is only what it takes.
+    #[inline(always)]
+    pub(super) fn with_opcode(&mut self, opcode: u8, at: usize) -> PyResult<Option<(Obj, usize)>> {
+        match self.short(opcode, at)? {
             // Apart, since what calls slows down all the others.
             None => self.line(at),
             leaf => Ok(leaf),
@@ -75,7 +80,7 @@ impl Leaves<'_> {
 
     /// A leaf that is no line.
     #[inline(always)]
-    fn short(&mut self, at: usize) -> PyResult<Option<(Obj, usize)>> {
+    fn short(&mut self, opcode: u8, at: usize) -> PyResult<Option<(Obj, usize)>> {
         let bytes = self.bytes;
         macro_rules! argument {
             ($count:literal) => {
@@ -93,7 +98,6 @@ impl Leaves<'_> {
                 }
             };
         }
-        let Some(&opcode) = bytes.get(at) else { return Ok(None) };
         Ok(Some(match opcode {
             b'K' => {
                 let [value] = argument!(1);
