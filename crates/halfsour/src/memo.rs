@@ -254,6 +254,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn lends_what_is_dense() {
+        let mut memo = Memo::from_pairs(true, (0..50).map(|index| (index, index))).unwrap();
+        let before = format!("{memo:?}");
+        let lent = memo.lend_dense().unwrap();
+        assert_eq!((memo.len(), lent.len()), (0, 50));
+        for (index, value) in lent.into_iter().enumerate() {
+            assert_eq!(memo.put(index, value), Ok(None));
+        }
+        assert_eq!(format!("{memo:?}"), before);
+
+        for pairs in [&[(0, 'a'), (2, 'c')][..], &[(1, 'b')], &[(0, 'a'), (1000, 'z')]] {
+            for counts_sparse in [true, false] {
+                let mut memo = Memo::from_pairs(counts_sparse, pairs.iter().copied()).unwrap();
+                assert_eq!(memo.lend_dense(), None);
+                assert_eq!(memo.values().count(), pairs.len());
+            }
+        }
+    }
+
     /// Sparse entries as CPython 3.15.2 shows them in `Unpickler.memo.copy()`.
     #[test]
     fn sparse_entries() {
