@@ -108,7 +108,7 @@ impl Leaves<'_> {
             0x8a => {
                 let [length] = argument!(1);
                 let digits = slice!(at + 2, usize::from(length));
-                let value = match small(digits) {
+                let value = match small(digits, bytes.get(at + 2..).unwrap_or_default()) {
                     Some(value) => Int::new(value),
                     None => Int::from_le_bytes(digits),
                 };
@@ -246,14 +246,21 @@ fn small_decimal(text: &[u8]) -> Option<i64> {
     is_written_so.then(|| sign * digits.iter().fold(0, add))
 }
 
-/// A number of at most eight bytes.
+/// A number of at most eight bytes, which `rest` begins with.
 #[inline(always)]
-fn small(bytes: &[u8]) -> Option<i64> {
+fn small(bytes: &[u8], rest: &[u8]) -> Option<i64> {
     if bytes.is_empty() {
         return Some(0);
     }
-    let mut padded = [0; 8];
-    padded.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    let unused = 64 - 8 * bytes.len();
+    let unused = 64_usize.checked_sub(8 * bytes.len())?;
+    let padded = match rest.first_chunk() {
+        // What follows the number is shifted out.
+        Some(chunk) => *chunk,
+        None => {
+            let mut padded = [0; 8];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            padded
+        }
+    };
     Some(i64::from_le_bytes(padded) << unused >> unused)
 }
