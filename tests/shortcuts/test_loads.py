@@ -1031,6 +1031,17 @@ def test_templates_do_not_leak():
     assert get() - before < 50
 
 
+def test_long_numbers_end_where_they_end():
+    """They are read with what follows them, as far as there is something."""
+    for length in range(11):
+        for digits in b"\xff" * length, b"\x80" * length, b"\x7f" * length, bytes(length), bytes(range(1, length + 1)):
+            number = b"\x8a" + bytes([length]) + digits
+            for data in number + b".", b"(" + number * 3 + b"t.", number + b"0" + number + b"." + b"\xff" * 10:
+                assert ours.loads(data) == stock.loads(data), data
+            for end in range(1, len(number)):
+                assert outcome(lambda: ours.loads(number[:end])) == outcome(lambda: stock.loads(number[:end]))
+
+
 def test_floats_are_as_others_are():
     """Bit by bit, and as objects that come and go."""
     import struct

@@ -140,9 +140,10 @@ impl<V> Memo<V> {
     /// there does not count), which is why it takes `&mut self`.
     #[inline]
     pub fn get(&mut self, index: usize) -> Option<&V> {
-        if !self.sparse.is_empty() {
-            self.settle(index);
+        if self.sparse.is_empty() {
+            return self.table.get(index)?.as_ref();
         }
+        self.settle(index);
         match self.table.get(index) {
             Some(Some(value)) => Some(value),
             _ => self.sparse.get(&index),
@@ -252,6 +253,26 @@ mod tests {
             let indexes = [90, 0, 1, 2].map(|index| (index, Noted(index, notes.clone())));
             drop(Memo::from_pairs(counts_sparse, indexes).unwrap());
             assert_eq!(*notes.borrow(), expected);
+        }
+    }
+
+    #[test]
+    fn lends_what_is_dense() {
+        let mut memo = Memo::from_pairs(true, (0..50).map(|index| (index, index))).unwrap();
+        let before = format!("{memo:?}");
+        let lent = memo.lend_dense().unwrap();
+        assert_eq!((memo.len(), lent.len()), (0, 50));
+        for (index, value) in lent.into_iter().enumerate() {
+            assert_eq!(memo.put(index, value), Ok(None));
+        }
+        assert_eq!(format!("{memo:?}"), before);
+
+        for pairs in [&[(0, 'a'), (2, 'c')][..], &[(1, 'b')], &[(0, 'a'), (1000, 'z')]] {
+            for counts_sparse in [true, false] {
+                let mut memo = Memo::from_pairs(counts_sparse, pairs.iter().copied()).unwrap();
+                assert_eq!(memo.lend_dense(), None);
+                assert_eq!(memo.values().count(), pairs.len());
+            }
         }
     }
 

@@ -11,22 +11,18 @@ use std::cell::RefCell;
 /// The opcodes that [`Leaves::next`] knows.
 macro_rules! leaf {
     () => {
-        b'K' | b'M'
-            | b'J'
-            | 0x8a
-            | b'G'
-            | b'N'
-            | 0x88
-            | 0x89
-            | 0x8c
-            | b'X'
-            | b'h'
-            | b'j'
-            | b'L'
-            | b'I'
+        b'K' | b'h' | 0x8c | rare_leaf!()
     };
 }
 pub(super) use leaf;
+
+/// But for the most common ones.
+macro_rules! rare_leaf {
+    () => {
+        b'M' | b'J' | 0x8a | b'G' | b'N' | 0x88 | 0x89 | b'X' | b'j' | b'L' | b'I'
+    };
+}
+pub(super) use rare_leaf;
 
 pub(super) struct Leaves<'a> {
     pub(super) bytes: &'a [u8],
@@ -66,7 +62,16 @@ impl Leaves<'_> {
     /// if there is something else, or a fault.
     #[inline(always)]
     pub(super) fn next(&mut self, at: usize) -> PyResult<Option<(Obj, usize)>> {
-        match self.short(at)? {
+        match self.bytes.get(at) {
+            Some(&opcode) => self.with_opcode(opcode, at),
+            None => Ok(None),
+        }
+    }
+
+    /// The same, where the opcode is known. With a constant for it, this is only what it takes.
+    #[inline(always)]
+    pub(super) fn with_opcode(&mut self, opcode: u8, at: usize) -> PyResult<Option<(Obj, usize)>> {
+        match self.short(opcode, at)? {
             // Apart, since what calls slows down all the others.
             None => self.line(at),
             leaf => Ok(leaf),
@@ -75,7 +80,7 @@ impl Leaves<'_> {
 
     /// A leaf that is no line.
     #[inline(always)]
-    fn short(&mut self, at: usize) -> PyResult<Option<(Obj, usize)>> {
+    fn short(&mut self, opcode: u8, at: usize) -> PyResult<Option<(Obj, usize)>> {
         let bytes = self.bytes;
         macro_rules! argument {
             ($count:literal) => {
@@ -93,7 +98,6 @@ impl Leaves<'_> {
                 }
             };
         }
-        let Some(&opcode) = bytes.get(at) else { return Ok(None) };
         Ok(Some(match opcode {
             b'K' => {
                 let [value] = argument!(1);
@@ -104,7 +108,7 @@ impl Leaves<'_> {
             0x8a => {
                 let [length] = argument!(1);
                 let digits = slice!(at + 2, usize::from(length));
-                let value = match small(digits) {
+                let value = match small(digits, bytes.get(at + 2..).unwrap_or_default()) {
                     Some(value) => Int::new(value),
                     None => Int::from_le_bytes(digits),
                 };
@@ -242,14 +246,21 @@ fn small_decimal(text: &[u8]) -> Option<i64> {
     is_written_so.then(|| sign * digits.iter().fold(0, add))
 }
 
-/// A number of at most eight bytes.
+/// A number of at most eight bytes, which `rest` begins with.
 #[inline(always)]
-fn small(bytes: &[u8]) -> Option<i64> {
+fn small(bytes: &[u8], rest: &[u8]) -> Option<i64> {
     if bytes.is_empty() {
         return Some(0);
     }
-    let mut padded = [0; 8];
-    padded.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    let unused = 64 - 8 * bytes.len();
+    let unused = 64_usize.checked_sub(8 * bytes.len())?;
+    let padded = match rest.first_chunk() {
+        // What follows the number is shifted out.
+        Some(chunk) => *chunk,
+        None => {
+            let mut padded = [0; 8];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            padded
+        }
+    };
     Some(i64::from_le_bytes(padded) << unused >> unused)
 }

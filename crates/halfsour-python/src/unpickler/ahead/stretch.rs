@@ -1,6 +1,6 @@
 //! Opcodes in a row, none of which runs Python.
 
-use super::leaves::leaf;
+use super::leaves::{leaf, rare_leaf};
 use super::{Ahead, PyHeap};
 use crate::ffi::collector::Pause;
 use crate::ffi::recall::{Elided, Entry};
@@ -197,6 +197,19 @@ impl<'h> Stretch<'_, 'h> {
                 ok!(self.push(value));
             }};
         }
+        macro_rules! push_leaf {
+            ($opcode:expr) => {{
+                let mut leaves = self.heap.leaves(bytes);
+                let Some((leaf, end)) = ok!(leaves.with_opcode($opcode, at)) else {
+                    let (index, end) = some!(leaves.reference(at));
+                    let value = some!(ok!(self.recall_elided(index)));
+                    push!(Ok::<_, Raised>(value), end);
+                    continue;
+                };
+                at = end;
+                ok!(self.push(leaf));
+            }};
+        }
         loop {
             if at >= limit {
                 leave!(if at < bytes.len() { Next::Signals } else { Next::End });
@@ -207,21 +220,17 @@ impl<'h> Stretch<'_, 'h> {
                     must!(self.memoize(None));
                     at += 1;
                 }
-                leaf!() => {
-                    if opcode == b'h' && ok!(self.instance_of(at)) {
+                // The most common ones apart: they need not be told from each other again.
+                b'h' => {
+                    if ok!(self.instance_of(at)) {
                         at = self.at;
                         continue;
                     }
-                    let mut leaves = self.heap.leaves(bytes);
-                    let Some((leaf, end)) = ok!(leaves.next(at)) else {
-                        let (index, end) = some!(leaves.reference(at));
-                        let value = some!(ok!(self.recall_elided(index)));
-                        push!(Ok::<_, Raised>(value), end);
-                        continue;
-                    };
-                    at = end;
-                    ok!(self.push(leaf));
+                    push_leaf!(b'h');
                 }
+                0x8c => push_leaf!(0x8c),
+                b'K' => push_leaf!(b'K'),
+                rare_leaf!() => push_leaf!(opcode),
                 b'q' => {
                     let [index] = argument!(1);
                     must!(self.memoize(Some(index.into())));
