@@ -33,7 +33,7 @@ use crate::memo::{self, Found, Memo};
 use crate::signals::Signals;
 use crate::state::State;
 use containers::{AnyPairs, NamedPairs};
-use halfsour::{Emitter, FRAME_TARGET, Fetch, Opcode, Payload, Sink};
+use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, Sink};
 
 /// How many containers are written between two looks at the clock.
 pub(super) const TICKS: u32 = 1 << 12;
@@ -222,8 +222,6 @@ pub(super) struct Stretch<'w, 'q, S> {
     open_tuples: usize,
     /// The memo has no more memory.
     pub(super) no_memory: bool,
-    /// Before protocol 2: what makes the instance that is begun, its class, and its first class.
-    old_names: [Fetch; 3],
     text: Vec<u8>,
 }
 
@@ -266,7 +264,6 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             ticks,
             open_tuples: 0,
             no_memory: false,
-            old_names: [Fetch::default(); 3],
             text: Vec::new(),
         }
     }
