@@ -627,7 +627,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     }
 
     fn pickle_buffer(&mut self, object: &'q Object) -> Put<'q> {
-        match self.in_band.then(|| in_band_view(object)).flatten() {
+        match self.in_band.then(|| plain_view(object)).flatten() {
             Some(view) => {
                 let kind = if view.is_readonly() { Payload::Bytes } else { Payload::ByteArray };
                 self.payload(object, kind, view.as_slice(), 5)
@@ -654,8 +654,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     }
 }
 
-/// The memory of a `PickleBuffer`, if it may be written as bytes are.
-pub(super) fn in_band_view(object: &Object) -> Option<&View> {
+/// The memory of a `PickleBuffer`, if it is in one piece.
+pub(super) fn plain_view(object: &Object) -> Option<&View> {
     error::quietly(View::of_pickle_buffer(object)).filter(|view| view.is_plain())
 }
 
