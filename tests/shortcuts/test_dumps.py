@@ -2137,3 +2137,89 @@ def test_memos_with_odd_indexes_before_protocol_2(index):
             pickler.memo = {id(held): (index, held)}
             found.append((outcome(lambda: pickler.dump([Plain(a=2), Plain(a=[3])])), file.getvalue()))
         assert found[0] == found[1]
+
+
+# Buffers out of band, whose callback is the `append` of a list: it runs no Python
+
+class ListBelow(list):
+    """Its append is another."""
+
+    def append(self, item):
+        super().append((item, len(self)))
+
+
+def appended(module, make, kind, way):
+    taken = ListBelow() if kind == "below" else []
+    given = {
+        "list": lambda: taken.append, "below": lambda: taken.append, "extend": lambda: [].extend, "insert": lambda: functools.partial(taken.insert, 0),
+        "python": lambda: lambda buffer: taken.append(buffer), "true": lambda: lambda buffer: taken.append(buffer) or len(taken) % 2,
+        "raises": lambda: lambda buffer: len(taken.append(buffer)),
+        "deque": lambda: collections.deque().append, "remove": lambda: taken.remove,
+    }[kind]()
+    obj = make(taken)
+    if way == "dumps":
+        result = outcome(lambda: module.dumps(obj, 5, buffer_callback=given))
+    else:
+        file = Chunks()
+        pickler = module.Pickler(file, 5, buffer_callback=given)
+        result = [outcome(lambda: pickler.dump(obj)), outcome(lambda: pickler.dump(obj)), file.chunks, len(pickler.memo.copy())]
+    found = [item[0] if type(item) is tuple else item for item in taken]
+    return result, [(bytes(item.raw()), item.raw().readonly) for item in found if isinstance(item, stock.PickleBuffer)]
+
+
+@pytest.mark.parametrize("kind", ["list", "below", "extend", "insert", "python", "true", "raises", "deque", "remove"])
+def test_buffers_out_of_band(kind):
+    def buffer(data=b"read only"):
+        return stock.PickleBuffer(data)
+
+    def twice(taken):
+        shared = buffer()
+        return [Buffered(), Buffered(shared, shared), Buffered(shared)]
+    for make in [
+        lambda taken: [Buffered(), Buffered(buffer()), Buffered(buffer(bytearray(b"writable")), 1, text(1)), Buffered([buffer()])],
+        lambda taken: [Buffered(), Buffered(buffer(memoryview(b"every second")[::2])), Buffered(1)],
+        lambda taken: [Buffered(), Buffered(of_a_released(b"gone"))],
+        lambda taken: [Buffered(), Buffered(taken, buffer(), taken), Buffered(buffer(), [taken]), Buffered(buffer(), (taken, 1))],
+        lambda taken: [Buffered(), Buffered({"list": taken, "buffer": buffer()}), taken],
+        lambda taken: [Buffered(buffer(b"large" * 40_000)) for _ in range(5)],
+        lambda taken: [Buffered(buffer(), {number: text(number)}) for number in range(3000)],
+        lambda taken: (taken, Buffered(), Buffered(buffer()), Buffered(buffer())),
+        twice,
+    ]:
+        for way in ("dumps", "pickler"):
+            assert appended(ours, make, kind, way) == appended(stock, make, kind, way)
+
+
+# `__reduce_ex__` is called as a method where the class has one
+
+class Given:
+    """A descriptor that gives what it was made with, or nothing."""
+
+    def __init__(self, *value):
+        self.value = value
+
+    def __get__(self, instance, owner):
+        if not self.value:
+            raise AttributeError("nothing")
+        return self.value[0]
+
+
+@pytest.mark.parametrize("method", [
+    lambda: lambda self, protocol: (Plain, (), {"protocol": protocol}), lambda: staticmethod(lambda protocol: (Plain, (protocol,))),
+    lambda: classmethod(lambda cls, protocol: (Plain, (protocol,))), lambda: property(lambda self: lambda protocol: (Plain, ())),
+    lambda: Given(lambda protocol: (Plain, (protocol,))), lambda: Given(), lambda: None, lambda: 5, lambda: object.__reduce_ex__,
+    lambda: functools.partial(lambda protocol: (Plain, (protocol,))), lambda: stock.PickleBuffer.__reduce_ex__,
+    lambda: functools.partialmethod(lambda self, protocol: (Plain, (protocol,))),
+])
+def test_kinds_of_reduce_ex(method):
+    for reduce in (None, lambda self: (Plain, (text(1),))):
+        local = type("Local", (), {"__reduce_ex__": method(), "__module__": __name__, **({"__reduce__": reduce} if reduce else {})})
+        globals()["Local"] = local
+
+        def hidden():
+            made = local()
+            made.__reduce_ex__ = lambda protocol: (Plain, ("hidden",))
+            return [local(), made, local()]
+        check(lambda: [local(), local()])
+        if not isinstance(vars(local)["__reduce_ex__"], property):
+            check(hidden)

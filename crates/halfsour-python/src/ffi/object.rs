@@ -359,6 +359,25 @@ impl Object {
         unsafe { c::PyCFunction_Check(self.as_ptr()) != 0 }
     }
 
+    /// The list whose `append` this is.
+    pub(crate) fn list_appended_to(&self) -> Option<&super::List> {
+        if !self.is_builtin_function() {
+            return None;
+        }
+        // SAFETY: a live built-in function, which keeps what it is bound to alive.
+        let bound = unsafe { Object::from_ptr_opt(c::PyCFunction_GetSelf(self.as_ptr())) };
+        let list = bound?.cast_exact::<super::List>()?;
+        let name = super::error::quietly(Str::interned(c"append"))?;
+        let append = super::error::quietly(list.attr(&name))?;
+        // SAFETY: two live built-in functions; a list's own `append` is one.
+        let is_append = append.is_builtin_function()
+            && unsafe {
+                c::PyCFunction_GetFunction(self.as_ptr()).map(|f| f as usize)
+                    == c::PyCFunction_GetFunction(append.as_ptr()).map(|f| f as usize)
+            };
+        is_append.then_some(list)
+    }
+
     /// The code of a function that is written in Python.
     pub(crate) fn function_code(&self) -> Option<&Object> {
         if self.is_function() {

@@ -4,7 +4,7 @@
 //! needs no frames: no Python runs between its first byte and its last.
 
 use super::no_memory;
-use super::stretch::in_band_view;
+use super::stretch::plain_view;
 use super::walker::Walker;
 use crate::ffi::builtins::CodePoints;
 use crate::ffi::{Dict, Float, Int, Kind, List, Obj, Object, PyResult, Str, Tuple, error};
@@ -39,7 +39,12 @@ impl Walker<'_> {
         let Instance { obj, class, args, state, is_fresh, .. } = *instance;
         let memo = self.pickler.memo.borrow();
         let Some(index) = memo.get(class) else { return Ok(false) };
-        let mut measure = Measure { memo: &memo, in_band: self.writes_in_band(), parts: PARTS };
+        let mut measure = Measure {
+            memo: &memo,
+            in_band: self.writes_in_band(),
+            buffer_list: self.buffer_list.as_deref(),
+            parts: PARTS,
+        };
         let size = [args, state]
             .iter()
             .flatten()
@@ -140,7 +145,15 @@ impl Walker<'_> {
             }
             Kind::Str => object.cast().map_or(Ok(()), |text| self.write_text(text, is_fresh)),
             Kind::PickleBuffer => {
-                let Some(view) = in_band_view(object) else { return Ok(()) };
+                let Some(view) = plain_view(object) else { return Ok(()) };
+                if let Some(list) = &self.buffer_list {
+                    list.append(object)?;
+                    self.out.op(Opcode::NextBuffer);
+                    if view.is_readonly() {
+                        self.out.op(Opcode::ReadonlyBuffer);
+                    }
+                    return Ok(());
+                }
                 let kind = if view.is_readonly() { Payload::Bytes } else { Payload::ByteArray };
                 self.out.payload(kind, view.as_slice()).map_err(|e| self.too_large(e))?;
                 self.memoize_measured(object, is_fresh)
@@ -197,13 +210,15 @@ struct Measure<'m> {
     memo: &'m Memo,
     /// No callback takes the buffers.
     in_band: bool,
+    /// All that the callback does is to append them to this list.
+    buffer_list: Option<&'m List>,
     /// How many more objects there may be.
     parts: usize,
 }
 
 impl Measure<'_> {
-    /// The most bytes that an object takes which is made of numbers, short strings, buffers that are
-    /// in band, and what the memo has; None for others, and for what has too many parts.
+    /// The most bytes that an object takes which is made of numbers, short strings, buffers that take
+    /// no Python, and what the memo has; None for others, and for what has too many parts.
     fn size(&mut self, object: &Object, depth: usize) -> Option<usize> {
         self.parts = self.parts.checked_sub(1)?;
         match object.kind() {
@@ -218,9 +233,12 @@ impl Measure<'_> {
             }
             Kind::Type | Kind::Function | Kind::Other => self.memo.get(object).map(|_| SMALL),
             Kind::PickleBuffer if self.in_band => {
-                let size = in_band_view(object)?.len();
+                let size = plain_view(object)?.len();
                 (size < FRAME_TARGET).then_some(size + SMALL)
             }
+            Kind::PickleBuffer if self.buffer_list.is_some() => plain_view(object).map(|_| SMALL),
+            // It grows while it is written.
+            Kind::List if self.buffer_list.is_some_and(|list| list.is(object)) => None,
             Kind::Tuple => self.sum(object.cast::<Tuple>()?.items(), depth),
             Kind::List => self.sum(object.cast::<List>()?.items(), depth),
             Kind::Dict => {

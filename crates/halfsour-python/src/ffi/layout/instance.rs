@@ -208,6 +208,18 @@ impl Object {
         self.type_of().has_generic_getattr() && self.has_only_its_class()
     }
 
+    /// Whether an attribute is looked up as usual, and is there: a method of the class, or what hides
+    /// it.
+    pub(crate) fn has_method(&self, name: &Object) -> bool {
+        let class = self.type_of();
+        class.has_generic_getattr()
+            && class.lookup(name).is_some_and(|method| {
+                // SAFETY: reads the flags of a live type.
+                let flags = unsafe { c::PyType_GetFlags(c::Py_TYPE(method.as_ptr())) };
+                flags & c::Py_TPFLAGS_METHOD_DESCRIPTOR != 0
+            })
+    }
+
     fn has_only_its_class(&self) -> bool {
         !TypeFacts::of(self.type_of()).dict_is_elsewhere && !self.has_attributes()
     }

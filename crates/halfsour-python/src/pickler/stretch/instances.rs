@@ -38,20 +38,16 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         let class = object.type_of();
         let place = self.plans.find(self.state, table, class);
         if self.out.protocol() < 2 {
-            return self.instance_of_old(object, class, place, table);
+            return self.instance_of_old(object, place, table);
         }
         self.by_plan(object, class, place)
     }
 
     /// As [`instance`](Stretch::instance), before protocol 2. The first instance of a class is left to
     /// the walker, so that all names are in the memo.
-    fn instance_of_old(
-        &mut self,
-        object: &'q Object,
-        class: &'q Type,
-        place: usize,
-        table: &'q Dict,
-    ) -> Put<'q> {
+    #[cold]
+    fn instance_of_old(&mut self, object: &'q Object, place: usize, table: &'q Dict) -> Put<'q> {
+        let class = object.type_of();
         let is_plain = matches!(self.plans.plan(place), Plan::Instance(_));
         let found = self.plans.reconstruction(self.state, table, object).filter(|_| is_plain);
         let Some((function, base)) = found else { return Put::Stop(Stop::ByType(object)) };
@@ -60,13 +56,11 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         let [Some(function), Some(own), Some(base)] = fetches else {
             return Put::Stop(Stop::At(object));
         };
-        self.old_names = [function, own, base];
-        self.by_plan(object, class, place)
-    }
-
-    /// Writes an instance without its state, before protocol 2.
-    fn begin_instance_of_old(&mut self, object: &'q Object, class: &'q Type) {
-        let [function, own, base] = self.old_names;
+        let dict = match object.has_attributes() {
+            true => error::quietly(object.instance_dict()),
+            false => Some(Object::none().own()),
+        };
+        let Some(dict) = dict else { return Put::Stop(Stop::At(object)) };
         self.out.get_again(function);
         self.out.op(Opcode::Mark);
         self.out.get_again(own);
@@ -78,6 +72,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         });
         self.out.op(Opcode::Reduce);
         self.memoize(object, true);
+        if dict.is_none() { Put::Done } else { self.begin_state(object, self.keep.hold(dict)) }
     }
 
     #[inline(always)]
@@ -132,10 +127,6 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     /// takes Python.
     #[inline(always)]
     fn begin_instance(&mut self, object: &'q Object, class: &'q Type, place: usize) -> bool {
-        if self.out.protocol() < 2 {
-            self.begin_instance_of_old(object, class);
-            return true;
-        }
         if !self.class(class, place) {
             return false;
         }
@@ -295,7 +286,10 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             Attributes::Dict(dict) => (Some(dict.entries()), Some(dict), dict.len()),
         };
         // Attributes that hide hooks of the class are the walker's business.
-        let harmless = entries.is_none_or(|entries| self.plans.entry(place).hide_nothing(entries));
+        let harmless = match entries {
+            Some(entries) => self.plans.entry(place).hide_nothing(entries),
+            None => true,
+        };
         if !harmless || dict.is_some_and(|dict| dict.cast_exact::<Dict>().is_none()) {
             return stop;
         }
@@ -374,14 +368,19 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if !self.begin_instance(object, class, place) {
             return stop;
         }
-        self.edge();
-        let then = Then::Build(object);
         if has_slots {
+            self.edge();
             return match state.cast_exact::<Tuple>() {
-                Some(tuple) => self.open_tuple(tuple, then),
+                Some(tuple) => self.open_tuple(tuple, Then::Build(object)),
                 None => Put::Stop(Stop::Raised),
             };
         }
+        self.begin_state(object, state)
+    }
+
+    /// Writes a state, which is the dict of the object, or begins to.
+    fn begin_state(&mut self, object: &'q Object, state: &'q Object) -> Put<'q> {
+        self.edge();
         if let Some(index) = self.memo.get(state) {
             self.no_memory |= self.out.get(index).is_err();
             self.out.op(Opcode::Build);
@@ -390,7 +389,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         let Some(dict) = state.cast_exact::<Dict>() else { return Put::Stop(Stop::Raised) };
         self.out.op(Opcode::EmptyDict);
         self.memoize(state, true);
-        self.open_dict(dict, dict.len(), then)
+        self.open_dict(dict, dict.len(), Then::Build(object))
     }
 
     /// `(dict or None, {name: value of the slot})`

@@ -33,7 +33,7 @@ use crate::memo::{self, Found, Memo};
 use crate::signals::Signals;
 use crate::state::State;
 use containers::{AnyPairs, NamedPairs};
-use halfsour::{Emitter, FRAME_TARGET, Fetch, Opcode, Payload, Sink};
+use halfsour::{Emitter, FRAME_TARGET, Opcode, Payload, Sink};
 
 /// How many containers are written between two looks at the clock.
 pub(super) const TICKS: u32 = 1 << 12;
@@ -222,8 +222,6 @@ pub(super) struct Stretch<'w, 'q, S> {
     open_tuples: usize,
     /// The memo has no more memory.
     pub(super) no_memory: bool,
-    /// Before protocol 2: what makes the instance that is begun, its class, and its first class.
-    old_names: [Fetch; 3],
     text: Vec<u8>,
 }
 
@@ -266,7 +264,6 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             ticks,
             open_tuples: 0,
             no_memory: false,
-            old_names: [Fetch::default(); 3],
             text: Vec::new(),
         }
     }
@@ -630,7 +627,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     }
 
     fn pickle_buffer(&mut self, object: &'q Object) -> Put<'q> {
-        match self.in_band.then(|| in_band_view(object)).flatten() {
+        match self.in_band.then(|| plain_view(object)).flatten() {
             Some(view) => {
                 let kind = if view.is_readonly() { Payload::Bytes } else { Payload::ByteArray };
                 self.payload(object, kind, view.as_slice(), 5)
@@ -657,8 +654,8 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
     }
 }
 
-/// The memory of a `PickleBuffer`, if it may be written as bytes are.
-pub(super) fn in_band_view(object: &Object) -> Option<&View> {
+/// The memory of a `PickleBuffer`, if it is in one piece.
+pub(super) fn plain_view(object: &Object) -> Option<&View> {
     error::quietly(View::of_pickle_buffer(object)).filter(|view| view.is_plain())
 }
 

@@ -192,6 +192,9 @@ impl Walker<'_> {
             return self.save_global(obj, None);
         } else if let Some(reduced) = self.reduced_as_of_old(&obj)? {
             reduced
+        } else if self.state.layouts_known && obj.has_method(&self.state.names.reduce_ex) {
+            let protocol = &self.state.byte_ints[usize::from(self.out.protocol())];
+            obj.call_method1(&self.state.names.reduce_ex, protocol)?
         } else if let Some(reduce_ex) = obj.opt_attr(&self.state.names.reduce_ex)? {
             reduce_ex.call1(&*Int::new(i64::from(self.out.protocol()))?)?
         } else if let Some(reduce) = obj.opt_attr(&self.state.names.reduce)? {

@@ -57,6 +57,8 @@ pub(super) struct Walker<'a> {
     pub(super) out: Emitter<Output>,
     pub(super) write: Option<Obj>,
     buffer_callback: Option<Obj>,
+    /// The list whose `append` the callback is: as most are, and it runs no Python.
+    pub(super) buffer_list: Option<Own<List>>,
     id_hook: Option<IdHook>,
     /// How often the pickler's hook had been set then.
     #[cfg(not(Py_3_13))]
@@ -99,6 +101,8 @@ impl<'a> Walker<'a> {
         out: Emitter<Output>,
     ) -> Walker<'a> {
         let buffer_callback = pickler.buffer_callback.borrow().clone();
+        let buffer_list = buffer_callback.as_ref().and_then(|callback| callback.list_appended_to());
+        let buffer_list = buffer_list.map(List::own_view);
         if this.is_none() {
             // Nobody sees this pickler's memo, so it may be the one that is kept.
             std::mem::swap(&mut *pickler.memo.borrow_mut(), &mut scratch.memo);
@@ -110,6 +114,7 @@ impl<'a> Walker<'a> {
             out,
             write,
             buffer_callback,
+            buffer_list,
             id_hook: None,
             #[cfg(not(Py_3_13))]
             id_hook_changes: 0,
