@@ -492,6 +492,18 @@ impl<S: Source> Reader<S> {
         Ok(n)
     }
 
+    /// FRAME, which comes next, as [`ahead`](Reader::ahead) has shown.
+    ///
+    /// # Errors
+    /// What is wrong with the frame.
+    #[inline]
+    pub fn enter_frame(&mut self) -> Result<(), S::Error> {
+        self.start = self.source.offset();
+        self.byte = self.source.opcode()?;
+        debug_assert_eq!(self.opcode(), Some(Opcode::Frame));
+        self.frame().map(drop)
+    }
+
     /// The next opcode and its argument.
     ///
     /// # Errors

@@ -89,7 +89,6 @@ impl Default for Plans {
 impl Plans {
     /// A new load begins.
     pub(super) fn begin(&mut self) {
-        self.end();
         self.load += 1;
         self.epoch += 1;
         if self.plans.len() > MOST {

@@ -72,7 +72,13 @@ impl PyHeap<'_> {
             let bytes = reader.ahead();
             match bytes.first() {
                 Some(&opcode) if HANDLED[usize::from(opcode)] => {}
-                None | Some(0x95 | b'.') => return Ok(self.read_on(runs_python)),
+                // Nearly all pickles begin with one.
+                Some(0x95) => {
+                    self.read_on(runs_python);
+                    reader.enter_frame()?;
+                    continue;
+                }
+                None | Some(b'.') => return Ok(self.read_on(runs_python)),
                 _ => {
                     self.settle(machine.parts().0)?;
                     return Ok(false);
@@ -93,7 +99,6 @@ impl PyHeap<'_> {
             drop(stretch);
             reader.consume(used);
             match next? {
-                Next::Quiet => return Ok(self.read_on(runs_python)),
                 Next::End => {}
                 Next::Machine => {
                     self.settle(machine.parts().0)?;

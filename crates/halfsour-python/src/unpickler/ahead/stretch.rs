@@ -14,9 +14,7 @@ use halfsour::Heap;
 pub(super) enum Next {
     /// The machine's turn.
     Machine,
-    /// FRAME or STOP is next.
-    Quiet,
-    /// There is nothing more at hand, or not in this frame.
+    /// FRAME or STOP is next, or there is nothing more at hand, or not in this frame.
     End,
     /// It is time to look for signals.
     Signals,
@@ -384,7 +382,7 @@ impl<'h> Stretch<'_, 'h> {
                     self.heap.unpickler.protocol.set(protocol);
                     at += 2;
                 }
-                0x95 | b'.' => leave!(Next::Quiet),
+                0x95 | b'.' => leave!(Next::End),
                 _ => leave!(Next::Machine),
             }
         }
