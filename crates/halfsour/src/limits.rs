@@ -148,6 +148,8 @@ pub(crate) struct Budget {
     depth: u32,
     #[cfg(feature = "serde")]
     steps: Steps,
+    #[cfg(feature = "serde")]
+    objects: Steps,
     visits: u64,
 }
 
@@ -171,6 +173,8 @@ impl Budget {
             depth: 0,
             #[cfg(feature = "serde")]
             steps: Steps::default(),
+            #[cfg(feature = "serde")]
+            objects: Steps::default(),
             visits,
         }
     }
@@ -233,5 +237,17 @@ impl Budget {
     #[inline]
     pub(crate) fn step_back(&mut self, before: Steps) {
         self.steps = before;
+    }
+
+    /// The same for a step from an object to its state or its argument: these are counted apart.
+    #[cfg(feature = "serde")]
+    pub(crate) fn step_into_object(&mut self) -> Result<Steps, Error> {
+        let steps = self.limits.step(self.objects, self.depth)?;
+        Ok(core::mem::replace(&mut self.objects, steps))
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn step_out_of_object(&mut self, before: Steps) {
+        self.objects = before;
     }
 }

@@ -783,6 +783,20 @@ fn cycles_and_depth_are_errors() {
         to_vec(&(0..64).fold(Loud(None), |inner, _| Loud(Some(Box::new(inner))))).unwrap();
     });
 
+    // An instance is as deep as its state, both ways.
+    #[derive(Serialize, Deserialize)]
+    struct States(Vec<Instance<States>>);
+    let states = |depth| {
+        let instance = |value| Instance { module: "m".into(), name: "C".into(), value };
+        (1..depth).fold(States(vec![]), |inner, _| States(vec![instance(inner)]))
+    };
+    let data = to_vec(&states(128)).unwrap();
+    assert!(from_slice::<States>(&data).is_ok());
+    assert_eq!(kind(to_vec(&states(129))), limit(128));
+    let deeper = halfsour::Pickler::new().limits(Limits::default().depth(1000));
+    let data = { deeper }.to_vec(&halfsour::serde::Serde(states(129))).unwrap();
+    assert_eq!(kind(from_slice::<States>(&data).map(drop)), limit(128));
+
     #[derive(Serialize, Default)]
     struct Chain(Vec<Chain>);
     let chain = (0..200).fold(Chain::default(), |chain, _| Chain(vec![chain]));

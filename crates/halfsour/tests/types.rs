@@ -5,7 +5,7 @@ mod common;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use common::{PACK, python, unpack, version};
+use common::{PACK, pack, python, unpack, version};
 use halfsour::types::*;
 use halfsour::{FromPickleOwned, Pickler, ToPickle, from_slice};
 
@@ -522,6 +522,20 @@ fn what_python_refuses_is_not_written() {
     assert_eq!(refused(Duration::from_secs(1_000_000_000 * 86_400)), days);
     assert_eq!(refused(Duration::MAX), days);
     assert_eq!(refused(Decimal("one".into())), "one is no decimal number");
+    for exponents in ["10e999999999999999999", "1e-1999999999999999998", "0E99999999999999999999"] {
+        assert_eq!(refused(Decimal(exponents.into())), format!("{exponents} is no decimal number"));
+    }
+    let widest = ["1e999999999999999999", "0.1e-1999999999999999996", "0e999999999999999999"];
+    let data = halfsour::to_vec(&widest.map(|text| Decimal(text.into()))).unwrap();
+    let script =
+        format!("{PACK}import pickle\nfor data in unpack(): emit(str(len(pickle.loads(data))))");
+    assert_eq!(unpack(&python(&script, &pack([data.as_slice()]))), [b"3"]);
+    assert_eq!(
+        refused(std::collections::HashMap::from([(Decimal("-sNaN".into()), 1)])),
+        "unhashable type: 'sNaN' at root.keys()[...]"
+    );
+    let deque = Deque::<i64> { items: [].into(), maxlen: Some(usize::MAX) };
+    assert_eq!(refused(deque), "a deque's maxlen must fit isize");
     assert_eq!(refused(Fraction { numerator: 1, denominator: 0 }), "1/0 is no fraction");
     assert_eq!(refused(Range { start: 0, stop: 0, step: 0 }), "0 is no step of a range");
     let far = TimeDelta { days: 2, seconds: 0, microseconds: 0 };

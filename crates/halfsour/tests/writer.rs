@@ -591,6 +591,64 @@ fn keys_without_a_hash() {
     }
 }
 
+/// What was written before is known to have no hash; so is what a graph stands for.
+#[test]
+fn shared_keys_and_graphs_without_a_hash() {
+    let list = Rc::new(vec![1]);
+    let pair = Arc::new((1, vec![1]));
+    let graphs =
+        [&b"](K\x01K\x02e."[..], b"}.", b"\x8f.", b"](K\x01e\x85.", b"\x96\0\0\0\0\0\0\0\0."];
+    let graphs = graphs.map(|data| halfsour::load(data).unwrap());
+    for protocol in 0..=5 {
+        let refused = |value: &dyn ToPickle| {
+            let error = Pickler::new().protocol(protocol).to_vec(value).unwrap_err();
+            assert!(error.to_string().contains("unhashable type"), "{error}");
+        };
+        refused(&(list.clone(), BTreeMap::from([(list.clone(), 1)])));
+        refused(&(pair.clone(), BTreeSet::from([pair.clone()])));
+        refused(&(pair.clone(), BTreeSet::from([(pair.clone(), 1)])));
+        for graph in &graphs {
+            refused(&By(|out: &mut Writer<'_>| out.set([graph])));
+            refused(&By(|out: &mut Writer<'_>| out.dict([((1, graph), 1)])));
+        }
+        // Beside or inside of something that has none, a value has a hash all the same.
+        let text: Rc<str> = "text".into();
+        let value = (vec![text.clone()], text.clone(), BTreeMap::from([(text, (list.clone(), 1))]));
+        Pickler::new().protocol(protocol).to_vec(&value).unwrap();
+        let graph = halfsour::load(b"(K\x01](K\x02et.").unwrap();
+        Pickler::new().protocol(protocol).to_vec(&[&graph]).unwrap();
+    }
+}
+
+/// A key at fault is shown by an error, but not what is in it, where there may be other such keys.
+#[test]
+fn keys_in_keys() {
+    struct Endless;
+    impl ToPickle for Endless {
+        fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+            out.newobj(&Global::new("m", "Endless"), &[])?;
+            out.build(|out| out.dict_with(Some(1), |dict| dict.entry(self, &1)))
+        }
+    }
+    struct Nested(u32);
+    impl ToPickle for Nested {
+        fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+            out.newobj(&Global::new("m", "Nested"), &[])?;
+            out.build(|out| match self.0 {
+                0 => out.dict([(vec![1], 1)]),
+                depth => out.dict([(Nested(depth - 1), 1)]),
+            })
+        }
+    }
+    common::with_small_stack(|| {
+        let error = halfsour::to_vec(&Endless).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Limit { what: "depth", limit: 128 });
+        // Each would be shown by itself for each around it: in a time beyond all bounds.
+        let error = halfsour::to_vec(&Nested(100)).unwrap_err().to_string();
+        assert!(error.starts_with("unhashable type: 'list' at root.keys()[...]"), "{error}");
+    });
+}
+
 #[test]
 fn errors_say_where() {
     let value = BTreeMap::from([(

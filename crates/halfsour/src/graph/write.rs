@@ -53,7 +53,31 @@ impl Graph<'_> {
 /// What the graph stands for.
 impl ToPickle for Graph<'_> {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        if out.is_hashed()
+            && let Some(class) = self.unhashable(self.root())
+        {
+            out.unhashable(class)?;
+        }
         Walk::new(self, out).run()
+    }
+}
+
+impl Graph<'_> {
+    /// The class of what Python cannot hash: a node, or one in the tuples that it is.
+    fn unhashable(&self, id: NodeId) -> Option<&'static str> {
+        let mut seen = HashSet::new();
+        let mut ids = vec![id];
+        while let Some(id) = ids.pop() {
+            match self.get(id) {
+                Node::List(_) => return Some("list"),
+                Node::Dict(_) => return Some("dict"),
+                Node::Set(_) => return Some("set"),
+                Node::ByteArray(_) => return Some("bytearray"),
+                Node::Tuple(items) if seen.insert(id) => ids.extend(items),
+                _ => {}
+            }
+        }
+        None
     }
 }
 

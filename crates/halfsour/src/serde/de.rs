@@ -228,30 +228,41 @@ impl<'g, 'de> Deserializer<'g, 'de> {
         count: usize,
         read: impl FnOnce(&mut Self) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let id = self.id;
         self.budget.visit_all(count)?;
+        self.budget.enter()?;
+        let result = self.opened(read);
+        self.budget.leave();
+        result
+    }
+
+    /// Reads what is in the current node, which must not be in itself.
+    #[inline]
+    fn opened<R>(&mut self, read: impl FnOnce(&mut Self) -> Result<R, Error>) -> Result<R, Error> {
+        let id = self.id;
         if self.open.contains(&id) {
             return Err(Error::new(ErrorKind::Cycle).about(id));
         }
-        self.budget.enter()?;
         self.open.push(id);
         let result = read(self);
         self.open.pop();
-        self.budget.leave();
         self.id = id;
         result
     }
 
-    /// Reads the current node as if it were another one, which is in it.
+    /// Reads the current node as if it were another one, which is in it: the level is that one's.
     pub(super) fn through<R>(
         &mut self,
         id: NodeId,
         read: impl FnOnce(&mut Self) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        self.inside(1, |de| {
+        self.budget.visit_all(1)?;
+        let before = self.budget.step_into_object()?;
+        let result = self.opened(|de| {
             de.id = id;
             read(de)
-        })
+        });
+        self.budget.step_out_of_object(before);
+        result
     }
 
     /// Reads the current node by another type: that of a newtype, of a `Some`.

@@ -7,7 +7,9 @@ use serde::ser::{self, Serialize};
 
 use super::instance::INSTANCE;
 use crate::error::{Error, Step};
-use crate::writer::{Entries, Global, Items, Pickler, ToPickle, TupleItems, Writer};
+use crate::writer::{
+    Entries, Global, Items, Pickler, ToPickle, TupleItems, Writer, written_to_show,
+};
 
 /// Pickles a value into memory, with protocol 5.
 ///
@@ -76,8 +78,8 @@ fn write<T: Serialize + ?Sized>(value: &T, out: &mut Writer<'_>) -> Result<(), E
 
 /// A key as errors show it.
 #[cold]
-fn shown<K: Serialize + ?Sized>(key: &K) -> String {
-    let data = to_vec(key).unwrap_or_default();
+fn shown<K: Serialize + ?Sized>(out: &Writer<'_>, key: &K) -> String {
+    let data = written_to_show(out, &Serde(key));
     crate::load(&data).map_or_else(|_| "...".into(), |graph| graph.repr(graph.root()))
 }
 
@@ -397,7 +399,8 @@ impl ser::SerializeMap for Map<'_, '_> {
     #[inline]
     fn serialize_key<K: Serialize + ?Sized>(&mut self, key: &K) -> Result<(), Error> {
         self.0.begin_key();
-        write(key, self.0.writer()).map_err(|error| error.within(Step::InKey(shown(key))))?;
+        write(key, self.0.writer())
+            .map_err(|error| error.within(Step::InKey(shown(self.0.writer(), key))))?;
         self.0.begin_value();
         Ok(())
     }
@@ -416,7 +419,8 @@ impl ser::SerializeMap for Map<'_, '_> {
         value: &V,
     ) -> Result<(), Error> {
         self.serialize_key(key)?;
-        write(value, self.0.writer()).map_err(|error| error.within(Step::Key(shown(key))))?;
+        write(value, self.0.writer())
+            .map_err(|error| error.within(Step::Key(shown(self.0.writer(), key))))?;
         self.0.end_value();
         Ok(())
     }

@@ -152,6 +152,9 @@ impl<T: ToPickle> ToPickle for Deque<T> {
         out.unhashable("collections.deque")?;
         let class = Global::new("collections", "deque");
         match &self.maxlen {
+            Some(maxlen) if isize::try_from(*maxlen).is_err() => {
+                return Err(Error::custom("a deque's maxlen must fit isize"));
+            }
             Some(maxlen) => out.call(&class, &[&Empty, maxlen])?,
             None => out.call(&class, &[])?,
         }

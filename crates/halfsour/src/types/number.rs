@@ -29,9 +29,18 @@ fn is_decimal(text: &str) -> bool {
     }
     let (number, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    let parts = [whole, fraction, exponent];
-    parts.into_iter().all(digits) && whole.len() + fraction.len() > 0 && !exponent.is_empty()
+    let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let parts = [whole, fraction, unsigned];
+    if !parts.into_iter().all(digits) || whole.len() + fraction.len() == 0 {
+        return false;
+    }
+    // Modules/_decimal/libmpdec: `MPD_MAX_EMAX` and `MPD_MIN_ETINY`.
+    let Ok(exponent) = exponent.parse::<i64>() else { return false };
+    let zeros = whole.bytes().chain(fraction.bytes()).take_while(|digit| *digit == b'0').count();
+    let significant = (whole.len() + fraction.len() - zeros).max(1);
+    let last = i128::from(exponent) - fraction.len() as i128;
+    let first = last + significant as i128 - 1;
+    last >= -1_999_999_999_999_999_997 && first <= 999_999_999_999_999_999
 }
 
 impl FromPickle<'_> for Decimal {
@@ -46,6 +55,9 @@ impl FromPickle<'_> for Decimal {
 
 impl ToPickle for Decimal {
     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+        if self.0.trim_start_matches(['+', '-']).starts_with(['s', 'S']) {
+            out.unhashable("sNaN")?;
+        }
         match is_decimal(&self.0) {
             true => out.call(&Global::new("decimal", "Decimal"), &[&Fresh(&self.0)]),
             false => Err(invalid("decimal number", &self.0)),

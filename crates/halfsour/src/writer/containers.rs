@@ -158,9 +158,12 @@ impl<'o, 'w> Entries<'o, 'w> {
     ) -> Done {
         self.batch.item(&mut self.out.out, last);
         self.out.hashed = true;
-        key.to_pickle_as_item(self.out).map_err(|error| error.within(Step::InKey(shown(key))))?;
+        key.to_pickle_as_item(self.out)
+            .map_err(|error| error.within(Step::InKey(shown(self.out, key))))?;
         self.out.hashed = false;
-        value.to_pickle_as_item(self.out).map_err(|error| error.within(Step::Key(shown(key))))?;
+        value
+            .to_pickle_as_item(self.out)
+            .map_err(|error| error.within(Step::Key(shown(self.out, key))))?;
         self.batch.item_done(&mut self.out.out);
         Ok(())
     }
@@ -226,11 +229,26 @@ impl<'o, 'w> Entries<'o, 'w> {
     }
 }
 
+/// How deep keys may be to be shown.
+const SHOWN_DEPTH: u32 = 4;
+
+/// A key by itself, for an error to show; empty if it cannot be. Of keys within it none is shown, or
+/// each would be for each around it.
+#[cold]
+pub(crate) fn written_to_show<K: ToPickle + ?Sized>(out: &Writer<'_>, key: &K) -> Vec<u8> {
+    let limits = out.limits();
+    if limits.depth <= SHOWN_DEPTH {
+        return Vec::new();
+    }
+    let mut pickler = super::Pickler::new().limits(limits.depth(SHOWN_DEPTH));
+    pickler.to_vec(key).unwrap_or_default()
+}
+
 /// A key as errors show it.
 #[cold]
-fn shown<K: ToPickle + ?Sized>(key: &K) -> String {
+fn shown<K: ToPickle + ?Sized>(out: &Writer<'_>, key: &K) -> String {
     use crate::graph::Node;
-    let data = super::to_vec(key).unwrap_or_default();
+    let data = written_to_show(out, key);
     let graph = crate::graph::load(&data);
     match graph.as_ref().map(|graph| graph.get(graph.root())) {
         Ok(Node::Str(text)) => cut(text.as_bytes(), repr_str),

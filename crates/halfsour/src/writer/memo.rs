@@ -7,8 +7,8 @@ use crate::emitter::Fetch;
 /// Where a shared value is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
-    /// In the memo, at this index.
-    At(i64),
+    /// In the memo, at this index; and the class for which it has no hash.
+    At(i64, Option<&'static str>),
     /// It is being written, and not in the memo yet.
     Open,
 }

@@ -44,6 +44,8 @@ use crate::limits::{Limits, Steps};
 use crate::number::{Integer, repr_float};
 use crate::opcode::Opcode;
 use crate::text::{code_points, latin1};
+#[cfg(feature = "serde")]
+pub(crate) use containers::written_to_show;
 pub use containers::{Entries, Items, TupleItems};
 use memo::{Memo, Place};
 pub use objects::Global;
@@ -93,6 +95,8 @@ pub struct Writer<'w> {
     /// Whether the next value is a key, an item of a set, or an item of a tuple that is: Python needs its
     /// hash.
     hashed: bool,
+    /// A class that Python cannot hash, of what was written last: of itself, or of an item of it.
+    unhashed: Option<&'static str>,
     /// Whether batches are as loose as up to CPython 3.14.
     loose: bool,
     /// The key under which the next object is shared.
@@ -141,6 +145,7 @@ impl<'w> Writer<'w> {
             steps: Steps::default(),
             objects: Steps::default(),
             hashed: false,
+            unhashed: None,
             loose,
             key: None,
             kept: Vec::new(),
@@ -285,7 +290,7 @@ impl<'w> Writer<'w> {
 
     #[cold]
     fn note_shared(&mut self, key: usize, index: i64) {
-        self.memo.note_shared(key, Place::At(index));
+        self.memo.note_shared(key, Place::At(index, self.unhashed));
     }
 
     /// To be called before what is inside of an object; then [`leave`](Writer::leave).
@@ -306,17 +311,23 @@ impl<'w> Writer<'w> {
     fn inside<R>(&mut self, write: impl FnOnce(&mut Self) -> Result<R, Error>) -> Result<R, Error> {
         let objects = self.limits.step(self.objects, self.depth)?;
         let before = std::mem::replace(&mut self.objects, objects);
-        let hashed = std::mem::replace(&mut self.hashed, false);
+        let (hashed, unhashed) = (std::mem::replace(&mut self.hashed, false), self.unhashed);
         let result = write(self)?;
         self.objects = before;
-        self.hashed = hashed;
+        (self.hashed, self.unhashed) = (hashed, unhashed);
         Ok(result)
     }
 
     /// To be called before what Python cannot hash.
     #[inline]
-    pub(crate) fn unhashable(&self, class: &'static str) -> Done {
+    pub(crate) fn unhashable(&mut self, class: &'static str) -> Done {
+        self.unhashed = Some(class);
         if self.hashed { Err(no_hash(class)) } else { Ok(()) }
+    }
+
+    /// Whether Python needs the hash of what is written next.
+    pub(crate) fn is_hashed(&self) -> bool {
+        self.hashed
     }
 
     /// Writes what is inward of a pointer or a newtype, and may be the same again.
@@ -633,7 +644,10 @@ impl<'w> Writer<'w> {
         write: impl FnOnce(&mut Self) -> Result<(), Error>,
     ) -> Result<(), Error> {
         match self.memo.shared(address) {
-            Some(Place::At(index)) => {
+            Some(Place::At(index, unhashed)) => {
+                if let Some(class) = unhashed {
+                    self.unhashable(class)?;
+                }
                 let _ = self.begin()?;
                 Ok(self.out.get(index)?)
             }
@@ -642,7 +656,9 @@ impl<'w> Writer<'w> {
                 self.memo.note_shared(address, Place::Open);
                 self.kept.push(Box::new(kept));
                 self.key = Some(address);
+                let around = self.unhashed.take();
                 self.pointed_to(write)?;
+                self.unhashed = self.unhashed.or(around);
                 self.key = None;
                 self.memo.close_shared(address);
                 Ok(())
