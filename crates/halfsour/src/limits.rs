@@ -194,11 +194,15 @@ impl Budget {
                 self.visits = left;
                 Ok(())
             }
-            None => {
-                let limit = self.limits.expansion.into();
-                Err(ErrorKind::Limit { what: "expansion", limit }.into())
-            }
+            None => Err(self.exceeded()),
         }
+    }
+
+    /// The error of those that go beyond it.
+    #[cold]
+    pub(crate) fn exceeded(&self) -> Error {
+        let limit = self.limits.expansion.into();
+        ErrorKind::Limit { what: "expansion", limit }.into()
     }
 
     /// To be called for text or bytes that may be copied: what is short costs no more than its visit.

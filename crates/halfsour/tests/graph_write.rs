@@ -3,7 +3,7 @@
 mod common;
 
 use common::{PACK, corpus, generated, python, shown, unpack};
-use halfsour::{Graph, Pickler};
+use halfsour::{ErrorKind, Graph, Pickler};
 
 /// Pickles of CPython's C pickler, in all ways that it knows.
 const MADE: &str = include_str!("python/made.py");
@@ -233,7 +233,34 @@ fn tuples_in_their_own_lists() {
     assert_eq!(found, expected);
     let data = knot(30_000);
     let error = load(&data).to_vec(4).unwrap_err();
-    assert_eq!(error.kind(), &halfsour::ErrorKind::Limit { what: "expansion", limit: 16 });
+    assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
+}
+
+/// A frozenset that holds itself by way of arguments: protocols without frozensets call `frozenset` with a
+/// list, which is new each time, so that nothing on the way is ever in the memo.
+#[test]
+fn what_has_no_end_ends_at_once() {
+    let data = b"\
+        \x80\x04\x95\xa1\x00\x00\x00\x00\x00\x00\x00\x28\x8c\x03\x6f\x64\x64\x94\x8c\x05\x50\x6c\
+        \x61\x69\x6e\x94\x93\x94\x29\x81\x94\x7d\x94\x8c\x01\x66\x94\x28\x68\x03\x68\x00\x8c\x02\
+        \x4e\x54\x94\x93\x94\x8c\x08\x64\x61\x74\x65\x74\x69\x6d\x65\x94\x8c\x08\x74\x69\x6d\x65\
+        \x7a\x6f\x6e\x65\x94\x93\x94\x68\x08\x8c\x09\x74\x69\x6d\x65\x64\x65\x6c\x74\x61\x94\x93\
+        \x94\x4b\x00\x4d\x10\x0e\x4b\x00\x87\x94\x52\x94\x8c\x01\x78\x94\x86\x94\x52\x94\x68\x08\
+        \x8c\x08\x64\x61\x74\x65\x74\x69\x6d\x65\x94\x93\x94\x43\x0a\x07\xe4\x01\x02\x00\x00\x00\
+        \x00\x00\x00\x94\x68\x0a\x68\x0c\x4b\x00\x4b\x00\x4b\x00\x87\x94\x52\x94\x85\x94\x52\x94\
+        \x86\x52\x94\x52\x94\x86\x94\x81\x94\x91\x94\x73\x62\x68\x1c\x31\x68\x1d\x2e\
+        ";
+    let graph = load(data);
+    for protocol in 0..=5 {
+        // As many visits as it likes.
+        let limits = halfsour::Limits::default().expansion(u32::MAX);
+        let written = Pickler::new().protocol(protocol).limits(limits).to_vec(&graph);
+        let limit = ErrorKind::Limit { what: "expansion", limit: u32::MAX.into() };
+        match written {
+            Ok(_) => assert!(protocol >= 4),
+            Err(error) => assert_eq!((error.kind(), protocol < 4), (&limit, true)),
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! another, every object is that may come again, as CPython does it. The stack is a vector: depth costs
 //! memory, not stack.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::{Effect, Graph, Made, Node, NodeId, Object};
 use crate::compat;
@@ -127,8 +127,8 @@ struct Walk<'g, 'o, 'w> {
     memoized: Vec<bool>,
     /// To which nodes there is more than one reference.
     shared: Vec<bool>,
-    /// Which objects wait for their arguments.
-    open: HashSet<NodeId>,
+    /// Which objects wait for their arguments, and how often.
+    open: HashMap<NodeId, usize>,
     /// What is written anew each time that it comes: see [`reduce_again`](Walk::reduce_again).
     anew: HashSet<NodeId>,
     /// The number of the next out-of-band buffer.
@@ -154,7 +154,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             memo: vec![0; graph.len()],
             memoized: vec![false; graph.len()],
             shared: vec![false; graph.len()],
-            open: HashSet::new(),
+            open: HashMap::new(),
             anew: HashSet::new(),
             buffers: 0,
             budget: Budget::new(limits, 0),
@@ -371,8 +371,13 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 self.then([Task::Save(buffer), Task::Make(id, Opcode::ReadonlyBuffer)]);
             }
             Node::Object(object) => {
-                if !self.open.insert(id) {
-                    self.reduce_again(id, object.made);
+                let times = self.open.entry(id).or_insert(0);
+                *times += 1;
+                match *times {
+                    1 => {}
+                    // Each time something more is in the memo, or this has no end.
+                    times if times > self.graph.len() => return Err(self.budget.exceeded()),
+                    _ => self.reduce_again(id, object.made),
                 }
                 self.object(id, object.made)?;
             }
@@ -564,7 +569,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     }
 
     fn made(&mut self, id: NodeId) -> Done {
-        self.open.remove(&id);
+        if let Some(times) = self.open.get_mut(&id) {
+            *times = times.saturating_sub(1);
+        }
         if let Some(index) = self.memo_index(id) {
             // It is part of its own arguments, and was made while they were.
             self.out.out.op(Opcode::Pop);
