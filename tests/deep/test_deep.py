@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+import uuid
 
 import chains
 import modules
@@ -80,8 +81,8 @@ def again():
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 5])
 def test_what_reductions_call_is_reduced_in_turn(protocol):
-    """100,000 functions, each of them what the next one returns; and one that never comes to an end."""
-    module = modules.under_test(max_depth=150_000)
+    """100,000 functions, each of them what the next one returns."""
+    module = modules.under_test(max_depth=None)
     functions = [lambda: None for _ in range(100_000)]
     following = dict(zip(functions, [*functions[1:], again]))
 
@@ -93,12 +94,22 @@ def test_what_reductions_call_is_reduced_in_turn(protocol):
     Pickler(file, protocol).dump(functions[0])
     assert module.loads(file.getvalue()) is again
 
-    class Endless(module.Pickler):
-        dispatch_table = {type(len): lambda function: (len, ()), Pickler: lambda pickler: (len, ())}
 
-    for obj in (len, Pickler(file)):
-        with pytest.raises(RecursionError):
-            Endless(io.BytesIO(), protocol).dump(obj)
+@pytest.mark.parametrize("protocol", [0, 1, 2, 5])
+def test_what_reductions_call_without_end(protocol):
+    import halfsour
+    before = halfsour.get_max_depth()
+
+    class Pickler(halfsour.Pickler):
+        dispatch_table = {type(len): lambda function: (len, ()), uuid.UUID: lambda uuid: (len, ())}
+
+    try:
+        halfsour.set_max_depth(100_000)
+        for obj in (len, uuid.UUID(int=1)):
+            with pytest.raises(RecursionError):
+                Pickler(io.BytesIO(), protocol).dump(obj)
+    finally:
+        halfsour.set_max_depth(before)
 
 
 @pytest.mark.parametrize("shape", ["list", "reduce"])
