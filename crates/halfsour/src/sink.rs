@@ -75,6 +75,16 @@ pub trait Sink {
 }
 
 /// A sink in memory.
+///
+/// ```
+/// use halfsour::{Buffer, Sink};
+/// let mut buffer = Buffer::default();
+/// buffer.put([b'K', 7, 0], 2);
+/// buffer.extend(b"N.");
+/// buffer.remove(2, 1);
+/// buffer.overwrite(1, [8]);
+/// assert_eq!(buffer.as_ref(), b"K\x08.");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -83,6 +93,14 @@ pub struct Buffer {
 
 impl Buffer {
     /// Takes the bytes out.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.extend(b"N.");
+    /// assert_eq!(buffer.take(), b"N.");
+    /// assert_eq!(buffer.len(), 0);
+    /// ```
     pub fn take(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.bytes)
     }
