@@ -59,11 +59,28 @@ pub trait Source {
     type Error: From<Error>;
 
     /// The next opcode byte, `None` when the input has ended.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"N.");
+    /// assert_eq!(source.opcode()?, Some(b'N'));
+    /// assert_eq!(source.opcode()?, Some(b'.'));
+    /// assert_eq!(source.opcode()?, None);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn opcode(&mut self) -> Result<Option<u8>, Self::Error>;
 
     /// Exactly `n` bytes.
     ///
     /// `n` may be a lie: a source must not allocate from it alone.
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, SliceSource, Source};
+    /// let mut source = SliceSource::new(b"\x02\x01.");
+    /// assert_eq!(source.read(2)?, b"\x02\x01");
+    /// assert_eq!(source.read(2).unwrap_err().kind(), &ErrorKind::Truncated);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when the input has fewer.
@@ -73,11 +90,29 @@ pub trait Source {
     /// consumed. `limit` is what is left of the current frame, `usize::MAX` outside of frames; the
     /// bytes of a frame are all there, since [`frame`](Source::frame) announced them.
     ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"spam\n.");
+    /// assert_eq!(source.line(3)?, None);
+    /// assert_eq!(source.line(5)?, Some(&b"spam\n"[..]));
+    /// assert!(source.line(usize::MAX).is_err());
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when the input ends before `limit` bytes and before a `'\n'`.
     fn line(&mut self, limit: usize) -> Result<Option<&[u8]>, Self::Error>;
 
     /// Fills `buf`, which the heap owns, so that large payloads are copied once.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"spam.");
+    /// let mut bytes = [0; 4];
+    /// source.fill(&mut bytes)?;
+    /// assert_eq!(&bytes, b"spam");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when the input has fewer bytes.
@@ -85,24 +120,69 @@ pub trait Source {
 
     /// FRAME says that `n` bytes follow: a stream may fetch them at once, without consuming them.
     ///
+    /// ```
+    /// use halfsour::{ErrorKind, SliceSource, Source};
+    /// let mut source = SliceSource::new(b"K\x07.");
+    /// source.frame(3)?;
+    /// assert_eq!(source.offset(), 0);
+    /// assert_eq!(source.frame(4).unwrap_err().kind(), &ErrorKind::Truncated);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when the input has fewer.
     fn frame(&mut self, n: usize) -> Result<(), Self::Error>;
 
     /// STOP was read: a stream gives back what it only peeked at.
+    ///
+    /// ```
+    /// use halfsour::{Source, StreamSource};
+    /// let mut file: &[u8] = b"N.and so on";
+    /// let mut source = StreamSource::new(&mut file);
+    /// assert_eq!(source.opcode()?, Some(b'N'));
+    /// assert_eq!(source.opcode()?, Some(b'.'));
+    /// source.finish()?;
+    /// assert_eq!(file, b"and so on");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn finish(&mut self) -> Result<(), Self::Error> {
         Ok(())
     }
 
     /// How many bytes were consumed since the source was made.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"spam\n.");
+    /// source.line(usize::MAX)?;
+    /// assert_eq!(source.offset(), 5);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn offset(&self) -> u64;
 
     /// Bytes that come next, as far as they are at hand; there may be more.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"K\x07.");
+    /// source.opcode()?;
+    /// assert_eq!(source.ahead(), b"\x07.");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn ahead(&self) -> &[u8] {
         &[]
     }
 
     /// Consumes so many of the bytes that [`ahead`](Source::ahead) shows.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"NNN.");
+    /// assert!(source.ahead().starts_with(b"NNN"));
+    /// source.consume(3);
+    /// assert_eq!(source.opcode()?, Some(b'.'));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn consume(&mut self, _n: usize) {}
 }
 
