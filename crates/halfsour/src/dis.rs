@@ -21,6 +21,16 @@ use crate::text::{
 };
 
 /// Why a disassembly ended early.
+///
+/// ```
+/// use halfsour::dis::{DisError, dis};
+/// let mut out = Vec::new();
+/// match dis(b"K\x07", &mut out) {
+///     Err(DisError::Invalid(text)) => assert_eq!(text, "pickle exhausted before seeing STOP"),
+///     other => panic!("{other:?}"),
+/// }
+/// assert_eq!(out, b"    0: K    BININT1    7\n");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DisError {
@@ -85,6 +95,23 @@ pub fn dis(data: &[u8], out: &mut dyn Write) -> Result<usize, DisError> {
 }
 
 /// Disassembles with options, and several pickles with one memo.
+///
+/// ```
+/// use halfsour::dis::Disassembler;
+/// let data = b"]q\0.h\0.";
+/// let mut disassembler = Disassembler::new().annotate(30);
+/// let mut out = Vec::new();
+/// let first = disassembler.dis(data, &mut out)?;
+/// out.clear();
+/// disassembler.dis(&data[first..], &mut out)?; // what the first has put into the memo
+/// let text = r"
+///     0: h    BINGET     0              Pushes the memo's value at a one-byte index.
+///     2: .    STOP                      Ends the pickle; the value on top is what was pickled.
+/// highest protocol among opcodes = 1
+/// ";
+/// assert_eq!(String::from_utf8(out).unwrap(), text[1..]);
+/// # Ok::<(), halfsour::dis::DisError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Disassembler {
     indent: usize,
@@ -100,11 +127,36 @@ impl Default for Disassembler {
 
 impl Disassembler {
     /// A disassembler as [`dis`] uses it.
+    ///
+    /// ```
+    /// use halfsour::dis::{Disassembler, dis};
+    /// let data = b"(K\x07t.";
+    /// let (mut one, mut other) = (Vec::new(), Vec::new());
+    /// assert_eq!(Disassembler::new().dis(data, &mut one)?, 5);
+    /// assert_eq!(dis(data, &mut other)?, 5);
+    /// assert_eq!(one, other);
+    /// # Ok::<(), halfsour::dis::DisError>(())
+    /// ```
     pub fn new() -> Disassembler {
         Disassembler { indent: 4, annotate: 0, memo: HashMap::new() }
     }
 
     /// Sets by how many blanks a mark indents; 4 if not set.
+    ///
+    /// ```
+    /// use halfsour::dis::Disassembler;
+    /// let mut out = Vec::new();
+    /// Disassembler::new().indent(1).dis(b"(Nt.", &mut out)?;
+    /// let text = r"
+    ///     0: (    MARK
+    ///     1: N     NONE
+    ///     2: t     TUPLE      (MARK at 0)
+    ///     3: .    STOP
+    /// highest protocol among opcodes = 0
+    /// ";
+    /// assert_eq!(String::from_utf8(out).unwrap(), text[1..]);
+    /// # Ok::<(), halfsour::dis::DisError>(())
+    /// ```
     #[must_use]
     pub fn indent(self, indent: usize) -> Disassembler {
         Disassembler { indent, ..self }
@@ -113,17 +165,50 @@ impl Disassembler {
     /// Sets from which column on each line says what its opcode does; 0 for not at all.
     ///
     /// The sentences are those of [the table](crate::opcode), not those of `pickletools`.
+    ///
+    /// ```
+    /// use halfsour::dis::Disassembler;
+    /// let mut out = Vec::new();
+    /// Disassembler::new().annotate(20).dis(b"N.", &mut out)?;
+    /// let text = r"
+    ///     0: N    NONE            Pushes None.
+    ///     1: .    STOP            Ends the pickle; the value on top is what was pickled.
+    /// highest protocol among opcodes = 0
+    /// ";
+    /// assert_eq!(String::from_utf8(out).unwrap(), text[1..]);
+    /// # Ok::<(), halfsour::dis::DisError>(())
+    /// ```
     #[must_use]
     pub fn annotate(self, column: usize) -> Disassembler {
         Disassembler { annotate: column, ..self }
     }
 
     /// Forgets what earlier pickles put into the memo.
+    ///
+    /// ```
+    /// use halfsour::dis::Disassembler;
+    /// let mut disassembler = Disassembler::new();
+    /// disassembler.dis(b"]q\0.", &mut std::io::sink())?;
+    /// disassembler.clear_memo();
+    /// let error = disassembler.dis(b"h\0.", &mut std::io::sink()).unwrap_err();
+    /// assert_eq!(error.to_string(), "memo key 0 has never been stored into");
+    /// # Ok::<(), halfsour::dis::DisError>(())
+    /// ```
     pub fn clear_memo(&mut self) {
         self.memo.clear();
     }
 
     /// As [`dis`]. The memo of earlier pickles is still there.
+    ///
+    /// ```
+    /// use halfsour::dis::Disassembler;
+    /// let data = b"]q\0.h\0.";
+    /// let mut disassembler = Disassembler::new();
+    /// let mut out = Vec::new();
+    /// assert_eq!(disassembler.dis(data, &mut out)?, 4);
+    /// assert_eq!(disassembler.dis(&data[4..], &mut out)?, 3);
+    /// # Ok::<(), halfsour::dis::DisError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`dis`].

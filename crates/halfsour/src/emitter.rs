@@ -20,6 +20,13 @@ const FRAME_MIN: usize = 4;
 const FRAME_HEADER: usize = 9;
 
 /// What an object's content is too large for.
+///
+/// ```
+/// use halfsour::{Emitter, TooLarge};
+/// let error = Emitter::new(4).get(1 << 32).unwrap_err();
+/// assert_eq!(error, TooLarge::MemoGet);
+/// assert_eq!(error.to_string(), "memo id too large for LONG_BINGET");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TooLarge {
@@ -57,6 +64,16 @@ impl core::error::Error for TooLarge {}
 pub const NUMBERS: usize = 32;
 
 /// The kinds of payload that have a counted opcode.
+///
+/// ```
+/// use halfsour::{Emitter, Payload};
+/// let mut out = Emitter::new(5);
+/// for kind in [Payload::Text, Payload::Bytes, Payload::ByteArray] {
+///     out.payload(kind, b"spam")?;
+/// }
+/// assert_eq!(out.take(), b"\x8c\x04spamC\x04spam\x96\x04\0\0\0\0\0\0\0spam");
+/// # Ok::<(), halfsour::TooLarge>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// UTF-8, with lone surrogates encoded as if they were characters
@@ -68,6 +85,18 @@ pub enum Payload {
 }
 
 /// An encoded [`Emitter::get`].
+///
+/// ```
+/// use halfsour::{Emitter, Fetch, Opcode};
+/// let mut out = Emitter::new(2);
+/// let fetch = Fetch::new(7)?;
+/// for _ in 0..2 {
+///     out.get_again(fetch);
+///     out.op(Opcode::Append);
+/// }
+/// assert_eq!(out.take(), b"h\x07ah\x07a");
+/// # Ok::<(), halfsour::TooLarge>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fetch {
     /// the opcode and its argument; the last byte says how many they are
@@ -76,6 +105,15 @@ pub struct Fetch {
 
 impl Fetch {
     /// How [`Emitter::get`] writes an index in binary protocols, for those that write it often.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Fetch, TooLarge};
+    /// let mut out = Emitter::new(2);
+    /// out.get_again(Fetch::new(258)?);
+    /// assert_eq!(out.take(), b"j\x02\x01\0\0");
+    /// assert_eq!(Fetch::new(1 << 32).unwrap_err(), TooLarge::MemoGet);
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     ///
     /// # Errors
     /// [`TooLarge::MemoGet`] where the index has more than 32 bits.
@@ -118,6 +156,17 @@ pub struct Emitter<S = Buffer> {
 
 impl Emitter {
     /// An emitter for a protocol, 0 to 5, into memory.
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// for (protocol, pickle) in [(0, &b"I258\n."[..]), (2, b"\x80\x02M\x02\x01.")] {
+    ///     let mut out = Emitter::new(protocol);
+    ///     out.begin();
+    ///     out.int(258);
+    ///     out.finish();
+    ///     assert_eq!(out.take(), pickle);
+    /// }
+    /// ```
     pub fn new(protocol: u8) -> Emitter {
         Emitter::with_sink(protocol, Buffer::default())
     }
@@ -125,6 +174,16 @@ impl Emitter {
     /// Takes the bytes emitted so far, which must not be in an open frame: after
     /// [`boundary`](Emitter::boundary) was true, after [`finish`](Emitter::finish), or after
     /// [`payload_apart`](Emitter::payload_apart).
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// let mut out = Emitter::new(2);
+    /// out.begin();
+    /// out.none();
+    /// assert_eq!(out.take(), b"\x80\x02N");
+    /// out.finish();
+    /// assert_eq!(out.take(), b".");
+    /// ```
     pub fn take(&mut self) -> Vec<u8> {
         self.between_frames(Buffer::take)
     }
@@ -148,6 +207,18 @@ fn counted_int(value: i32) -> ([u8; 8], usize) {
 
 impl<S: Sink> Emitter<S> {
     /// An emitter for a protocol, 0 to 5.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Emitter, Sink};
+    /// // Behind what is in the sink already.
+    /// let mut sink = Buffer::default();
+    /// sink.extend(b"size 4: ");
+    /// let mut out = Emitter::with_sink(2, sink);
+    /// out.begin();
+    /// out.none();
+    /// out.finish();
+    /// assert_eq!(out.take(), b"size 4: \x80\x02N.");
+    /// ```
     pub fn with_sink(protocol: u8, sink: S) -> Emitter<S> {
         Emitter {
             sink,
@@ -161,12 +232,39 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// Notes from here on where full frames end, for [`ended_frames`](Emitter::ended_frames).
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Payload};
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// out.note_ends();
+    /// out.payload(Payload::Bytes, &[0; 0xffff])?;
+    /// assert!(out.boundary());
+    /// out.none();
+    /// // PROTO, FRAME, and BINBYTES with its bytes
+    /// assert_eq!(out.ended_frames(), [0..2 + 9 + 5 + 0xffff]);
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     pub fn note_ends(&mut self) {
         self.ends = Some(Vec::new());
     }
 
     /// Gives the ranges of the sink that a file would have been given one by one, each when its last
     /// frame was full, and notes no more. What is behind them is still to be written.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Payload};
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// out.note_ends();
+    /// for _ in 0..2 {
+    ///     out.payload(Payload::Bytes, &[0; 0xffff])?;
+    ///     assert!(out.boundary());
+    /// }
+    /// assert_eq!(out.ended_frames(), [0..65551, 65551..131100]);
+    /// assert_eq!(out.ended_frames(), []);
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     pub fn ended_frames(&mut self) -> Vec<core::ops::Range<usize>> {
         let ends = self.ends.take().unwrap_or_default();
         let starts = core::iter::once(0).chain(ends.iter().copied());
@@ -174,6 +272,21 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// Removes the first `count` bytes, which are of frames that have ended.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Payload};
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// out.note_ends();
+    /// out.payload(Payload::Bytes, &[0; 0xffff])?;
+    /// assert!(out.boundary());
+    /// out.payload(Payload::Text, b"spam")?;
+    /// let end = out.ended_frames().last().unwrap().end; // a file has what is before it
+    /// out.remove_ended(end);
+    /// out.finish();
+    /// assert_eq!(out.take(), b"\x95\x07\0\0\0\0\0\0\0\x8c\x04spam.");
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     pub fn remove_ended(&mut self, count: usize) {
         self.sink.remove(0, count);
         if self.framing {
@@ -183,35 +296,93 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// The sink, to look at.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.begin();
+    /// out.none();
+    /// assert_eq!(out.sink().as_ref(), b"\x80\x02N");
+    /// ```
     pub fn sink(&self) -> &S {
         &self.sink
     }
 
     /// Gives the sink back.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Sink};
+    /// let mut out = Emitter::new(2);
+    /// out.begin();
+    /// out.none();
+    /// out.finish();
+    /// let mut sink = out.into_sink();
+    /// sink.extend(b"and so on");
+    /// assert_eq!(sink.as_ref(), b"\x80\x02N.and so on");
+    /// ```
     pub fn into_sink(self) -> S {
         self.sink
     }
 
     /// Chooses between text and binary opcodes against the protocol's own choice, as CPython's
     /// `Pickler.bin` does.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.set_binary(false);
+    /// out.int(258);
+    /// assert_eq!(out.take(), b"I258\n");
+    /// ```
     #[inline]
     pub fn set_binary(&mut self, binary: bool) {
         self.binary = binary;
     }
 
     /// Whether binary opcodes are used.
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// assert!(!Emitter::new(0).is_binary());
+    /// assert!(Emitter::new(1).is_binary());
+    /// ```
     #[inline]
     pub fn is_binary(&self) -> bool {
         self.binary
     }
 
     /// The protocol, 0 to 5.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Opcode};
+    ///
+    /// /// `(None, None)`
+    /// fn nones(out: &mut Emitter) {
+    ///     if out.protocol() >= 2 {
+    ///         out.ops([Opcode::None, Opcode::None, Opcode::Tuple2]);
+    ///     } else {
+    ///         out.ops([Opcode::Mark, Opcode::None, Opcode::None, Opcode::Tuple]);
+    ///     }
+    /// }
+    ///
+    /// let mut out = Emitter::new(2);
+    /// nones(&mut out);
+    /// assert_eq!(out.take(), b"NN\x86");
+    /// ```
     #[inline]
     pub fn protocol(&self) -> u8 {
         self.protocol
     }
 
     /// PROTO, where the protocol has it; frames begin after it.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Payload};
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// out.payload(Payload::Text, b"spam")?;
+    /// out.finish();
+    /// assert_eq!(out.take(), b"\x80\x04\x95\x07\0\0\0\0\0\0\0\x8c\x04spam.");
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     #[inline]
     pub fn begin(&mut self) {
         if self.protocol >= 2 {
@@ -223,6 +394,16 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// Forgets what was emitted, and begins again.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.begin();
+    /// out.empty_list();
+    /// out.begin_again();
+    /// out.none();
+    /// out.finish();
+    /// assert_eq!(out.take(), b"\x80\x02N.");
+    /// ```
     pub fn begin_again(&mut self) {
         self.framing = false;
         self.limit = usize::MAX;
@@ -234,6 +415,14 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// STOP, and the end of the last frame.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(4);
+    /// out.begin();
+    /// out.none();
+    /// out.finish();
+    /// assert_eq!(out.take(), b"\x80\x04N."); // not worth a frame
+    /// ```
     #[inline]
     pub fn finish(&mut self) {
         self.op(Opcode::Stop);
@@ -242,6 +431,22 @@ impl<S: Sink> Emitter<S> {
 
     /// To be called before each object: closes the frame when it is full. True if it did, so that
     /// what is in the sink may be [taken](Emitter::between_frames) and written.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Payload};
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// assert!(!out.boundary());
+    /// out.payload(Payload::Bytes, &[0; 0xffff])?;
+    /// assert!(out.boundary());
+    /// let mut file = out.take();
+    /// assert_eq!(file.len(), 2 + 9 + 5 + 0xffff);
+    /// out.none();
+    /// out.finish();
+    /// file.extend(out.take());
+    /// assert!(file.ends_with(b"\0\0N."));
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     #[inline]
     pub fn boundary(&mut self) -> bool {
         self.sink.len() >= self.limit && self.next_frame()
@@ -262,6 +467,17 @@ impl<S: Sink> Emitter<S> {
 
     /// Lends the sink, so that what was emitted can be taken out of it. There must be nothing in the
     /// open frame: see [`take`](Emitter::take).
+    ///
+    /// ```
+    /// let mut file = Vec::new();
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.begin();
+    /// out.between_frames(|sink| file.extend(sink.take()));
+    /// out.none();
+    /// out.finish();
+    /// out.between_frames(|sink| file.extend(sink.take()));
+    /// assert_eq!(file, b"\x80\x02N.");
+    /// ```
     pub fn between_frames<R>(&mut self, lend: impl FnOnce(&mut S) -> R) -> R {
         let framing = self.framing;
         debug_assert!(!framing || self.sink.len() == self.frame + FRAME_HEADER, "an open frame");
@@ -307,12 +523,54 @@ impl<S: Sink> Emitter<S> {
 
     /// Whether memory ran out, so that what was emitted makes no pickle. To be asked now and then,
     /// and at the end.
+    ///
+    /// ```
+    /// # use halfsour::{Emitter, Sink};
+    /// /// A sink that has memory for so many bytes, and counts them.
+    /// struct Small {
+    ///     room: usize,
+    ///     full: bool,
+    /// }
+    /// # impl Sink for Small {
+    /// #     fn put<const N: usize>(&mut self, bytes: [u8; N], used: usize) {
+    /// #         self.extend(&bytes[..used]);
+    /// #     }
+    /// #     fn extend(&mut self, bytes: &[u8]) {
+    /// #         match self.room.checked_sub(bytes.len()) {
+    /// #             Some(room) => self.room = room,
+    /// #             None => self.full = true,
+    /// #         }
+    /// #     }
+    /// #     fn len(&self) -> usize {
+    /// #         0
+    /// #     }
+    /// #     fn overwrite<const N: usize>(&mut self, _: usize, _: [u8; N]) {}
+    /// #     fn remove(&mut self, _: usize, _: usize) {}
+    /// #     fn is_out_of_memory(&self) -> bool {
+    /// #         self.full
+    /// #     }
+    /// # }
+    /// let mut out = Emitter::with_sink(2, Small { room: 4, full: false });
+    /// out.begin();
+    /// out.none();
+    /// assert!(!out.is_out_of_memory());
+    /// out.int(258);
+    /// assert!(out.is_out_of_memory());
+    /// ```
     #[inline]
     pub fn is_out_of_memory(&self) -> bool {
         self.sink.is_out_of_memory()
     }
 
     /// An opcode without an argument.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Opcode};
+    /// let mut out = Emitter::new(4);
+    /// out.op(Opcode::EmptySet);
+    /// out.op(Opcode::Memoize);
+    /// assert_eq!(out.take(), b"\x8f\x94");
+    /// ```
     #[inline(always)]
     pub fn op(&mut self, opcode: Opcode) {
         self.put([opcode as u8]);
@@ -332,6 +590,13 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// An opcode with a text argument, up to a newline.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Opcode};
+    /// let mut out = Emitter::new(0);
+    /// out.line(Opcode::Persid, b"user-7");
+    /// assert_eq!(out.take(), b"Puser-7\n");
+    /// ```
     pub fn line(&mut self, opcode: Opcode, text: &[u8]) {
         self.op(opcode);
         self.write(text);
@@ -339,12 +604,27 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// `None`
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(0);
+    /// out.none();
+    /// assert_eq!(out.take(), b"N");
+    /// ```
     #[inline]
     pub fn none(&mut self) {
         self.op(Opcode::None);
     }
 
     /// `True` or `False`
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// for (protocol, bytes) in [(0, &b"I01\n"[..]), (1, b"I01\n"), (2, b"\x88")] {
+    ///     let mut out = Emitter::new(protocol);
+    ///     out.bool(true);
+    ///     assert_eq!(out.take(), bytes);
+    /// }
+    /// ```
     #[inline]
     pub fn bool(&mut self, value: bool) {
         if self.protocol >= 2 {
@@ -356,6 +636,14 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// An int that 32 bits can hold.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// for value in [7, 258, -1] {
+    ///     out.int(value);
+    /// }
+    /// assert_eq!(out.take(), b"K\x07M\x02\x01J\xff\xff\xff\xff");
+    /// ```
     #[inline(always)]
     pub fn int(&mut self, value: i32) {
         if !self.binary {
@@ -372,6 +660,16 @@ impl<S: Sink> Emitter<S> {
 
     /// Ints, one after the other, as [`int`](Emitter::int) writes them in binary protocols; at most
     /// [`NUMBERS`].
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// for values in (0..100).collect::<Vec<i32>>().chunks(halfsour::NUMBERS) {
+    ///     out.ints(values);
+    /// }
+    /// let bytes = out.take();
+    /// assert_eq!(bytes.len(), 200);
+    /// assert!(bytes.ends_with(b"K\x61K\x62K\x63"));
+    /// ```
     #[inline]
     pub fn ints(&mut self, values: &[i32]) {
         let mut bytes = [0; NUMBERS * 5 + 8];
@@ -388,6 +686,12 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// Floats in binary, one after the other; at most [`NUMBERS`].
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.floats(&[1.0, 1.5]);
+    /// assert_eq!(out.take(), b"G\x3f\xf0\0\0\0\0\0\0G\x3f\xf8\0\0\0\0\0\0");
+    /// ```
     #[inline]
     pub fn floats(&mut self, values: &[f64]) {
         let mut bytes = [[Opcode::BinFloat as u8; 9]; NUMBERS];
@@ -400,11 +704,34 @@ impl<S: Sink> Emitter<S> {
 
     /// Whether ints that 32 bits cannot hold are written as bytes ([`long`](Emitter::long)), not as
     /// digits ([`long_digits`](Emitter::long_digits)).
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// /// 2 to the 32nd
+    /// fn power(protocol: u8) -> Vec<u8> {
+    ///     let mut out = Emitter::new(protocol);
+    ///     if out.long_is_binary() {
+    ///         out.long(&[0, 0, 0, 0, 1]).unwrap();
+    ///     } else {
+    ///         out.long_digits(b"4294967296");
+    ///     }
+    ///     out.take()
+    /// }
+    /// assert_eq!(power(1), b"L4294967296L\n");
+    /// assert_eq!(power(2), b"\x8a\x05\0\0\0\0\x01");
+    /// ```
     pub fn long_is_binary(&self) -> bool {
         self.protocol >= 2
     }
 
     /// Any other int, protocol 2 and later, as the shortest little-endian two's complement.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.long(&(1_i64 << 38).to_le_bytes()[..5])?;
+    /// assert_eq!(out.take(), b"\x8a\x05\0\0\0\0\x40");
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     ///
     /// # Errors
     /// [`TooLarge::Int`] from 2 GiB on.
@@ -421,6 +748,12 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// Any other int, protocols 0 and 1, as decimal digits.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(0);
+    /// out.long_digits((1_u64 << 32).to_string().as_bytes());
+    /// assert_eq!(out.take(), b"L4294967296L\n");
+    /// ```
     pub fn long_digits(&mut self, digits: &[u8]) {
         self.op(Opcode::Long);
         self.write(digits);
@@ -428,6 +761,12 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// A float in binary.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(1);
+    /// out.float(1.5);
+    /// assert_eq!(out.take(), b"G\x3f\xf8\0\0\0\0\0\0");
+    /// ```
     #[inline(always)]
     pub fn float(&mut self, value: f64) {
         let mut bytes = [Opcode::BinFloat as u8; 9];
@@ -436,12 +775,24 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// A float in text, for protocol 0.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(0);
+    /// out.float_digits(b"1.5");
+    /// assert_eq!(out.take(), b"F1.5\n");
+    /// ```
     pub fn float_digits(&mut self, digits: &[u8]) {
         self.line(Opcode::Float, digits);
     }
 
     /// A string in protocol 0: raw-unicode-escape that leaves no character which a text file could
     /// change.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(0);
+    /// out.unicode_line("é≈\n".chars().map(u32::from));
+    /// assert_eq!(out.take(), b"V\xe9\\u2248\\u000a\n");
+    /// ```
     pub fn unicode_line(&mut self, code_points: impl Iterator<Item = u32>) {
         self.op(Opcode::Unicode);
         for point in code_points {
@@ -461,6 +812,12 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// As [`unicode_line`](Emitter::unicode_line), for a string of ASCII characters.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(0);
+    /// out.ascii_line(br"C:\spam");
+    /// assert_eq!(out.take(), b"VC:\\u005cspam\n");
+    /// ```
     pub fn ascii_line(&mut self, text: &[u8]) {
         self.op(Opcode::Unicode);
         for run in text.split_inclusive(is_escaped) {
@@ -476,6 +833,13 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// A string of Python 2, in binary protocols.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.old_string(b"spam")?;
+    /// assert_eq!(out.take(), b"U\x04spam");
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     ///
     /// # Errors
     /// [`TooLarge::Text`] from 2 GiB on.
@@ -527,6 +891,20 @@ impl<S: Sink> Emitter<S> {
     /// A string, bytes or a bytearray. From [`FRAME_TARGET`] bytes on it is not in a frame, so that
     /// readers can take it in one piece.
     ///
+    /// ```
+    /// use halfsour::{Emitter, FRAME_TARGET, Payload};
+    /// let mut out = Emitter::new(2);
+    /// out.payload(Payload::Text, b"spam")?;
+    /// assert_eq!(out.take(), b"X\x04\0\0\0spam");
+    ///
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// out.payload(Payload::Bytes, &[0; FRAME_TARGET])?;
+    /// out.finish();
+    /// assert!(out.take().starts_with(b"\x80\x04B\0\0\x01\0"));
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
+    ///
     /// # Errors
     /// [`TooLarge`], above 4 GiB and below protocol 4.
     #[inline]
@@ -545,6 +923,20 @@ impl<S: Sink> Emitter<S> {
 
     /// The header of a payload of at least [`FRAME_TARGET`] bytes, which the caller writes to the
     /// file itself, after what [`take`](Emitter::take) gives.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, FRAME_TARGET, Payload};
+    /// let data = vec![7; FRAME_TARGET];
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// out.payload_apart(Payload::Bytes, data.len())?;
+    /// let head = out.take();
+    /// assert_eq!(head, b"\x80\x04B\0\0\x01\0");
+    /// out.finish();
+    /// let file = [head, data, out.take()].concat();
+    /// assert!(halfsour::load(&file).is_ok());
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     ///
     /// # Errors
     /// [`TooLarge`], above 4 GiB and below protocol 4.
@@ -566,6 +958,15 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// `()`, which is never memoized.
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// for (protocol, bytes) in [(0, &b"(t"[..]), (1, b")")] {
+    ///     let mut out = Emitter::new(protocol);
+    ///     out.empty_tuple();
+    ///     assert_eq!(out.take(), bytes);
+    /// }
+    /// ```
     #[inline]
     pub fn empty_tuple(&mut self) {
         if self.protocol > 0 {
@@ -576,6 +977,15 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// `[]`
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// for (protocol, bytes) in [(0, &b"(l"[..]), (1, b"]")] {
+    ///     let mut out = Emitter::new(protocol);
+    ///     out.empty_list();
+    ///     assert_eq!(out.take(), bytes);
+    /// }
+    /// ```
     #[inline]
     pub fn empty_list(&mut self) {
         if self.binary {
@@ -586,6 +996,15 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// `{}`
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// for (protocol, bytes) in [(0, &b"(d"[..]), (1, b"}")] {
+    ///     let mut out = Emitter::new(protocol);
+    ///     out.empty_dict();
+    ///     assert_eq!(out.take(), bytes);
+    /// }
+    /// ```
     #[inline]
     pub fn empty_dict(&mut self) {
         if self.binary {
@@ -596,6 +1015,12 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// A module and a name in it, below protocol 4; encoded as the protocol demands.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.global(b"math", b"pi");
+    /// assert_eq!(out.take(), b"cmath\npi\n");
+    /// ```
     pub fn global(&mut self, module: &[u8], name: &[u8]) {
         self.line(Opcode::Global, module);
         self.write(name);
@@ -603,6 +1028,14 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// What is registered for an extension code, which is positive; protocol 2 and later.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// for code in [7, 258, 65536] {
+    ///     out.extension(code);
+    /// }
+    /// assert_eq!(out.take(), b"\x82\x07\x83\x02\x01\x84\0\0\x01\0");
+    /// ```
     pub fn extension(&mut self, code: i32) {
         let [a, b, c, d] = code.to_le_bytes();
         match (b, c, d) {
@@ -613,12 +1046,35 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// How many bytes are in the sink.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.begin();
+    /// let start = out.len();
+    /// out.int(258);
+    /// assert_eq!(out.len() - start, 3);
+    /// ```
     #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
         self.sink.len()
     }
 
     /// Has what is emitted without frames count as full from so many bytes on.
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// out.set_limit(4);
+    /// let mut file = Vec::new();
+    /// out.begin();
+    /// for value in 0..3 {
+    ///     if out.boundary() {
+    ///         file.push(out.take());
+    ///     }
+    ///     out.int(value);
+    /// }
+    /// assert_eq!(file, [b"\x80\x02K\0"]);
+    /// assert_eq!(out.take(), b"K\x01K\x02");
+    /// ```
     pub fn set_limit(&mut self, limit: usize) {
         if !self.framing {
             self.limit = limit;
@@ -626,6 +1082,20 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// Whether the open frame is full: [`boundary`](Emitter::boundary) will close it.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, FRAME_TARGET};
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// let mut count = 0;
+    /// while !out.is_full() {
+    ///     out.none();
+    ///     count += 1;
+    /// }
+    /// assert_eq!(count, FRAME_TARGET);
+    /// assert!(out.boundary());
+    /// assert!(!out.is_full());
+    /// ```
     #[inline(always)]
     pub fn is_full(&self) -> bool {
         self.sink.len() >= self.limit
@@ -633,6 +1103,16 @@ impl<S: Sink> Emitter<S> {
 
     /// Whether nothing is in the way of so many bytes and 16 more: the protocol is 4 or later and
     /// binary, the frame is not full, and the sink has room.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Payload};
+    /// let mut out = Emitter::new(4);
+    /// assert!(!out.is_quick(100)); // the sink has no memory yet
+    /// out.payload(Payload::Bytes, &[0; 200])?;
+    /// out.begin_again();
+    /// assert!(out.is_quick(100));
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     #[inline(always)]
     pub fn is_quick(&self, bytes: usize) -> bool {
         self.binary
@@ -642,6 +1122,15 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// How many bytes fit into the open frame before it is full; many outside of frames.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, FRAME_TARGET};
+    /// let mut out = Emitter::new(4);
+    /// out.begin();
+    /// out.int(258);
+    /// assert_eq!(out.room(), FRAME_TARGET - 3);
+    /// assert!(Emitter::new(2).room() > FRAME_TARGET);
+    /// ```
     #[inline]
     pub fn room(&self) -> usize {
         self.limit.saturating_sub(self.sink.len())
@@ -649,6 +1138,16 @@ impl<S: Sink> Emitter<S> {
 
     /// [`payload`](Emitter::payload), then [`memoize`](Emitter::memoize): the two that come together
     /// most often.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Payload};
+    /// for (protocol, bytes) in [(2, &b"X\x04\0\0\0spamq\x07"[..]), (4, b"\x8c\x04spam\x94")] {
+    ///     let mut out = Emitter::new(protocol);
+    ///     out.payload_memoized(Payload::Text, b"spam", 7)?;
+    ///     assert_eq!(out.take(), bytes);
+    /// }
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     ///
     /// # Errors
     /// As theirs.
@@ -673,12 +1172,29 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// As [`get`](Emitter::get), in binary protocols.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Fetch};
+    /// let mut out = Emitter::new(2);
+    /// let fetch = Fetch::new(7)?;
+    /// out.get_again(fetch);
+    /// out.get_again(fetch);
+    /// assert_eq!(out.take(), b"h\x07h\x07");
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     #[inline(always)]
     pub fn get_again(&mut self, fetch: Fetch) {
         self.sink.put(fetch.bytes, usize::from(fetch.bytes[7]));
     }
 
     /// Opcodes without arguments, one after the other.
+    ///
+    /// ```
+    /// use halfsour::{Emitter, Opcode};
+    /// let mut out = Emitter::new(4);
+    /// out.ops([Opcode::EmptyList, Opcode::Memoize, Opcode::Mark]);
+    /// assert_eq!(out.take(), b"]\x94(");
+    /// ```
     #[inline]
     pub fn ops<const N: usize>(&mut self, opcodes: [Opcode; N]) {
         self.sink.put(opcodes.map(|opcode| opcode as u8), N);
@@ -686,6 +1202,16 @@ impl<S: Sink> Emitter<S> {
 
     /// Stores the topmost object in the memo at `index`, which is the number of objects that are in
     /// it already.
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// for (protocol, bytes) in [(0, &b"p7\n"[..]), (2, b"q\x07"), (4, b"\x94")] {
+    ///     let mut out = Emitter::new(protocol);
+    ///     out.memoize(7)?;
+    ///     assert_eq!(out.take(), bytes);
+    /// }
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     ///
     /// # Errors
     /// [`TooLarge::MemoPut`] where the index has more than 32 bits, below protocol 4.
@@ -701,6 +1227,16 @@ impl<S: Sink> Emitter<S> {
     }
 
     /// Fetches what the memo has at `index`.
+    ///
+    /// ```
+    /// use halfsour::Emitter;
+    /// for (protocol, bytes) in [(0, &b"g7\n"[..]), (2, b"h\x07"), (4, b"h\x07")] {
+    ///     let mut out = Emitter::new(protocol);
+    ///     out.get(7)?;
+    ///     assert_eq!(out.take(), bytes);
+    /// }
+    /// # Ok::<(), halfsour::TooLarge>(())
+    /// ```
     ///
     /// # Errors
     /// [`TooLarge::MemoGet`] where the index has more than 32 bits.

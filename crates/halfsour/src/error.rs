@@ -38,6 +38,13 @@ struct Inner {
 /// The faults that the format itself can have.
 ///
 /// Faults of objects (a class that is not there, a callable that fails) are the heap's own.
+///
+/// ```
+/// use halfsour::ErrorKind;
+/// let error = halfsour::load(b"h\x05.").unwrap_err();
+/// assert_eq!(error.kind(), &ErrorKind::MemoMissing(5));
+/// assert_eq!(error.kind().to_string(), "Memo value not found at index 5");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -161,6 +168,15 @@ pub enum ErrorKind {
 }
 
 /// One step of the way from the root of the data to a fault.
+///
+/// ```
+/// use halfsour::error::Step;
+/// // [(1, 2), (3, None)]
+/// let error = halfsour::from_slice::<Vec<(u8, u8)>>(b"](K\x01K\x02\x86K\x03N\x86e.").unwrap_err();
+/// assert_eq!(error.path().steps().next(), Some(&Step::Index(1)));
+/// assert_eq!(error.path().to_string(), "root[1][1]");
+/// assert_eq!(Step::Attr("tags".into()).to_string(), ".tags");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
@@ -174,7 +190,7 @@ pub enum Step {
     Attr(String),
 }
 
-/// As in Python source: `[3]`, `["x"]`, `.tags`.
+/// As in Python source: `[3]`, `['x']`, `.tags`.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -187,17 +203,35 @@ impl fmt::Display for Step {
 }
 
 /// The way from the root of the data to a fault; see [`Error::path`].
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// // {'x': [1, None]}
+/// let data = b"}\x8c\x01x](K\x01Nes.";
+/// let error = halfsour::from_slice::<BTreeMap<String, Vec<u8>>>(data).unwrap_err();
+/// assert_eq!(error.path().to_string(), "root['x'][1]");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Path<'e>(&'e [Step]);
 
 impl Path<'_> {
     /// The steps, the outermost first.
+    ///
+    /// ```
+    /// use halfsour::{Error, ErrorKind, error::Step};
+    /// let error = Error::new(ErrorKind::Cycle);
+    /// let error = error.within(Step::Attr("tags".into())).within(Step::Index(3));
+    /// let path = error.path();
+    /// assert_eq!(path.steps().len(), 2);
+    /// assert_eq!(path.steps().next(), Some(&Step::Index(3)));
+    /// assert_eq!(path.steps().next_back(), Some(&Step::Attr("tags".into())));
+    /// ```
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Step> + ExactSizeIterator {
         self.0.iter().rev()
     }
 }
 
-/// `root[3].tags["x"]`
+/// `root[3].tags['x']`
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("root")?;
@@ -218,6 +252,18 @@ impl fmt::Display for Path<'_> {
 ///
 /// Stack, memo and output ask before they grow, so that a large pickle ends in an error where memory
 /// is limited, not in an abort.
+///
+/// ```
+/// use halfsour::{ErrorKind, OutOfMemory};
+///
+/// fn reserve(bytes: &mut Vec<u8>, more: usize) -> Result<(), OutOfMemory> {
+///     Ok(bytes.try_reserve(more)?)
+/// }
+///
+/// let error = reserve(&mut Vec::new(), usize::MAX).unwrap_err();
+/// assert_eq!(error.to_string(), "out of memory");
+/// assert_eq!(ErrorKind::from(error), ErrorKind::OutOfMemory);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
@@ -242,6 +288,23 @@ impl From<OutOfMemory> for ErrorKind {
 }
 
 /// The Python exception that CPython raises for an [`ErrorKind`].
+///
+/// ```
+/// use halfsour::{Error, Exception};
+///
+/// /// What `pickle.loads` would raise, as a traceback ends.
+/// fn raised(error: &Error) -> String {
+///     let name = match error.kind().exception() {
+///         Exception::Eof => "EOFError",
+///         Exception::Value => "ValueError",
+///         _ => "Exception",
+///     };
+///     format!("{name}: {error}")
+/// }
+///
+/// let error = halfsour::load(b"").unwrap_err();
+/// assert_eq!(raised(&error), "EOFError: Ran out of input");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exception {
@@ -265,6 +328,12 @@ pub enum Exception {
 
 impl ErrorKind {
     /// The exception that CPython raises for this fault.
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, Exception};
+    /// assert_eq!(ErrorKind::NegativePut.exception(), Exception::Value);
+    /// assert_eq!(ErrorKind::NoMark.exception(), Exception::Unpickling);
+    /// ```
     pub fn exception(&self) -> Exception {
         use ErrorKind::*;
         match self {
@@ -382,6 +451,13 @@ impl<T: fmt::Display> fmt::Display for Shown<T> {
 
 impl Error {
     /// An error of a `kind`, not yet placed.
+    ///
+    /// ```
+    /// use halfsour::{Error, ErrorKind};
+    /// let error = Error::new(ErrorKind::NoMark);
+    /// assert_eq!(error.to_string(), "could not find MARK");
+    /// assert_eq!((error.offset(), error.opcode()), (None, None));
+    /// ```
     #[cold]
     pub fn new(kind: ErrorKind) -> Error {
         Error(Box::new(Inner {
@@ -430,6 +506,13 @@ impl Error {
     }
 
     /// The same error, said to be at a byte `offset`, unless it knows a place already.
+    ///
+    /// ```
+    /// use halfsour::{Error, ErrorKind};
+    /// let error = Error::new(ErrorKind::NoMark).at(7);
+    /// assert_eq!(error.offset(), Some(7));
+    /// assert_eq!(error.at(0).offset(), Some(7));
+    /// ```
     #[cold]
     #[must_use]
     pub fn at(mut self, offset: u64) -> Error {
@@ -438,6 +521,13 @@ impl Error {
     }
 
     /// The same error, said to be of an `opcode`, unless it knows one already.
+    ///
+    /// ```
+    /// use halfsour::{Error, ErrorKind, Opcode};
+    /// let error = Error::new(ErrorKind::NoMark).of(Some(Opcode::Tuple));
+    /// assert_eq!(error.opcode(), Some(Opcode::Tuple));
+    /// assert_eq!(error.of(Some(Opcode::Stop)).opcode(), Some(Opcode::Tuple));
+    /// ```
     #[cold]
     #[must_use]
     pub fn of(mut self, opcode: Option<Opcode>) -> Error {
@@ -515,6 +605,14 @@ impl Error {
     }
 
     /// Where in the data the fault is; the root alone for faults of the format.
+    ///
+    /// ```
+    /// // [1, None]
+    /// let error = halfsour::from_slice::<Vec<u8>>(b"](K\x01Ne.").unwrap_err();
+    /// assert_eq!(error.path().to_string(), "root[1]");
+    /// let error = halfsour::from_slice::<Vec<u8>>(b"](K\x01?").unwrap_err();
+    /// assert_eq!(error.path().to_string(), "root");
+    /// ```
     pub fn path(&self) -> Path<'_> {
         Path(&self.0.path)
     }
@@ -530,6 +628,12 @@ impl Error {
     }
 
     /// What is wrong.
+    ///
+    /// ```
+    /// use halfsour::ErrorKind;
+    /// let error = halfsour::load(b"K\x01?").unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::InvalidLoadKey(b'?'));
+    /// ```
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
@@ -553,6 +657,13 @@ impl Error {
     }
 
     /// The opcode that was being worked on, or that made the wrong value.
+    ///
+    /// ```
+    /// use halfsour::Opcode;
+    /// let error = halfsour::load(b"K\x01a.").unwrap_err();
+    /// assert_eq!(error.to_string(), "unpickling stack underflow");
+    /// assert_eq!(error.opcode(), Some(Opcode::Append));
+    /// ```
     pub fn opcode(&self) -> Option<Opcode> {
         self.0.opcode
     }

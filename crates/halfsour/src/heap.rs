@@ -18,6 +18,85 @@ use crate::text::{c_str, repr_line};
 /// [`Drain`] get values off the machine's stack, the lowest first. Items that they leave in it are
 /// dropped in that order; `_pickle.c` drops them from the top (`Pdata_clear`), which finalisers can
 /// see, so a heap that cares reads `items.as_slice()` and empties it with `next_back`.
+///
+/// ```
+/// use std::vec::Drain;
+///
+/// use halfsour::{Error, Heap, Machine, Memo, Reader, SliceSource};
+///
+/// /// Makes no objects: the value of a tuple is the sum of its items.
+/// struct Sums(Memo<i64>);
+///
+/// # macro_rules! refuse {
+/// #     ($($name:ident($($arg:ty),*) -> $result:ty;)*) => {
+/// #         $(fn $name(&mut self, $(_: $arg),*) -> Result<$result, Error> {
+/// #             Err(Error::custom("no number"))
+/// #         })*
+/// #     };
+/// # }
+/// impl<'a> Heap<SliceSource<'a>> for Sums {
+///     type Value = i64;
+///     fn with_memo<R>(&mut self, f: impl FnOnce(&mut Memo<i64>) -> R) -> R {
+///         f(&mut self.0)
+///     }
+///     fn int(&mut self, value: i64) -> Result<i64, Error> {
+///         Ok(value)
+///     }
+///     fn empty_tuple(&mut self) -> Result<i64, Error> {
+///         Ok(0)
+///     }
+///     fn tuple(&mut self, items: Drain<'_, i64>) -> Result<i64, Error> {
+///         Ok(items.sum())
+///     }
+///     // And so on; this one refuses all else.
+/// #     refuse! {
+/// #         none() -> i64;
+/// #         bool(bool) -> i64;
+/// #         int_line(&[u8]) -> i64;
+/// #         long_line(&[u8]) -> i64;
+/// #         long(&[u8]) -> i64;
+/// #         float(f64) -> i64;
+/// #         float_line(&[u8]) -> i64;
+/// #         string_line(&[u8]) -> i64;
+/// #         binstring(&[u8]) -> i64;
+/// #         unicode_line(&[u8]) -> i64;
+/// #         unicode(&[u8]) -> i64;
+/// #         bytes(&mut SliceSource<'a>, usize) -> i64;
+/// #         bytearray(&mut SliceSource<'a>, usize) -> i64;
+/// #         next_buffer() -> i64;
+/// #         readonly_buffer(i64) -> i64;
+/// #         empty_list() -> i64;
+/// #         empty_dict() -> i64;
+/// #         empty_set() -> i64;
+/// #         list(Drain<'_, i64>) -> i64;
+/// #         dict(Drain<'_, i64>) -> i64;
+/// #         frozenset(Drain<'_, i64>) -> i64;
+/// #         append(&i64, i64) -> ();
+/// #         extend(&i64, Drain<'_, i64>) -> ();
+/// #         set_items(&i64, Drain<'_, i64>) -> ();
+/// #         add_items(&i64, Drain<'_, i64>) -> ();
+/// #         name(&[u8], bool) -> i64;
+/// #         find_class(i64, i64) -> i64;
+/// #         extension(i64) -> i64;
+/// #         persid_line(&[u8]) -> i64;
+/// #         persistent_load(i64) -> i64;
+/// #         inst(i64, Drain<'_, i64>) -> i64;
+/// #         newobj(i64, i64) -> i64;
+/// #         newobj_ex(i64, i64, i64) -> i64;
+/// #         reduce(i64, i64) -> i64;
+/// #         build(&i64, i64) -> ();
+/// #     }
+/// #     fn is_str(&mut self, _: &i64) -> bool {
+/// #         false
+/// #     }
+/// }
+///
+/// // ((1, 2), 3)
+/// let mut reader = Reader::new(SliceSource::new(b"K\x01K\x02\x86K\x03\x86."));
+/// let sum = Machine::new().run(&mut reader, &mut Sums(Memo::new(true)))?;
+/// assert_eq!(sum, 6);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 pub trait Heap<S: Source> {
     /// A reference to an object. Cloning it must not copy the object.
     type Value: Clone;

@@ -79,6 +79,16 @@ impl Limits {
     }
 
     /// These limits with another [`depth`](Limits::depth).
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, Limits, Unpickler};
+    /// let data = b"]]]K\x07aaa."; // [[[7]]]
+    /// let unpickler = Unpickler::new().limits(Limits::default().depth(2));
+    /// let error = unpickler.from_slice::<Vec<Vec<Vec<u8>>>>(data).unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::Limit { what: "depth", limit: 2 });
+    /// assert_eq!(halfsour::from_slice::<Vec<Vec<Vec<u8>>>>(data)?, [[[7]]]);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn depth(mut self, depth: u32) -> Limits {
         self.depth = depth;
@@ -86,6 +96,15 @@ impl Limits {
     }
 
     /// These limits with another number of [`opcodes`](Limits::opcodes).
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, Limits, Unpickler};
+    /// let unpickler = Unpickler::new().limits(Limits::default().opcodes(3));
+    /// assert_eq!(unpickler.from_slice::<(u8,)>(b"K\x07\x85.")?, (7,));
+    /// let error = unpickler.load(b"K\x07K\x08\x86.").unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::Limit { what: "opcodes", limit: 3 });
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn opcodes(mut self, opcodes: u64) -> Limits {
         self.opcodes = opcodes;
@@ -93,6 +112,14 @@ impl Limits {
     }
 
     /// These limits with another size of the [`memo`](Limits::memo).
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, Limits, Unpickler};
+    /// let unpickler = Unpickler::new().limits(Limits::default().memo(1));
+    /// assert!(unpickler.load(b"]\x94.").is_ok());
+    /// let error = unpickler.load(b"]\x94]\x94a.").unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::Limit { what: "memo", limit: 1 });
+    /// ```
     #[must_use]
     pub fn memo(mut self, memo: u64) -> Limits {
         self.memo = memo;
@@ -100,6 +127,15 @@ impl Limits {
     }
 
     /// These limits with another number of [`bytes`](Limits::bytes).
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, Limits, Unpickler};
+    /// let unpickler = Unpickler::new().limits(Limits::default().bytes(4));
+    /// assert_eq!(unpickler.from_slice::<u16>(b"M\x02\x01.")?, 258);
+    /// let error = unpickler.from_slice::<String>(b"\x8c\x04spam.").unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::Limit { what: "bytes", limit: 4 });
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn bytes(mut self, bytes: u64) -> Limits {
         self.bytes = bytes;
@@ -107,6 +143,14 @@ impl Limits {
     }
 
     /// These limits with another number of [`digits`](Limits::digits).
+    ///
+    /// ```
+    /// use halfsour::{Limits, Unpickler};
+    /// let unpickler = Unpickler::new().limits(Limits::default().digits(20));
+    /// let data = b"L123456789012345678901L\n.";
+    /// assert!(unpickler.load(data).is_err());
+    /// assert!(halfsour::load(data).is_ok());
+    /// ```
     #[must_use]
     pub fn digits(mut self, digits: usize) -> Limits {
         self.digits = digits;
@@ -114,6 +158,21 @@ impl Limits {
     }
 
     /// These limits with another [`expansion`](Limits::expansion).
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, Limits, Unpickler};
+    /// // A list of a thousand ints, and a list that holds it a thousand times.
+    /// let mut data = b"]q\0(".to_vec();
+    /// data.extend(b"K\x01".repeat(1000));
+    /// data.extend(b"e0](");
+    /// data.extend(b"h\0".repeat(1000));
+    /// data.extend(b"e.");
+    /// let error = halfsour::from_slice::<Vec<Vec<u8>>>(&data).unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
+    /// let unpickler = Unpickler::new().limits(Limits::default().expansion(1000));
+    /// assert_eq!(unpickler.from_slice::<Vec<Vec<u8>>>(&data)?.len(), 1000);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn expansion(mut self, expansion: u32) -> Limits {
         self.expansion = expansion;

@@ -26,6 +26,85 @@ const TICK: u32 = 1024;
 ///
 /// What a failed load leaves on the stack stays there until the machine is dropped, cleared or run
 /// again, as in CPython.
+///
+/// ```
+/// # use std::vec::Drain;
+/// use halfsour::{Error, Heap, Machine, Memo, Reader, SliceSource};
+///
+/// /// A heap that adds up the ints of tuples: see the example of [`Heap`].
+/// struct Sums(Memo<i64>);
+/// # macro_rules! refuse {
+/// #     ($($name:ident($($arg:ty),*) -> $result:ty;)*) => {
+/// #         $(fn $name(&mut self, $(_: $arg),*) -> Result<$result, Error> {
+/// #             Err(Error::custom("no number"))
+/// #         })*
+/// #     };
+/// # }
+/// # impl<'a> Heap<SliceSource<'a>> for Sums {
+/// #     type Value = i64;
+/// #     fn with_memo<R>(&mut self, f: impl FnOnce(&mut Memo<i64>) -> R) -> R {
+/// #         f(&mut self.0)
+/// #     }
+/// #     fn int(&mut self, value: i64) -> Result<i64, Error> {
+/// #         Ok(value)
+/// #     }
+/// #     fn empty_tuple(&mut self) -> Result<i64, Error> {
+/// #         Ok(0)
+/// #     }
+/// #     fn tuple(&mut self, items: Drain<'_, i64>) -> Result<i64, Error> {
+/// #         Ok(items.sum())
+/// #     }
+/// #     refuse! {
+/// #         none() -> i64;
+/// #         bool(bool) -> i64;
+/// #         int_line(&[u8]) -> i64;
+/// #         long_line(&[u8]) -> i64;
+/// #         long(&[u8]) -> i64;
+/// #         float(f64) -> i64;
+/// #         float_line(&[u8]) -> i64;
+/// #         string_line(&[u8]) -> i64;
+/// #         binstring(&[u8]) -> i64;
+/// #         unicode_line(&[u8]) -> i64;
+/// #         unicode(&[u8]) -> i64;
+/// #         bytes(&mut SliceSource<'a>, usize) -> i64;
+/// #         bytearray(&mut SliceSource<'a>, usize) -> i64;
+/// #         next_buffer() -> i64;
+/// #         readonly_buffer(i64) -> i64;
+/// #         empty_list() -> i64;
+/// #         empty_dict() -> i64;
+/// #         empty_set() -> i64;
+/// #         list(Drain<'_, i64>) -> i64;
+/// #         dict(Drain<'_, i64>) -> i64;
+/// #         frozenset(Drain<'_, i64>) -> i64;
+/// #         append(&i64, i64) -> ();
+/// #         extend(&i64, Drain<'_, i64>) -> ();
+/// #         set_items(&i64, Drain<'_, i64>) -> ();
+/// #         add_items(&i64, Drain<'_, i64>) -> ();
+/// #         name(&[u8], bool) -> i64;
+/// #         find_class(i64, i64) -> i64;
+/// #         extension(i64) -> i64;
+/// #         persid_line(&[u8]) -> i64;
+/// #         persistent_load(i64) -> i64;
+/// #         inst(i64, Drain<'_, i64>) -> i64;
+/// #         newobj(i64, i64) -> i64;
+/// #         newobj_ex(i64, i64, i64) -> i64;
+/// #         reduce(i64, i64) -> i64;
+/// #         build(&i64, i64) -> ();
+/// #     }
+/// #     fn is_str(&mut self, _: &i64) -> bool {
+/// #         false
+/// #     }
+/// # }
+///
+/// let mut heap = Sums(Memo::new(true));
+/// let mut machine = Machine::new();
+/// // (1, 2), and a pickle that sets no mark for its TUPLE
+/// let mut reader = Reader::new(SliceSource::new(b"K\x01K\x02\x86.K\x03K\x04t."));
+/// assert_eq!(machine.run(&mut reader, &mut heap)?, 3);
+/// assert!(machine.run(&mut reader, &mut heap).is_err());
+/// assert_eq!(machine.stack(), [3, 4]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Machine<V> {
     stack: Vec<V>,
@@ -42,23 +121,59 @@ impl<V> Default for Machine<V> {
 
 impl<V> Machine<V> {
     /// A machine with an empty stack.
+    ///
+    /// ```
+    /// let mut machine = halfsour::Machine::new();
+    /// assert!(machine.stack().is_empty());
+    /// machine.parts().0.push(7); // as a heap does that runs ahead
+    /// assert_eq!(machine.stack(), [7]);
+    /// ```
     pub fn new() -> Machine<V> {
         Machine { stack: Vec::new(), marks: Vec::new(), fence: 0 }
     }
 
     /// The values on the stack, the lowest first.
+    ///
+    /// ```
+    /// let mut machine = halfsour::Machine::new();
+    /// machine.parts().0.extend(['a', 'b']);
+    /// assert_eq!(machine.stack(), ['a', 'b']);
+    /// ```
     pub fn stack(&self) -> &[V] {
         &self.stack
     }
 
     /// The stack and its marks, for a heap that runs ahead. Marks are places in the stack, none above
     /// its top, in rising order.
+    ///
+    /// ```
+    /// let mut machine = halfsour::Machine::new();
+    /// // As after MARK and two values; then what TUPLE does.
+    /// let (stack, marks) = machine.parts();
+    /// marks.push(stack.len());
+    /// stack.extend(["a", "b"].map(String::from));
+    /// if let Some(mark) = marks.pop() {
+    ///     let tuple = format!("({})", stack.drain(mark..).collect::<Vec<_>>().join(", "));
+    ///     stack.push(tuple);
+    /// }
+    /// assert_eq!(machine.stack(), ["(a, b)"]);
+    /// ```
     #[inline(always)]
     pub fn parts(&mut self) -> (&mut Vec<V>, &mut Vec<usize>) {
         (&mut self.stack, &mut self.marks)
     }
 
     /// Drops all values, from the top down.
+    ///
+    /// ```
+    /// let mut machine = halfsour::Machine::new();
+    /// let (stack, marks) = machine.parts();
+    /// stack.extend(['a', 'b']);
+    /// marks.push(1);
+    /// machine.clear();
+    /// assert!(machine.stack().is_empty());
+    /// assert!(machine.parts().1.is_empty());
+    /// ```
     pub fn clear(&mut self) {
         self.marks.clear();
         self.fence = 0;

@@ -39,11 +39,28 @@ impl<V> Memo<V> {
     ///
     /// MEMOIZE stores at [`len`](Memo::len). Up to CPython 3.14 each first put counts there
     /// (`counts_sparse`); 3.15 counts only what is in the table.
+    ///
+    /// ```
+    /// use halfsour::Memo;
+    /// for (counts_sparse, next) in [(true, 1), (false, 0)] {
+    ///     let mut memo = Memo::new(counts_sparse);
+    ///     memo.put(1000, 'a')?;
+    ///     assert_eq!(memo.len(), next);
+    /// }
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     pub fn new(counts_sparse: bool) -> Memo<V> {
         Memo { table: Vec::new(), size: FIRST_SIZE, sparse: HashMap::new(), len: 0, counts_sparse }
     }
 
     /// A memo with these entries, put in this order.
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::from_pairs(true, [(0, 'a'), (5, 'b')])?;
+    /// assert_eq!(memo.get(5), Some(&'b'));
+    /// assert_eq!(memo.len(), 2);
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     ///
     /// # Errors
     /// [`OutOfMemory`]
@@ -63,6 +80,14 @@ impl<V> Memo<V> {
     /// Returns the value that was there. Dropping it may run user code, which may look at the memo:
     /// drop it after the borrow of the memo has ended.
     ///
+    /// ```
+    /// let mut memo = halfsour::Memo::new(true);
+    /// assert_eq!(memo.put(5, 'a')?, None);
+    /// assert_eq!(memo.put(5, 'b')?, Some('a'));
+    /// assert_eq!(memo.get(5), Some(&'b'));
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OutOfMemory`]; then the value is dropped here.
     #[inline]
@@ -81,6 +106,15 @@ impl<V> Memo<V> {
 
     /// Puts a value at the next index, which may be said, if that is as simple as in most memos; else
     /// does nothing, and returns false.
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::from_pairs(true, [(0, 'a')])?;
+    /// assert!(memo.append(None, &'b'));
+    /// assert!(memo.append(Some(2), &'c'));
+    /// assert!(!memo.append(Some(9), &'d')); // that is for `put`
+    /// assert_eq!(memo.len(), 3);
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     #[inline]
     pub fn append(&mut self, index: Option<usize>, value: &V) -> bool
     where
@@ -138,6 +172,13 @@ impl<V> Memo<V> {
     ///
     /// This may move the entry into the table (so does CPython, where it can be seen: the next put
     /// there does not count), which is why it takes `&mut self`.
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::from_pairs(true, [(1, 'a')])?;
+    /// assert_eq!(memo.get(1), Some(&'a'));
+    /// assert_eq!(memo.get(0), None);
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     #[inline]
     pub fn get(&mut self, index: usize) -> Option<&V> {
         if self.sparse.is_empty() {
@@ -158,6 +199,14 @@ impl<V> Memo<V> {
     }
 
     /// The index at which MEMOIZE stores.
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::from_pairs(true, [(0, 'a'), (1, 'b')])?;
+    /// memo.put(memo.len(), 'c')?;
+    /// assert_eq!(memo.get(2), Some(&'c'));
+    /// assert_eq!(memo.len(), 3);
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     #[inline]
     pub fn len(&self) -> usize {
         self.len
@@ -168,17 +217,41 @@ impl<V> Memo<V> {
         self.table.len() + self.sparse.len()
     }
 
-    /// Whether nothing was ever put.
+    /// Whether nothing was put since the memo was made, or emptied by [`take`](Memo::take) or
+    /// [`lend_dense`](Memo::lend_dense).
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::new(false);
+    /// assert!(memo.is_untouched());
+    /// memo.put(1000, 'a')?; // which does not count
+    /// assert!(memo.is_empty());
+    /// assert!(!memo.is_untouched());
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     pub fn is_untouched(&self) -> bool {
         self.table.capacity() == 0 && self.sparse.is_empty()
     }
 
     /// Whether nothing counts, see [`len`](Memo::len).
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::new(true);
+    /// assert!(memo.is_empty());
+    /// memo.put(0, 'a')?;
+    /// assert!(!memo.is_empty());
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The entries that count, by rising index: what the memo proxy of CPython shows.
+    ///
+    /// ```
+    /// let memo = halfsour::Memo::from_pairs(true, [(1000, 'c'), (1, 'b'), (0, 'a')])?;
+    /// assert_eq!(memo.iter().collect::<Vec<_>>(), [(0, &'a'), (1, &'b'), (1000, &'c')]);
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (usize, &V)> {
         let mut sparse: Vec<_> =
             self.sparse.iter().filter(|_| self.counts_sparse).map(|(&i, v)| (i, v)).collect();
@@ -194,12 +267,31 @@ impl<V> Memo<V> {
     }
 
     /// All values, also those that do not count; for what must see each reference (`tp_traverse`).
+    ///
+    /// ```
+    /// let memo = halfsour::Memo::from_pairs(false, [(0, 'a'), (1000, 'b')])?;
+    /// assert_eq!(memo.iter().count(), 1);
+    /// assert_eq!(memo.values().collect::<Vec<_>>(), [&'a', &'b']);
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     pub fn values(&self) -> impl Iterator<Item = &V> {
         self.table.iter().flatten().chain(self.sparse.values())
     }
 
     /// Hands the values over, if their indexes are those from 0 on: with each put again, in this order,
     /// the memo is what it was.
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::from_pairs(true, [(0, 'a'), (1, 'b')])?;
+    /// let lent = memo.lend_dense().unwrap();
+    /// assert_eq!(lent, ['a', 'b']);
+    /// assert_eq!(memo.len(), 0);
+    /// for (index, value) in lent.into_iter().enumerate() {
+    ///     memo.put(index, value)?;
+    /// }
+    /// assert_eq!(memo.get(1), Some(&'b'));
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     #[must_use = "the memo is empty now"]
     pub fn lend_dense(&mut self) -> Option<Vec<V>> {
         if !self.sparse.is_empty() || self.len != self.table.len() {
@@ -210,6 +302,14 @@ impl<V> Memo<V> {
     }
 
     /// Empties the memo and hands the entries over, so that they can be dropped elsewhere.
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::from_pairs(true, [(0, 'a')])?;
+    /// let taken = memo.take();
+    /// assert_eq!(memo.len(), 0);
+    /// assert_eq!(taken.iter().next(), Some((0, &'a')));
+    /// # Ok::<(), halfsour::OutOfMemory>(())
+    /// ```
     #[must_use = "dropping values may run user code: do it outside of a borrow"]
     pub fn take(&mut self) -> Memo<V> {
         mem::replace(self, Memo::new(self.counts_sparse))

@@ -6,6 +6,16 @@
 use core::fmt;
 
 /// What one opcode is.
+///
+/// ```
+/// use halfsour::Opcode;
+/// use halfsour::opcode::{ArgKind, Kind};
+/// let info = Opcode::SetItem.info();
+/// assert_eq!((info.name, info.byte, info.protocol), ("SETITEM", b's', 0));
+/// assert_eq!(info.arg, ArgKind::None);
+/// assert_eq!(info.before, [Kind::Dict, Kind::Any, Kind::Any]);
+/// assert_eq!(info.after, [Kind::Dict]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
@@ -28,12 +38,27 @@ pub struct Info {
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)*) => {
         /// A kind of thing on the stack.
+        ///
+        /// ```
+        /// use halfsour::Opcode;
+        /// use halfsour::opcode::Kind;
+        /// assert_eq!(Opcode::BinUnicode.info().after, [Kind::Str]);
+        /// // All opcodes that take a mark
+        /// let opcodes = Opcode::ALL.iter().filter(|op| op.info().before.contains(&Kind::Mark));
+        /// assert_eq!(opcodes.count(), 10);
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Kind { $($(#[doc = $doc])+ $variant,)* }
 
         impl Kind {
             /// The name in `pickletools`.
+            ///
+            /// ```
+            /// use halfsour::opcode::Kind;
+            /// assert_eq!(Kind::IntOrBool.name(), "int_or_bool");
+            /// assert_eq!(Kind::Str.to_string(), "str");
+            /// ```
             pub const fn name(self) -> &'static str {
                 match self { $(Kind::$variant => $name,)* }
             }
@@ -90,6 +115,14 @@ impl fmt::Display for Kind {
 macro_rules! arg_kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)*) => {
         /// The shape of an argument.
+        ///
+        /// ```
+        /// use halfsour::Opcode;
+        /// use halfsour::opcode::ArgKind;
+        /// assert_eq!(Opcode::BinInt2.info().arg, ArgKind::Uint2);
+        /// assert_eq!(Opcode::Global.info().arg, ArgKind::StringLineNoEscapePair);
+        /// assert_eq!(Opcode::Stop.info().arg, ArgKind::None);
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ArgKind {
@@ -100,6 +133,12 @@ macro_rules! arg_kinds {
 
         impl ArgKind {
             /// The name of the `ArgumentDescriptor` in `pickletools`.
+            ///
+            /// ```
+            /// use halfsour::opcode::ArgKind;
+            /// assert_eq!(ArgKind::Unicode1.name(), Some("unicodestring1"));
+            /// assert_eq!(ArgKind::None.name(), None);
+            /// ```
             pub const fn name(self) -> Option<&'static str> {
                 match self { ArgKind::None => None, $(ArgKind::$variant => Some($name),)* }
             }
@@ -162,6 +201,13 @@ macro_rules! opcodes {
     ($($variant:ident $name:ident $byte:literal $arg:ident
        [$($before:ident)*] => [$($after:ident)*] $protocol:literal $doc:literal;)*) => {
         /// An opcode.
+        ///
+        /// ```
+        /// use halfsour::Opcode;
+        /// assert_eq!(Opcode::BinInt1 as u8, b'K');
+        /// assert_eq!(Opcode::BinInt1.to_string(), "BININT1");
+        /// assert_eq!(Opcode::from_byte(b'K'), Some(Opcode::BinInt1));
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Opcode { $(#[doc = $doc] $variant = $byte,)* }
@@ -186,6 +232,13 @@ macro_rules! opcodes {
             }
 
             /// The opcode's row of the table.
+            ///
+            /// ```
+            /// use halfsour::Opcode;
+            /// let info = Opcode::EmptySet.info();
+            /// assert_eq!((info.byte, info.protocol), (0x8f, 4));
+            /// assert_eq!(info.doc, "Pushes a new empty set.");
+            /// ```
             pub const fn info(self) -> &'static Info {
                 match self {
                     $(Opcode::$variant => &Info {
@@ -205,11 +258,22 @@ macro_rules! opcodes {
 
 impl Opcode {
     /// The byte that stands for it.
+    ///
+    /// ```
+    /// use halfsour::Opcode;
+    /// assert_eq!(Opcode::Stop.byte(), b'.');
+    /// assert_eq!([Opcode::None, Opcode::Stop].map(Opcode::byte), *b"N.");
+    /// ```
     pub const fn byte(self) -> u8 {
         self as u8
     }
 
     /// Its name in `pickletools`.
+    ///
+    /// ```
+    /// use halfsour::Opcode;
+    /// assert_eq!(Opcode::ShortBinUnicode.name(), "SHORT_BINUNICODE");
+    /// ```
     pub const fn name(self) -> &'static str {
         self.info().name
     }

@@ -18,16 +18,69 @@ use crate::opcode::Opcode;
 ///
 /// A source for a stream reads no further than it is told to, except that it may peek if it gives
 /// back what was not consumed in [`finish`](Source::finish).
+///
+/// ```
+/// use halfsour::{Error, Op, Reader, SliceSource, Source};
+///
+/// /// A slice, and the opcodes that were read from it.
+/// struct Noted<'a>(SliceSource<'a>, Vec<u8>);
+///
+/// impl Source for Noted<'_> {
+///     type Error = Error;
+///     fn opcode(&mut self) -> Result<Option<u8>, Error> {
+///         let byte = self.0.opcode()?;
+///         self.1.extend(byte);
+///         Ok(byte)
+///     }
+///     fn read(&mut self, n: usize) -> Result<&[u8], Error> {
+///         self.0.read(n)
+///     }
+///     fn line(&mut self, limit: usize) -> Result<Option<&[u8]>, Error> {
+///         self.0.line(limit)
+///     }
+///     fn fill(&mut self, buf: &mut [u8]) -> Result<(), Error> {
+///         self.0.fill(buf)
+///     }
+///     fn frame(&mut self, n: usize) -> Result<(), Error> {
+///         self.0.frame(n)
+///     }
+///     fn offset(&self) -> u64 {
+///         self.0.offset()
+///     }
+/// }
+///
+/// let mut reader = Reader::new(Noted(SliceSource::new(b"(K\x01M\x02\x01t."), Vec::new()));
+/// while reader.next()? != Op::Stop {}
+/// assert_eq!(reader.into_source().1, b"(KMt.");
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 pub trait Source {
     /// What reading can fail with; at least with faults of the format.
     type Error: From<Error>;
 
     /// The next opcode byte, `None` when the input has ended.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"N.");
+    /// assert_eq!(source.opcode()?, Some(b'N'));
+    /// assert_eq!(source.opcode()?, Some(b'.'));
+    /// assert_eq!(source.opcode()?, None);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn opcode(&mut self) -> Result<Option<u8>, Self::Error>;
 
     /// Exactly `n` bytes.
     ///
     /// `n` may be a lie: a source must not allocate from it alone.
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, SliceSource, Source};
+    /// let mut source = SliceSource::new(b"\x02\x01.");
+    /// assert_eq!(source.read(2)?, b"\x02\x01");
+    /// assert_eq!(source.read(2).unwrap_err().kind(), &ErrorKind::Truncated);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when the input has fewer.
@@ -37,11 +90,29 @@ pub trait Source {
     /// consumed. `limit` is what is left of the current frame, `usize::MAX` outside of frames; the
     /// bytes of a frame are all there, since [`frame`](Source::frame) announced them.
     ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"spam\n.");
+    /// assert_eq!(source.line(3)?, None);
+    /// assert_eq!(source.line(5)?, Some(&b"spam\n"[..]));
+    /// assert!(source.line(usize::MAX).is_err());
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when the input ends before `limit` bytes and before a `'\n'`.
     fn line(&mut self, limit: usize) -> Result<Option<&[u8]>, Self::Error>;
 
     /// Fills `buf`, which the heap owns, so that large payloads are copied once.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"spam.");
+    /// let mut bytes = [0; 4];
+    /// source.fill(&mut bytes)?;
+    /// assert_eq!(&bytes, b"spam");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when the input has fewer bytes.
@@ -49,24 +120,69 @@ pub trait Source {
 
     /// FRAME says that `n` bytes follow: a stream may fetch them at once, without consuming them.
     ///
+    /// ```
+    /// use halfsour::{ErrorKind, SliceSource, Source};
+    /// let mut source = SliceSource::new(b"K\x07.");
+    /// source.frame(3)?;
+    /// assert_eq!(source.offset(), 0);
+    /// assert_eq!(source.frame(4).unwrap_err().kind(), &ErrorKind::Truncated);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when the input has fewer.
     fn frame(&mut self, n: usize) -> Result<(), Self::Error>;
 
     /// STOP was read: a stream gives back what it only peeked at.
+    ///
+    /// ```
+    /// use halfsour::{Source, StreamSource};
+    /// let mut file: &[u8] = b"N.and so on";
+    /// let mut source = StreamSource::new(&mut file);
+    /// assert_eq!(source.opcode()?, Some(b'N'));
+    /// assert_eq!(source.opcode()?, Some(b'.'));
+    /// source.finish()?;
+    /// assert_eq!(file, b"and so on");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn finish(&mut self) -> Result<(), Self::Error> {
         Ok(())
     }
 
     /// How many bytes were consumed since the source was made.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"spam\n.");
+    /// source.line(usize::MAX)?;
+    /// assert_eq!(source.offset(), 5);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn offset(&self) -> u64;
 
     /// Bytes that come next, as far as they are at hand; there may be more.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"K\x07.");
+    /// source.opcode()?;
+    /// assert_eq!(source.ahead(), b"\x07.");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn ahead(&self) -> &[u8] {
         &[]
     }
 
     /// Consumes so many of the bytes that [`ahead`](Source::ahead) shows.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, Source};
+    /// let mut source = SliceSource::new(b"NNN.");
+    /// assert!(source.ahead().starts_with(b"NNN"));
+    /// source.consume(3);
+    /// assert_eq!(source.opcode()?, Some(b'.'));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn consume(&mut self, _n: usize) {}
 }
 
@@ -86,16 +202,43 @@ pub struct SliceSource<'a> {
 
 impl<'a> SliceSource<'a> {
     /// A source of these bytes.
+    ///
+    /// ```
+    /// use halfsour::{SliceSource, graph};
+    /// let data = b"K\x07.and so on";
+    /// let mut reader = halfsour::Reader::new(SliceSource::new(data));
+    /// let graph = graph::load_next(&mut reader)?;
+    /// assert_eq!(graph.get(graph.root()), graph::Node::Int(7));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new(data: &'a [u8]) -> SliceSource<'a> {
         SliceSource { rest: data, len: data.len() }
     }
 
     /// What is not consumed yet.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"K\x01.K\x02."));
+    /// while reader.next()? != Op::Stop {}
+    /// assert_eq!(reader.source().rest(), b"K\x02."); // the next pickle
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// As [`Source::read`], but borrowed from the input.
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, SliceSource};
+    /// let mut source = SliceSource::new(b"spam!");
+    /// let borrowed: &'static [u8] = source.take(4)?;
+    /// assert_eq!(borrowed, b"spam");
+    /// assert_eq!(source.take(2).unwrap_err().kind(), &ErrorKind::Truncated);
+    /// assert_eq!(source.rest(), b"!");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`], or [`ErrorKind::ReadOverflow`] for an `n` that no input can have.
@@ -111,6 +254,15 @@ impl<'a> SliceSource<'a> {
     }
 
     /// As [`Source::fill`], but borrowed from the input.
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, SliceSource};
+    /// let mut source = SliceSource::new(b"spam");
+    /// assert_eq!(source.payload(4)?, b"spam");
+    /// assert_eq!(source.take(0)?, b"");
+    /// assert_eq!(source.payload(0).unwrap_err().kind(), &ErrorKind::Truncated);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`], even for no bytes at all if the input has ended: there
@@ -198,6 +350,15 @@ impl Source for SliceSource<'_> {
 /// Where versions of CPython read the same bytes differently.
 ///
 /// The default is what the newest versions do.
+///
+/// ```
+/// use halfsour::{ErrorKind, Reader, Rules, SliceSource};
+/// // BINSTRING with a length that is -1, or 4294967295
+/// let data = b"T\xff\xff\xff\xff.";
+/// let fault = |rules| Reader::with_rules(SliceSource::new(data), rules).next().unwrap_err();
+/// assert_eq!(fault(Rules::STRICT).kind(), &ErrorKind::NegativeString);
+/// assert_eq!(fault(Rules::LENIENT).kind(), &ErrorKind::Truncated);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Whether frames must be kept: since 3.13.15 and 3.14.7.
@@ -212,6 +373,22 @@ pub struct Rules {
 /// An opcode may end with its frame and have its argument after it, that is no such read: each byte
 /// and each argument is read by itself, and a read that begins at the frame's end has left the
 /// frame.
+///
+/// ```
+/// use halfsour::{ErrorKind, Frames, Op, Reader, Rules, SliceSource};
+/// // A frame of two bytes, in which a BININT2 begins that has three.
+/// let source = SliceSource::new(b"\x95\x02\0\0\0\0\0\0\0M\x02\x01.");
+/// for frames in [Frames::Lenient, Frames::Enforced] {
+///     let rules = Rules { frames, ..Rules::default() };
+///     let mut reader = Reader::with_rules(source.clone(), rules);
+///     assert_eq!(reader.next()?, Op::Frame(2));
+///     match reader.next() {
+///         Ok(op) => assert_eq!((frames, op), (Frames::Lenient, Op::Int(258))),
+///         Err(error) => assert_eq!(error.kind(), &ErrorKind::FrameExhausted),
+///     }
+/// }
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frames {
     /// It is accepted: frames are only hints to fetch bytes.
@@ -239,6 +416,16 @@ impl Default for Rules {
 /// interwoven with the heap's work: the lines of `Global`, `Inst` and `Persid` follow and are read
 /// with [`Reader::line`], the bytes of `Bytes` and `ByteArray` follow and are read from
 /// [`Reader::source`].
+///
+/// ```
+/// use halfsour::{Op, Reader, SliceSource};
+/// let mut reader = Reader::new(SliceSource::new(b"\x8c\x04spamI42\nC\x02ok."));
+/// assert_eq!(reader.next()?, Op::Unicode(b"spam"));
+/// assert_eq!(reader.next()?, Op::IntLine(b"42"));
+/// assert_eq!(reader.next()?, Op::Bytes(2));
+/// assert_eq!(reader.source().take(2)?, b"ok");
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[allow(missing_docs, reason = "the opcode table says what each does")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -347,38 +534,102 @@ pub struct Reader<S> {
 
 impl<S: Source> Reader<S> {
     /// A reader with the newest [`Rules`].
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"\x80\x04\x88."));
+    /// assert_eq!(reader.next()?, Op::Proto(4));
+    /// assert_eq!(reader.next()?, Op::Bool(true));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new(source: S) -> Reader<S> {
         Reader::with_rules(source, Rules::default())
     }
 
     /// A reader with these rules.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, Rules, SliceSource};
+    /// // A frame of ten bytes, with another in it: an error by the newest rules.
+    /// let data = b"\x95\x0a\0\0\0\0\0\0\0\x95\x01\0\0\0\0\0\0\0N.";
+    /// let mut reader = Reader::with_rules(SliceSource::new(data), Rules::LENIENT);
+    /// assert_eq!(reader.next()?, Op::Frame(10));
+    /// assert_eq!(reader.next()?, Op::Frame(1));
+    /// assert_eq!(reader.next()?, Op::None);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn with_rules(source: S, rules: Rules) -> Reader<S> {
         Reader { source, rules, frame_end: u64::MAX, start: 0, byte: None }
     }
 
     /// The source.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"C\x04spam."));
+    /// assert_eq!(reader.next()?, Op::Bytes(4));
+    /// assert_eq!(reader.source().take(4)?, b"spam");
+    /// assert_eq!(reader.next()?, Op::Stop);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline(always)]
     pub fn source(&mut self) -> &mut S {
         &mut self.source
     }
 
     /// Gives the source back.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"N.and so on"));
+    /// while reader.next()? != Op::Stop {}
+    /// assert_eq!(reader.into_source().rest(), b"and so on");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn into_source(self) -> S {
         self.source
     }
 
     /// Where the latest opcode is, in bytes since the source was made.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"K\x07M\x02\x01."));
+    /// assert_eq!(reader.next()?, Op::Int(7));
+    /// assert_eq!(reader.next()?, Op::Int(258));
+    /// assert_eq!(reader.start(), 2);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn start(&self) -> u64 {
         self.start
     }
 
     /// The latest opcode; `None` before the first and if its byte is none.
+    ///
+    /// ```
+    /// use halfsour::{Op, Opcode, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"J\x07\0\0\0?"));
+    /// assert_eq!(reader.opcode(), None);
+    /// assert_eq!(reader.next()?, Op::Int(7));
+    /// assert_eq!(reader.opcode(), Some(Opcode::BinInt));
+    /// assert!(reader.next().is_err());
+    /// assert_eq!(reader.opcode(), None);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn opcode(&self) -> Option<Opcode> {
         self.byte.and_then(Opcode::from_byte)
     }
 
     /// Bytes that come next, as far as they are at hand, but none beyond the current frame: whoever
     /// decodes opcodes that are in here as a whole breaks no rule.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"\x95\x03\0\0\0\0\0\0\0K\x07.and so on"));
+    /// assert_eq!(reader.next()?, Op::Frame(3));
+    /// assert_eq!(reader.ahead(), b"K\x07.");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn ahead(&self) -> &[u8] {
         let bytes = self.source.ahead();
@@ -391,18 +642,47 @@ impl<S: Source> Reader<S> {
     }
 
     /// Consumes so many of the bytes that [`ahead`](Reader::ahead) shows.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"NNN."));
+    /// let nones = reader.ahead().iter().take_while(|byte| **byte == b'N').count();
+    /// reader.consume(nones);
+    /// assert_eq!(reader.next()?, Op::Stop);
+    /// assert_eq!(reader.start(), 3);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn consume(&mut self, n: usize) {
         self.source.consume(n);
     }
 
     /// An error of this kind, placed at the latest opcode.
+    ///
+    /// ```
+    /// use halfsour::{ErrorKind, Op, Opcode, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"Ne."));
+    /// assert_eq!(reader.next()?, Op::None);
+    /// assert_eq!(reader.next()?, Op::Appends);
+    /// let error = reader.error(ErrorKind::NoMark);
+    /// assert_eq!((error.offset(), error.opcode()), (Some(1), Some(Opcode::Appends)));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[cold]
     pub fn error(&self, kind: ErrorKind) -> Error {
         Error::new(kind).at(self.start).of(self.opcode())
     }
 
     /// The rest of a line that follows an opcode, without its `'\n'`.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"cmath\npi\n."));
+    /// assert_eq!(reader.next()?, Op::Global);
+    /// assert_eq!(reader.line(1)?, b"math");
+    /// assert_eq!(reader.line(1)?, b"pi");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] if there is no whole line, or if it has fewer than `least` bytes;
@@ -494,6 +774,15 @@ impl<S: Source> Reader<S> {
 
     /// FRAME, which comes next, as [`ahead`](Reader::ahead) has shown.
     ///
+    /// ```
+    /// use halfsour::{Opcode, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"\x95\x02\0\0\0\0\0\0\0N.and so on"));
+    /// assert_eq!(reader.ahead()[0], Opcode::Frame.byte());
+    /// reader.enter_frame()?;
+    /// assert_eq!(reader.ahead(), b"N.");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What is wrong with the frame.
     #[inline]
@@ -505,6 +794,21 @@ impl<S: Source> Reader<S> {
     }
 
     /// The next opcode and its argument.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, SliceSource};
+    /// let mut reader = Reader::new(SliceSource::new(b"(K\x01M\x02\x01t."));
+    /// let mut sum = 0;
+    /// loop {
+    ///     match reader.next()? {
+    ///         Op::Int(value) => sum += value,
+    ///         Op::Stop => break,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// assert_eq!(sum, 259);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Eof`] if the input has ended, [`ErrorKind::InvalidLoadKey`] if the byte is no

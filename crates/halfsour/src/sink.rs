@@ -42,12 +42,35 @@ use alloc::vec::Vec;
 pub trait Sink {
     /// Appends the first `used` bytes of `bytes`, at most `N`. A sink may copy all of them, which
     /// takes no loop, and have the next bytes overwrite the rest.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.put([b'K', 7, 0, 0], 2);
+    /// buffer.put([b'.', 0], 1);
+    /// assert_eq!(buffer.take(), b"K\x07.");
+    /// ```
     fn put<const N: usize>(&mut self, bytes: [u8; N], used: usize);
 
     /// Appends all of `bytes`.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.extend(b"K\x07");
+    /// buffer.extend(b".");
+    /// assert_eq!(buffer.take(), b"K\x07.");
+    /// ```
     fn extend(&mut self, bytes: &[u8]);
 
     /// Appends the first `used` bytes of `head`, `bytes`, and the first `ended` bytes of `tail`.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.wrap([b'C', 4, 0, 0, 0, 0, 0, 0], 2, b"spam", [b'.'; 8], 1);
+    /// assert_eq!(buffer.take(), b"C\x04spam.");
+    /// ```
     #[inline]
     fn wrap(&mut self, head: [u8; 8], used: usize, bytes: &[u8], tail: [u8; 8], ended: usize) {
         self.put(head, used);
@@ -56,25 +79,75 @@ pub trait Sink {
     }
 
     /// How many bytes are in the sink.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.put([b'K', 7, 0, 0], 2);
+    /// assert_eq!(buffer.len(), 2);
+    /// ```
     fn len(&self) -> usize;
 
     /// How many bytes can be appended without asking for memory; none, if that is not known.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// assert_eq!(buffer.room(), 0);
+    /// buffer.extend(&[0; 100]);
+    /// buffer.remove(0, 100);
+    /// assert!(buffer.room() >= 100);
+    /// ```
     #[inline]
     fn room(&self) -> usize {
         0
     }
 
     /// Replaces the bytes from `at` on, which are in the sink.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.extend(b"M\0\0.");
+    /// buffer.overwrite(1, 258_u16.to_le_bytes());
+    /// assert_eq!(buffer.take(), b"M\x02\x01.");
+    /// ```
     fn overwrite<const N: usize>(&mut self, at: usize, bytes: [u8; N]);
 
     /// Removes `count` bytes from `at` on, which are in the sink.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.extend(b"NNK\x07.");
+    /// buffer.remove(0, 2);
+    /// assert_eq!(buffer.take(), b"K\x07.");
+    /// ```
     fn remove(&mut self, at: usize, count: usize);
 
     /// Whether memory ran out, so that bytes are missing.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.extend(b"N.");
+    /// assert!(!buffer.is_out_of_memory());
+    /// assert_eq!(buffer.len(), 2); // none is missing
+    /// ```
     fn is_out_of_memory(&self) -> bool;
 }
 
 /// A sink in memory.
+///
+/// ```
+/// use halfsour::{Buffer, Sink};
+/// let mut buffer = Buffer::default();
+/// buffer.put([b'K', 7, 0], 2);
+/// buffer.extend(b"N.");
+/// buffer.remove(2, 1);
+/// buffer.overwrite(1, [8]);
+/// assert_eq!(buffer.as_ref(), b"K\x08.");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
@@ -83,6 +156,14 @@ pub struct Buffer {
 
 impl Buffer {
     /// Takes the bytes out.
+    ///
+    /// ```
+    /// use halfsour::{Buffer, Sink};
+    /// let mut buffer = Buffer::default();
+    /// buffer.extend(b"N.");
+    /// assert_eq!(buffer.take(), b"N.");
+    /// assert_eq!(buffer.len(), 0);
+    /// ```
     pub fn take(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.bytes)
     }

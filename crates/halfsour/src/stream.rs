@@ -42,6 +42,18 @@ pub struct StreamSource<R: BufRead> {
 
 impl<R: BufRead> StreamSource<R> {
     /// A source that reads from a stream; `&mut` of one will do.
+    ///
+    /// ```
+    /// use std::io::BufReader;
+    ///
+    /// use halfsour::{Op, Reader, StreamSource};
+    /// // So small a buffer that the text is not in it as a whole.
+    /// let file = BufReader::with_capacity(4, &b"\x8c\x09spam eggs."[..]);
+    /// let mut reader = Reader::new(StreamSource::new(file));
+    /// assert_eq!(reader.next()?, Op::Unicode(b"spam eggs"));
+    /// assert_eq!(reader.next()?, Op::Stop);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new(input: R) -> StreamSource<R> {
         StreamSource {
             input,
@@ -54,6 +66,16 @@ impl<R: BufRead> StreamSource<R> {
     }
 
     /// Gives the stream back: just behind what was used, or behind the frame that this was in.
+    ///
+    /// ```
+    /// use halfsour::{Op, Reader, StreamSource};
+    /// // A frame of three bytes, of which one was used.
+    /// let mut reader = Reader::new(StreamSource::new(&b"\x95\x03\0\0\0\0\0\0\0NN.rest"[..]));
+    /// assert_eq!(reader.next()?, Op::Frame(3));
+    /// assert_eq!(reader.next()?, Op::None);
+    /// assert_eq!(reader.into_source().into_inner(), b"rest");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn into_inner(mut self) -> R {
         self.settle();
         self.input
