@@ -153,6 +153,33 @@ pub(super) fn expected_class<T: Class>(item: Item<'_, '_>) -> Error {
 ///
 /// # Errors
 /// If the item is no instance of the class, or what the hooks say.
+///
+/// ```
+/// use halfsour::typed::{Class, Entries, Hooks, Item, Items, read_class};
+/// use halfsour::{Error, FromPickle};
+/// # #[derive(Debug, PartialEq)]
+/// # struct Even(u8);
+/// # impl Class for Even {
+/// #     const MODULE: &'static str = "app";
+/// #     const NAME: &'static str = "Even";
+/// # }
+/// # impl Hooks for Even {
+/// #     fn new(mut args: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Even, Error> {
+/// #         Ok(Even(args.next().ok_or_else(|| Error::custom("no number"))?.int()?))
+/// #     }
+/// # }
+/// /// A class with hooks, and a check for which the item is needed.
+/// impl FromPickle<'_> for Even {
+///     fn from_pickle(item: Item<'_, '_>) -> Result<Even, Error> {
+///         let even: Even = read_class(item)?;
+///         if even.0 % 2 == 0 { Ok(even) } else { Err(item.expected("an even number")) }
+///     }
+/// }
+/// assert_eq!(halfsour::from_slice::<Even>(b"capp\nEven\nK\x04\x85\x81.")?, Even(4));
+/// let error = halfsour::from_slice::<Even>(b"capp\nEven\nK\x05\x85\x81.").unwrap_err();
+/// assert_eq!(error.to_string(), "expected an even number, found an app.Even at root");
+/// # Ok::<(), Error>(())
+/// ```
 pub fn read_class<T: Hooks>(item: Item<'_, '_>) -> Result<T, Error> {
     if !item.is::<T>() {
         return Err(expected_class::<T>(item));
@@ -173,9 +200,41 @@ pub fn read_class<T: Hooks>(item: Item<'_, '_>) -> Result<T, Error> {
 }
 
 /// A value that a hook returns: one of the object's own, or one that was made for it.
+///
+/// ```
+/// use halfsour::typed::Value;
+/// let values: [Value<'_>; 2] = [Box::new("spam"), Box::new(7)];
+/// let data = halfsour::to_vec(&values)?;
+/// assert!(data.ends_with(b"]\x94(\x8c\x04spam\x94K\x07e."));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 pub type Value<'v> = Box<dyn ToPickle + 'v>;
 
 /// What `__getstate__` returns.
+///
+/// ```
+/// use halfsour::typed::{Class, GetState, Reduce};
+///
+/// /// An instance of a class with `__slots__ = "x"`.
+/// struct Slotted(i32);
+///
+/// impl Class for Slotted {
+///     const MODULE: &'static str = "app";
+///     const NAME: &'static str = "Slotted";
+/// }
+///
+/// impl Reduce for Slotted {
+///     fn getstate(&self) -> GetState<'_> {
+///         GetState::Slots(vec![], vec![("x", Box::new(self.0))])
+///     }
+/// }
+///
+/// halfsour::class!(Slotted: write);
+///
+/// let data = halfsour::to_vec(&Slotted(7))?;
+/// assert!(data.ends_with(b")\x81\x94N}\x94\x8c\x01x\x94K\x07s\x86\x94b."));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[non_exhaustive]
 pub enum GetState<'v> {
     /// None: there is no state.
@@ -261,6 +320,30 @@ pub trait Reduce: Class {
 ///
 /// # Errors
 /// What writing the values says.
+///
+/// ```
+/// use halfsour::typed::{Class, GetState, Reduce, write_class};
+/// use halfsour::{Error, ToPickle, Writer};
+/// # struct Note(&'static str);
+/// # impl Class for Note {
+/// #     const MODULE: &'static str = "app";
+/// #     const NAME: &'static str = "Note";
+/// # }
+/// # impl Reduce for Note {
+/// #     fn getstate(&self) -> GetState<'_> {
+/// #         GetState::Any(Box::new(self.0))
+/// #     }
+/// # }
+/// /// A class with hooks; an empty one is None.
+/// impl ToPickle for Note {
+///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+///         if self.0.is_empty() { out.none() } else { write_class(self, out) }
+///     }
+/// }
+/// assert!(halfsour::to_vec(&Note("spam"))?.ends_with(b")\x81\x94\x8c\x04spam\x94b."));
+/// assert_eq!(halfsour::to_vec(&Note(""))?, b"\x80\x05N.");
+/// # Ok::<(), Error>(())
+/// ```
 pub fn write_class<T: Reduce>(instance: &T, out: &mut Writer<'_>) -> Result<(), Error> {
     fn values<'v>(values: &'v [Value<'_>]) -> Vec<&'v dyn ToPickle> {
         values.iter().map(|value| value as &dyn ToPickle).collect()
@@ -361,11 +444,36 @@ pub struct Registry {
 
 impl Registry {
     /// One without classes.
+    ///
+    /// ```
+    /// use halfsour::{load, typed::{Registry, Unpickler}};
+    /// let (registry, graph) = (Registry::new(), load(b"capp\nPoint\n)\x81.")?);
+    /// let error = Unpickler::new().read(&graph, |item| item.object(&registry)).unwrap_err();
+    /// let expected = "expected an instance of a registered class, found an app.Point at root";
+    /// assert_eq!(error.to_string(), expected);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new() -> Registry {
         Registry::default()
     }
 
     /// Adds a class, by its name and its aliases. One of the same name is replaced.
+    ///
+    /// ```
+    /// use halfsour::types::{Decimal, Fraction};
+    /// use halfsour::{load, typed::{Registry, Unpickler}};
+    ///
+    /// let mut registry = Registry::new();
+    /// registry.register::<Decimal>().register::<Fraction>();
+    ///
+    /// let graph = load(b"cdecimal\nDecimal\n\x8c\x031.5\x85R.")?;
+    /// let number = Unpickler::new().read(&graph, |item| item.object(&registry))?;
+    /// assert!(number.is::<Decimal>());
+    /// let graph = load(b"cfractions\nFraction\nK\x03K\x02\x86R.")?;
+    /// let number = Unpickler::new().read(&graph, |item| item.object(&registry))?;
+    /// assert!(number.is::<Fraction>());
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn register<T: Class + FromPickleOwned + 'static>(&mut self) -> &mut Registry {
         let read: Read = |item| Ok(Box::new(T::from_pickle(item)?));
         self.classes.insert((T::MODULE, T::NAME), read);
