@@ -121,6 +121,35 @@ pub trait Hooks: Class + Sized {
     ///
     /// # Errors
     /// As [`append`](Hooks::append).
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Entries, Hooks, Item, Items};
+    /// use halfsour::Error;
+    /// # #[derive(Debug, PartialEq)]
+    /// /// A sum, and how many calls it took.
+    /// struct Sum { sum: i64, calls: u32 }
+    /// # impl Class for Sum {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Sum";
+    /// # }
+    /// impl Hooks for Sum {
+    ///     fn new(_: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Sum, Error> {
+    ///         Ok(Sum { sum: 0, calls: 0 })
+    ///     }
+    ///     fn extend<'g, 'a: 'g>(
+    ///         &mut self,
+    ///         items: impl Iterator<Item = Item<'g, 'a>>,
+    ///     ) -> Result<(), Error> {
+    ///         self.calls += 1;
+    ///         self.sum = items.map(|item| item.int::<i64>()).sum::<Result<_, _>>()?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// halfsour::class!(Sum: read);
+    /// let sum: Sum = halfsour::from_slice(b"capp\nSum\n)\x81(K\x01K\x02e.")?;
+    /// assert_eq!(sum, Sum { sum: 3, calls: 1 });
+    /// # Ok::<(), Error>(())
+    /// ```
     fn extend<'g, 'a: 'g>(
         &mut self,
         items: impl Iterator<Item = Item<'g, 'a>>,
@@ -132,6 +161,30 @@ pub trait Hooks: Class + Sized {
     ///
     /// # Errors
     /// If the entry is wrong; without this method, in any case.
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Entries, Hooks, Item, Items};
+    /// use halfsour::Error;
+    /// /// `class Table(dict)`
+    /// struct Table(Vec<(String, i64)>);
+    /// # impl Class for Table {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Table";
+    /// # }
+    /// impl Hooks for Table {
+    ///     fn new(_: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Table, Error> {
+    ///         Ok(Table(Vec::new()))
+    ///     }
+    ///     fn set_item(&mut self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<(), Error> {
+    ///         self.0.push((key.read()?, value.int()?));
+    ///         Ok(())
+    ///     }
+    /// }
+    /// halfsour::class!(Table: read);
+    /// let table: Table = halfsour::from_slice(b"capp\nTable\n)\x81\x8c\x01xK\x07s.")?;
+    /// assert_eq!(table.0, [("x".into(), 7)]);
+    /// # Ok::<(), Error>(())
+    /// ```
     fn set_item(&mut self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<(), Error> {
         let _ = (key, value);
         Err(takes_no::<Self>("entries"))
@@ -289,12 +342,48 @@ impl fmt::Debug for GetState<'_> {
 /// ```
 pub trait Reduce: Class {
     /// `__getnewargs__`: the arguments for `__new__`; none by default.
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Reduce, Value};
+    /// /// `class Point(typing.NamedTuple)`
+    /// struct Point(i64, i64);
+    /// # impl Class for Point {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Point";
+    /// # }
+    /// impl Reduce for Point {
+    ///     fn getnewargs(&self) -> Vec<Value<'_>> {
+    ///         vec![Box::new(self.0), Box::new(self.1)]
+    ///     }
+    /// }
+    /// halfsour::class!(Point: write);
+    /// assert!(halfsour::to_vec(&Point(1, 2))?.ends_with(b"K\x01K\x02\x86\x94\x81\x94."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn getnewargs(&self) -> Vec<Value<'_>> {
         Vec::new()
     }
 
     /// `__getnewargs_ex__`: the arguments for `__new__`, and those by name; by default what
     /// [`getnewargs`](Reduce::getnewargs) returns.
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Reduce, Value};
+    /// struct Length(u32);
+    /// # impl Class for Length {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Length";
+    /// # }
+    /// impl Reduce for Length {
+    ///     fn getnewargs_ex(&self) -> (Vec<Value<'_>>, Vec<(&'static str, Value<'_>)>) {
+    ///         (vec![Box::new(self.0)], vec![("unit", Box::new("m"))])
+    ///     }
+    /// }
+    /// halfsour::class!(Length: write);
+    /// let data = halfsour::to_vec(&Length(7))?;
+    /// assert!(data.ends_with(b"K\x07\x85\x94}\x94\x8c\x04unit\x94\x8c\x01m\x94s\x92\x94."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[allow(clippy::type_complexity, reason = "as in Python")]
     fn getnewargs_ex(&self) -> (Vec<Value<'_>>, Vec<(&'static str, Value<'_>)>) {
         (self.getnewargs(), Vec::new())
@@ -311,6 +400,26 @@ pub trait Reduce: Class {
     }
 
     /// The entries of what is a dict too; by default it is none.
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Reduce, Value};
+    /// /// `class Table(dict)`
+    /// struct Table(Vec<(String, i64)>);
+    /// # impl Class for Table {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Table";
+    /// # }
+    /// impl Reduce for Table {
+    ///     fn dictitems(&self) -> Option<impl Iterator<Item = (Value<'_>, Value<'_>)>> {
+    ///         let entries = self.0.iter();
+    ///         Some(entries.map(|(key, value)| (Box::new(key) as _, Box::new(value) as _)))
+    ///     }
+    /// }
+    /// halfsour::class!(Table: write);
+    /// let data = halfsour::to_vec(&Table(vec![("x".into(), 7)]))?;
+    /// assert!(data.ends_with(b")\x81\x94\x8c\x01x\x94K\x07s."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn dictitems(&self) -> Option<impl Iterator<Item = (Value<'_>, Value<'_>)>> {
         None::<std::iter::Empty<(Value<'_>, Value<'_>)>>
     }

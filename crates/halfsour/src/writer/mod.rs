@@ -80,6 +80,25 @@ pub trait ToPickle {
     /// The value, if [dispatch tables](DispatchTable) and callbacks for
     /// [persistent ids](Pickler::persistent_id) are to be asked about it: `Some(self)`, in types that
     /// are `'static`. None by default.
+    ///
+    /// ```
+    /// use halfsour::{DispatchTable, Error, Global, Pickler, Reduced, ToPickle, Writer};
+    /// use std::any::Any;
+    /// struct Point;
+    /// impl ToPickle for Point {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.instance("app", "Point", &[])
+    ///     }
+    ///     fn as_any(&self) -> Option<&dyn Any> {
+    ///         Some(self)
+    ///     }
+    /// }
+    /// let mut table = DispatchTable::new();
+    /// table.register(|_: &Point| Reduced::call(Global::new("app", "origin")));
+    /// let data = Pickler::new().dispatch_table(table).to_vec(&Point)?;
+    /// assert!(data.ends_with(b"\x8c\x06origin\x94\x93\x94)R\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn as_any(&self) -> Option<&dyn Any> {
         None
     }
