@@ -35,6 +35,16 @@ use arena::Slot;
 use builder::Builder;
 
 /// A node's number in its [`Graph`].
+///
+/// ```
+/// use halfsour::graph::Node;
+///
+/// // Twice the same list: one node, one number.
+/// let graph = halfsour::load(b"]q\0h\0\x86.")?;
+/// let Node::Tuple(&[one, other]) = graph.get(graph.root()) else { panic!() };
+/// assert_eq!(one, other);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(NonZeroU32);
 
@@ -42,6 +52,18 @@ impl NodeId {
     const FIRST: NodeId = NodeId(NonZeroU32::MIN);
 
     /// Its place among all nodes, from 0 on: see [`Graph::iter`].
+    ///
+    /// ```
+    /// // How often each node is referred to.
+    /// let graph = halfsour::load(b"]q\0h\0h\0\x87.")?;
+    /// let mut references = vec![0; graph.len()];
+    /// for (id, _) in graph.iter() {
+    ///     graph.children(id).iter().for_each(|child| references[child.index()] += 1);
+    /// }
+    /// let list = graph.children(graph.root())[0];
+    /// assert_eq!(references[list.index()], 3);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline(always)]
     pub fn index(self) -> usize {
         self.0.get() as usize - 1
@@ -51,6 +73,17 @@ impl NodeId {
 /// One value of a pickle.
 ///
 /// A view: text and bytes are where the graph keeps them, children are numbers.
+///
+/// ```
+/// use halfsour::graph::Node;
+///
+/// // {"spam": 7}
+/// let graph = halfsour::load(b"}\x8c\x04spamK\x07s.")?;
+/// let Node::Dict(&[[key, value]]) = graph.get(graph.root()) else { panic!() };
+/// assert!(matches!(graph.get(key), Node::Str(text) if text == "spam"));
+/// assert_eq!(graph.get(value), Node::Int(7));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Node<'g> {
@@ -91,6 +124,18 @@ pub enum Node<'g> {
 }
 
 /// A value that only code could make: how, and what was done to it then.
+///
+/// ```
+/// use halfsour::graph::{Effect, Made, Node};
+///
+/// // Stack([7]), of `class Stack(list)`.
+/// let graph = halfsour::load(b"capp\nStack\n)\x81K\x07a.")?;
+/// let Node::Object(stack) = graph.get(graph.root()) else { panic!() };
+/// assert!(matches!(stack.made, Made::New { kwargs: None, .. }));
+/// let [Effect::Append(item)] = *stack.effects else { panic!() };
+/// assert_eq!(graph.get(item), Node::Int(7));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Object<'g> {
@@ -101,6 +146,20 @@ pub struct Object<'g> {
 }
 
 /// How an [`Object`] is made.
+///
+/// ```
+/// use halfsour::graph::{Made, Node};
+///
+/// // fractions.Fraction(2, 3)
+/// let graph = halfsour::load(b"cfractions\nFraction\nK\x02K\x03\x86R.")?;
+/// let Node::Object(fraction) = graph.get(graph.root()) else { panic!() };
+/// let Made::Call { callable, args } = fraction.made else { panic!() };
+/// let Node::Object(class) = graph.get(callable) else { panic!() };
+/// let Made::Global { name, .. } = class.made else { panic!() };
+/// assert!(matches!(graph.get(name), Node::Str(text) if text == "Fraction"));
+/// assert!(matches!(graph.get(args), Node::Tuple([_, _])));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Made<'g> {
@@ -141,6 +200,16 @@ pub enum Made<'g> {
 }
 
 /// What is done to an [`Object`].
+///
+/// ```
+/// use halfsour::graph::{Effect, Node};
+///
+/// // Table({1: 2}), of `class Table(dict)`, with an attribute.
+/// let graph = halfsour::load(b"capp\nTable\n)\x81K\x01K\x02s}\x8c\x04nameNsb.")?;
+/// let Node::Object(table) = graph.get(graph.root()) else { panic!() };
+/// assert!(matches!(table.effects, [Effect::SetItem(..), Effect::Build(_)]));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Effect {
@@ -158,6 +227,16 @@ pub enum Effect {
 }
 
 /// Python text: UTF-8 in which lone surrogates may stand.
+///
+/// ```
+/// use halfsour::graph::Node;
+///
+/// let graph = halfsour::load(b"\x8c\x04spam.")?;
+/// let Node::Str(text) = graph.get(graph.root()) else { panic!() };
+/// assert_eq!(text, "spam");
+/// assert_eq!(format!("{text:?}"), "'spam'");
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text<'g>(&'g [u8]);
 
@@ -168,17 +247,47 @@ impl<'g> Text<'g> {
     }
 
     /// The text, unless it has lone surrogates.
+    ///
+    /// ```
+    /// use halfsour::graph::Node;
+    ///
+    /// let graph = halfsour::load(b"\x8c\x04spam\x8c\x03\xed\xa0\x80\x86.")?; // ("spam", "\ud800")
+    /// let texts = graph.iter().filter_map(|(_, node)| match node {
+    ///     Node::Str(text) => Some(text.to_str()),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(texts.collect::<Vec<_>>(), [Some("spam"), None]);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn to_str(self) -> Option<&'g str> {
         str::from_utf8(self.0).ok()
     }
 
-    /// The text, U+FFFD for what is lone.
+    /// The text, U+FFFD for each byte of what is lone.
+    ///
+    /// ```
+    /// use halfsour::graph::Node;
+    ///
+    /// let graph = halfsour::load(b"\x8c\x04x\xed\xa0\x80.")?; // "x\ud800"
+    /// let Node::Str(text) = graph.get(graph.root()) else { panic!() };
+    /// assert_eq!(text.to_string_lossy(), "x\u{fffd}\u{fffd}\u{fffd}");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn to_string_lossy(self) -> Cow<'g, str> {
         String::from_utf8_lossy(self.0)
     }
 
     /// The bytes: Python's `utf-8` with `surrogatepass`.
+    ///
+    /// ```
+    /// use halfsour::graph::Node;
+    ///
+    /// let graph = halfsour::load(b"\x8c\x04x\xed\xa0\x80.")?; // "x\ud800"
+    /// let Node::Str(text) = graph.get(graph.root()) else { panic!() };
+    /// assert_eq!(text.as_bytes(), b"x\xed\xa0\x80");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn as_bytes(self) -> &'g [u8] {
         self.0
     }
@@ -231,12 +340,26 @@ pub struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     /// What was pickled.
+    ///
+    /// ```
+    /// use halfsour::graph::Node;
+    ///
+    /// let graph = halfsour::load(b"K\x01K\x02\x86.")?;
+    /// assert!(matches!(graph.get(graph.root()), Node::Tuple([_, _])));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn root(&self) -> NodeId {
         self.root
     }
 
     /// The protocol of the pickle that was read, as it says itself; 0 where it says none, as those
     /// of protocols 0 and 1.
+    ///
+    /// ```
+    /// assert_eq!(halfsour::load(b"\x80\x04N.")?.protocol(), 4);
+    /// assert_eq!(halfsour::load(b"(lp0\n.")?.protocol(), 0);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn protocol(&self) -> u8 {
         self.protocol
     }
@@ -250,6 +373,15 @@ impl<'a> Graph<'a> {
     ///
     /// # Panics
     /// Perhaps, if the number is of another graph.
+    ///
+    /// ```
+    /// use halfsour::graph::Node;
+    ///
+    /// let graph = halfsour::load(b"]K\x07a.")?;
+    /// let Node::List(&[item]) = graph.get(graph.root()) else { panic!() };
+    /// assert_eq!(graph.get(item), Node::Int(7));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline(always)]
     pub fn get(&self, id: NodeId) -> Node<'_> {
         self.arena.node(id)
@@ -289,6 +421,19 @@ impl<'a> Graph<'a> {
     }
 
     /// How many nodes there are, also those that the root does not reach.
+    ///
+    /// ```
+    /// // What the root reaches.
+    /// let graph = halfsour::load(b"K\x090K\x07K\x08\x86.")?; // The 9 is thrown away.
+    /// let (mut todo, mut reached) = (vec![graph.root()], vec![false; graph.len()]);
+    /// while let Some(id) = todo.pop() {
+    ///     if !std::mem::replace(&mut reached[id.index()], true) {
+    ///         todo.extend(graph.children(id));
+    ///     }
+    /// }
+    /// assert_eq!(reached.iter().filter(|reached| **reached).count(), 3);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[allow(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.arena.len()
@@ -300,12 +445,35 @@ impl<'a> Graph<'a> {
     }
 
     /// All nodes, also those that the root does not reach.
+    ///
+    /// ```
+    /// use halfsour::graph::Node;
+    ///
+    /// let graph = halfsour::load(b"](K\x01\x8c\x04spamK\x02e.")?;
+    /// let ints = graph.iter().filter_map(|(_, node)| match node {
+    ///     Node::Int(value) => Some(value),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(ints.collect::<Vec<_>>(), [1, 2]);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, Node<'_>)> {
         let ids = (1..=self.arena.len() as u32).filter_map(NonZeroU32::new).map(NodeId);
         ids.map(|id| (id, self.get(id)))
     }
 
     /// The nodes to which a node refers.
+    ///
+    /// ```
+    /// use halfsour::graph::Node;
+    ///
+    /// // {"x": 7}
+    /// let graph = halfsour::load(b"}\x8c\x01xK\x07s.")?;
+    /// let [key, value] = graph.children(graph.root())[..] else { panic!() };
+    /// assert!(matches!(graph.get(key), Node::Str(text) if text == "x"));
+    /// assert_eq!(graph.get(value), Node::Int(7));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn children(&self, id: NodeId) -> Vec<NodeId> {
         match self.get(id) {
             Node::ReadonlyBuffer(buffer) => vec![buffer],

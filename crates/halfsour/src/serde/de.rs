@@ -163,6 +163,16 @@ pub struct Deserializer<'g, 'de> {
 
 impl<'g, 'de> Deserializer<'g, 'de> {
     /// For a node, with the [`Limits`] that are the default.
+    ///
+    /// ```
+    /// use halfsour::serde::Deserializer;
+    /// use serde::Deserialize;
+    ///
+    /// let graph = halfsour::load(b"](K\x01K\x02e.")?;
+    /// let mut list = Deserializer::new(&graph, graph.root());
+    /// assert_eq!(Vec::<u8>::deserialize(&mut list)?, [1, 2]);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new(graph: &'g Graph<'de>, id: NodeId) -> Deserializer<'g, 'de> {
         /// Nothing is said of names.
         static NONE: LazyLock<Names> = LazyLock::new(Names::default);
@@ -179,6 +189,17 @@ impl<'g, 'de> Deserializer<'g, 'de> {
 
     /// With the settings of an [`Unpickler`]: its limits, out-of-band buffers, renamed classes and
     /// extension codes.
+    ///
+    /// ```
+    /// use halfsour::{Unpickler, serde::Deserializer};
+    /// use serde::Deserialize;
+    ///
+    /// let graph = halfsour::load(b"\x80\x05\x97.")?;
+    /// let unpickler = Unpickler::new().buffers(&[b"spam"]);
+    /// let mut buffer = Deserializer::new(&graph, graph.root()).settings(&unpickler);
+    /// assert_eq!(<&[u8]>::deserialize(&mut buffer)?, b"spam");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn settings(mut self, unpickler: &'g Unpickler<'de>) -> Deserializer<'g, 'de> {
         self.sight.names = &unpickler.names;
@@ -202,6 +223,18 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     }
 
     /// With other limits.
+    ///
+    /// ```
+    /// use halfsour::{Limits, serde::Deserializer};
+    /// use serde::Deserialize;
+    ///
+    /// let graph = halfsour::load(b"(((lll.")?;
+    /// let limits = Limits::default().depth(1);
+    /// let mut lists = Deserializer::new(&graph, graph.root()).limits(limits);
+    /// let error = Vec::<Vec<u8>>::deserialize(&mut lists).unwrap_err();
+    /// assert_eq!(error.to_string(), "more than the limit of 1 (depth) at root[0]");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Deserializer<'g, 'de> {
         self.budget = Budget::with_text(limits, self.graph, self.buffers);

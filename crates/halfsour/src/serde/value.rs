@@ -90,6 +90,16 @@ pub enum Value {
 }
 
 /// How an object is made, and what was done to it then.
+///
+/// ```
+/// use halfsour::serde::value::{Effect, Value};
+///
+/// // Stack([7]), of `class Stack(list)`.
+/// let graph = halfsour::load(b"capp\nStack\n)\x81K\x07a.")?;
+/// let Value::Object(stack) = graph.to_value()? else { panic!() };
+/// assert_eq!(stack.effects, [Effect::Append(Value::Int(7))]);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
     /// How it is made.
@@ -99,6 +109,18 @@ pub struct Object {
 }
 
 /// How an [`Object`] is made; see [`graph::Made`].
+///
+/// ```
+/// use halfsour::serde::value::{Made, Value};
+///
+/// // fractions.Fraction(2, 3)
+/// let graph = halfsour::load(b"cfractions\nFraction\nK\x02K\x03\x86R.")?;
+/// let Value::Object(fraction) = graph.to_value()? else { panic!() };
+/// let Made::Call { callable, args } = fraction.made else { panic!() };
+/// assert_eq!(callable, Value::Global { module: "fractions".into(), name: "Fraction".into() });
+/// assert_eq!(args, Value::Tuple(vec![Value::Int(2), Value::Int(3)]));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Made {
@@ -128,6 +150,17 @@ pub enum Made {
 }
 
 /// What is done to an [`Object`]; see [`graph::Effect`].
+///
+/// ```
+/// use halfsour::serde::value::{Effect, Value};
+///
+/// // Table({1: 2}), of `class Table(dict)`, with an attribute.
+/// let graph = halfsour::load(b"capp\nTable\n)\x81K\x01K\x02s}\x8c\x04nameNsb.")?;
+/// let Value::Object(table) = graph.to_value()? else { panic!() };
+/// let [Effect::SetItem(key, value), Effect::Build(_)] = &table.effects[..] else { panic!() };
+/// assert_eq!((key, value), (&Value::Int(1), &Value::Int(2)));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Effect {

@@ -70,6 +70,22 @@ wrapper! {
 }
 
 /// What can hold the bytes of a pickle.
+///
+/// ```
+/// use halfsour::typed::{Bytes, FromBytes, Item};
+/// use halfsour::Error;
+///
+/// struct Address(std::net::Ipv4Addr);
+///
+/// impl FromBytes<'_> for Address {
+///     fn from_bytes(item: Item<'_, '_>) -> Result<Address, Error> {
+///         <[u8; 4]>::from_bytes(item).map(|bytes| Address(bytes.into()))
+///     }
+/// }
+/// let address: Bytes<Address> = halfsour::from_slice(b"C\x04\x7f\0\0\x01.")?;
+/// assert!(address.0.0.is_loopback());
+/// # Ok::<(), Error>(())
+/// ```
 pub trait FromBytes<'a>: Sized {
     /// Reads bytes.
     ///

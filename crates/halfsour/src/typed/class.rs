@@ -121,6 +121,35 @@ pub trait Hooks: Class + Sized {
     ///
     /// # Errors
     /// As [`append`](Hooks::append).
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Entries, Hooks, Item, Items};
+    /// use halfsour::Error;
+    /// # #[derive(Debug, PartialEq)]
+    /// /// A sum, and how many calls it took.
+    /// struct Sum { sum: i64, calls: u32 }
+    /// # impl Class for Sum {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Sum";
+    /// # }
+    /// impl Hooks for Sum {
+    ///     fn new(_: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Sum, Error> {
+    ///         Ok(Sum { sum: 0, calls: 0 })
+    ///     }
+    ///     fn extend<'g, 'a: 'g>(
+    ///         &mut self,
+    ///         items: impl Iterator<Item = Item<'g, 'a>>,
+    ///     ) -> Result<(), Error> {
+    ///         self.calls += 1;
+    ///         self.sum = items.map(|item| item.int::<i64>()).sum::<Result<_, _>>()?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// halfsour::class!(Sum: read);
+    /// let sum: Sum = halfsour::from_slice(b"capp\nSum\n)\x81(K\x01K\x02e.")?;
+    /// assert_eq!(sum, Sum { sum: 3, calls: 1 });
+    /// # Ok::<(), Error>(())
+    /// ```
     fn extend<'g, 'a: 'g>(
         &mut self,
         items: impl Iterator<Item = Item<'g, 'a>>,
@@ -132,6 +161,30 @@ pub trait Hooks: Class + Sized {
     ///
     /// # Errors
     /// If the entry is wrong; without this method, in any case.
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Entries, Hooks, Item, Items};
+    /// use halfsour::Error;
+    /// /// `class Table(dict)`
+    /// struct Table(Vec<(String, i64)>);
+    /// # impl Class for Table {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Table";
+    /// # }
+    /// impl Hooks for Table {
+    ///     fn new(_: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Table, Error> {
+    ///         Ok(Table(Vec::new()))
+    ///     }
+    ///     fn set_item(&mut self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<(), Error> {
+    ///         self.0.push((key.read()?, value.int()?));
+    ///         Ok(())
+    ///     }
+    /// }
+    /// halfsour::class!(Table: read);
+    /// let table: Table = halfsour::from_slice(b"capp\nTable\n)\x81\x8c\x01xK\x07s.")?;
+    /// assert_eq!(table.0, [("x".into(), 7)]);
+    /// # Ok::<(), Error>(())
+    /// ```
     fn set_item(&mut self, key: Item<'_, '_>, value: Item<'_, '_>) -> Result<(), Error> {
         let _ = (key, value);
         Err(takes_no::<Self>("entries"))
@@ -153,6 +206,33 @@ pub(super) fn expected_class<T: Class>(item: Item<'_, '_>) -> Error {
 ///
 /// # Errors
 /// If the item is no instance of the class, or what the hooks say.
+///
+/// ```
+/// use halfsour::typed::{Class, Entries, Hooks, Item, Items, read_class};
+/// use halfsour::{Error, FromPickle};
+/// # #[derive(Debug, PartialEq)]
+/// # struct Even(u8);
+/// # impl Class for Even {
+/// #     const MODULE: &'static str = "app";
+/// #     const NAME: &'static str = "Even";
+/// # }
+/// # impl Hooks for Even {
+/// #     fn new(mut args: Items<'_, '_>, _: Entries<'_, '_>) -> Result<Even, Error> {
+/// #         Ok(Even(args.next().ok_or_else(|| Error::custom("no number"))?.int()?))
+/// #     }
+/// # }
+/// /// A class with hooks, and a check for which the item is needed.
+/// impl FromPickle<'_> for Even {
+///     fn from_pickle(item: Item<'_, '_>) -> Result<Even, Error> {
+///         let even: Even = read_class(item)?;
+///         if even.0 % 2 == 0 { Ok(even) } else { Err(item.expected("an even number")) }
+///     }
+/// }
+/// assert_eq!(halfsour::from_slice::<Even>(b"capp\nEven\nK\x04\x85\x81.")?, Even(4));
+/// let error = halfsour::from_slice::<Even>(b"capp\nEven\nK\x05\x85\x81.").unwrap_err();
+/// assert_eq!(error.to_string(), "expected an even number, found an app.Even at root");
+/// # Ok::<(), Error>(())
+/// ```
 pub fn read_class<T: Hooks>(item: Item<'_, '_>) -> Result<T, Error> {
     if !item.is::<T>() {
         return Err(expected_class::<T>(item));
@@ -173,9 +253,41 @@ pub fn read_class<T: Hooks>(item: Item<'_, '_>) -> Result<T, Error> {
 }
 
 /// A value that a hook returns: one of the object's own, or one that was made for it.
+///
+/// ```
+/// use halfsour::typed::Value;
+/// let values: [Value<'_>; 2] = [Box::new("spam"), Box::new(7)];
+/// let data = halfsour::to_vec(&values)?;
+/// assert!(data.ends_with(b"]\x94(\x8c\x04spam\x94K\x07e."));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 pub type Value<'v> = Box<dyn ToPickle + 'v>;
 
 /// What `__getstate__` returns.
+///
+/// ```
+/// use halfsour::typed::{Class, GetState, Reduce};
+///
+/// /// An instance of a class with `__slots__ = "x"`.
+/// struct Slotted(i32);
+///
+/// impl Class for Slotted {
+///     const MODULE: &'static str = "app";
+///     const NAME: &'static str = "Slotted";
+/// }
+///
+/// impl Reduce for Slotted {
+///     fn getstate(&self) -> GetState<'_> {
+///         GetState::Slots(vec![], vec![("x", Box::new(self.0))])
+///     }
+/// }
+///
+/// halfsour::class!(Slotted: write);
+///
+/// let data = halfsour::to_vec(&Slotted(7))?;
+/// assert!(data.ends_with(b")\x81\x94N}\x94\x8c\x01x\x94K\x07s\x86\x94b."));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[non_exhaustive]
 pub enum GetState<'v> {
     /// None: there is no state.
@@ -230,12 +342,48 @@ impl fmt::Debug for GetState<'_> {
 /// ```
 pub trait Reduce: Class {
     /// `__getnewargs__`: the arguments for `__new__`; none by default.
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Reduce, Value};
+    /// /// `class Point(typing.NamedTuple)`
+    /// struct Point(i64, i64);
+    /// # impl Class for Point {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Point";
+    /// # }
+    /// impl Reduce for Point {
+    ///     fn getnewargs(&self) -> Vec<Value<'_>> {
+    ///         vec![Box::new(self.0), Box::new(self.1)]
+    ///     }
+    /// }
+    /// halfsour::class!(Point: write);
+    /// assert!(halfsour::to_vec(&Point(1, 2))?.ends_with(b"K\x01K\x02\x86\x94\x81\x94."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn getnewargs(&self) -> Vec<Value<'_>> {
         Vec::new()
     }
 
     /// `__getnewargs_ex__`: the arguments for `__new__`, and those by name; by default what
     /// [`getnewargs`](Reduce::getnewargs) returns.
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Reduce, Value};
+    /// struct Length(u32);
+    /// # impl Class for Length {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Length";
+    /// # }
+    /// impl Reduce for Length {
+    ///     fn getnewargs_ex(&self) -> (Vec<Value<'_>>, Vec<(&'static str, Value<'_>)>) {
+    ///         (vec![Box::new(self.0)], vec![("unit", Box::new("m"))])
+    ///     }
+    /// }
+    /// halfsour::class!(Length: write);
+    /// let data = halfsour::to_vec(&Length(7))?;
+    /// assert!(data.ends_with(b"K\x07\x85\x94}\x94\x8c\x04unit\x94\x8c\x01m\x94s\x92\x94."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[allow(clippy::type_complexity, reason = "as in Python")]
     fn getnewargs_ex(&self) -> (Vec<Value<'_>>, Vec<(&'static str, Value<'_>)>) {
         (self.getnewargs(), Vec::new())
@@ -252,6 +400,26 @@ pub trait Reduce: Class {
     }
 
     /// The entries of what is a dict too; by default it is none.
+    ///
+    /// ```
+    /// use halfsour::typed::{Class, Reduce, Value};
+    /// /// `class Table(dict)`
+    /// struct Table(Vec<(String, i64)>);
+    /// # impl Class for Table {
+    /// #     const MODULE: &'static str = "app";
+    /// #     const NAME: &'static str = "Table";
+    /// # }
+    /// impl Reduce for Table {
+    ///     fn dictitems(&self) -> Option<impl Iterator<Item = (Value<'_>, Value<'_>)>> {
+    ///         let entries = self.0.iter();
+    ///         Some(entries.map(|(key, value)| (Box::new(key) as _, Box::new(value) as _)))
+    ///     }
+    /// }
+    /// halfsour::class!(Table: write);
+    /// let data = halfsour::to_vec(&Table(vec![("x".into(), 7)]))?;
+    /// assert!(data.ends_with(b")\x81\x94\x8c\x01x\x94K\x07s."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     fn dictitems(&self) -> Option<impl Iterator<Item = (Value<'_>, Value<'_>)>> {
         None::<std::iter::Empty<(Value<'_>, Value<'_>)>>
     }
@@ -261,6 +429,30 @@ pub trait Reduce: Class {
 ///
 /// # Errors
 /// What writing the values says.
+///
+/// ```
+/// use halfsour::typed::{Class, GetState, Reduce, write_class};
+/// use halfsour::{Error, ToPickle, Writer};
+/// # struct Note(&'static str);
+/// # impl Class for Note {
+/// #     const MODULE: &'static str = "app";
+/// #     const NAME: &'static str = "Note";
+/// # }
+/// # impl Reduce for Note {
+/// #     fn getstate(&self) -> GetState<'_> {
+/// #         GetState::Any(Box::new(self.0))
+/// #     }
+/// # }
+/// /// A class with hooks; an empty one is None.
+/// impl ToPickle for Note {
+///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+///         if self.0.is_empty() { out.none() } else { write_class(self, out) }
+///     }
+/// }
+/// assert!(halfsour::to_vec(&Note("spam"))?.ends_with(b")\x81\x94\x8c\x04spam\x94b."));
+/// assert_eq!(halfsour::to_vec(&Note(""))?, b"\x80\x05N.");
+/// # Ok::<(), Error>(())
+/// ```
 pub fn write_class<T: Reduce>(instance: &T, out: &mut Writer<'_>) -> Result<(), Error> {
     fn values<'v>(values: &'v [Value<'_>]) -> Vec<&'v dyn ToPickle> {
         values.iter().map(|value| value as &dyn ToPickle).collect()
@@ -361,11 +553,36 @@ pub struct Registry {
 
 impl Registry {
     /// One without classes.
+    ///
+    /// ```
+    /// use halfsour::{load, typed::{Registry, Unpickler}};
+    /// let (registry, graph) = (Registry::new(), load(b"capp\nPoint\n)\x81.")?);
+    /// let error = Unpickler::new().read(&graph, |item| item.object(&registry)).unwrap_err();
+    /// let expected = "expected an instance of a registered class, found an app.Point at root";
+    /// assert_eq!(error.to_string(), expected);
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new() -> Registry {
         Registry::default()
     }
 
     /// Adds a class, by its name and its aliases. One of the same name is replaced.
+    ///
+    /// ```
+    /// use halfsour::types::{Decimal, Fraction};
+    /// use halfsour::{load, typed::{Registry, Unpickler}};
+    ///
+    /// let mut registry = Registry::new();
+    /// registry.register::<Decimal>().register::<Fraction>();
+    ///
+    /// let graph = load(b"cdecimal\nDecimal\n\x8c\x031.5\x85R.")?;
+    /// let number = Unpickler::new().read(&graph, |item| item.object(&registry))?;
+    /// assert!(number.is::<Decimal>());
+    /// let graph = load(b"cfractions\nFraction\nK\x03K\x02\x86R.")?;
+    /// let number = Unpickler::new().read(&graph, |item| item.object(&registry))?;
+    /// assert!(number.is::<Fraction>());
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn register<T: Class + FromPickleOwned + 'static>(&mut self) -> &mut Registry {
         let read: Read = |item| Ok(Box::new(T::from_pickle(item)?));
         self.classes.insert((T::MODULE, T::NAME), read);

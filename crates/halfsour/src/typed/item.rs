@@ -69,6 +69,16 @@ pub struct ClassName<'g> {
 
 impl ClassName<'_> {
     /// Whether it is this one.
+    ///
+    /// ```
+    /// // What protocol 2 has for set([7]).
+    /// let graph = halfsour::load(b"c__builtin__\nset\n]K\x07a\x85R.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert!(item.class().unwrap().is("builtins", "set"));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn is(&self, module: &str, name: &str) -> bool {
         self.name == name && self.module == module
@@ -302,6 +312,16 @@ impl<'g, 'a> Item<'g, 'a> {
     }
 
     /// Whether it is an instance of a class.
+    ///
+    /// ```
+    /// use halfsour::types::{Decimal, Fraction};
+    /// let graph = halfsour::load(b"cdecimal\nDecimal\n\x8c\x031.5\x85R.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     assert!(item.is::<Decimal>() && !item.is::<Fraction>());
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[inline]
     pub fn is<T: Class>(self) -> bool {
         self.construction().is_some_and(|made| self.is_class::<T>(made.cls))
@@ -517,6 +537,19 @@ impl<'g, 'a> Item<'g, 'a> {
     ///
     /// # Errors
     /// If no class of that name is registered; or what reading it says.
+    ///
+    /// ```
+    /// use halfsour::{typed::Registry, types::Fraction};
+    /// let mut registry = Registry::new();
+    /// registry.register::<Fraction>();
+    /// let graph = halfsour::load(b"cfractions\nFraction\nK\x03K\x02\x86R.")?;
+    /// halfsour::typed::Unpickler::new().read(&graph, |item| {
+    ///     let number = item.object(&registry)?.downcast::<Fraction>().unwrap();
+    ///     assert_eq!(*number, Fraction { numerator: 3, denominator: 2 });
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn object(self, registry: &Registry) -> Result<Box<dyn std::any::Any>, Error> {
         registry.read(self)
     }

@@ -18,6 +18,17 @@ use crate::reader::{Reader, SliceSource};
 /// `encoding` of Python's `pickle.loads`.
 ///
 /// As bytes they can be read in any case.
+///
+/// ```
+/// use halfsour::typed::{OldStr, Unpickler};
+/// // What Python 2 wrote for 'sm\xc3\xb6r'.
+/// let data = b"U\x05sm\xc3\xb6r.";
+/// let read = |old_str| Unpickler::new().old_str(old_str).from_slice::<String>(data).ok();
+/// assert_eq!(read(OldStr::Ascii), None);
+/// assert_eq!(read(OldStr::Latin1).as_deref(), Some("smÃ¶r"));
+/// assert_eq!(read(OldStr::Utf8).as_deref(), Some("smör"));
+/// assert_eq!(read(OldStr::Bytes), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OldStr {
@@ -54,6 +65,14 @@ pub struct Unpickler<'a> {
 
 impl<'a> Unpickler<'a> {
     /// With the default limits, and nothing else.
+    ///
+    /// ```
+    /// use halfsour::typed::Unpickler;
+    /// let data = b"(K\x01K\x02l.";
+    /// assert_eq!(Unpickler::new().from_slice::<Vec<u8>>(data)?, [1, 2]);
+    /// assert_eq!(halfsour::from_slice::<Vec<u8>>(data)?, [1, 2]); // the same
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new() -> Unpickler<'a> {
         Unpickler::default()
     }
@@ -73,6 +92,16 @@ impl<'a> Unpickler<'a> {
     }
 
     /// With what the strings of Python 2 are.
+    ///
+    /// ```
+    /// use halfsour::typed::{OldStr, Unpickler};
+    /// // What Python 2 wrote for 'sm\xc3\xb6r'.
+    /// let data = b"U\x05sm\xc3\xb6r.";
+    /// halfsour::from_slice::<String>(data).unwrap_err();
+    /// let unpickler = Unpickler::new().old_str(OldStr::Utf8);
+    /// assert_eq!(unpickler.from_slice::<String>(data)?, "smör");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn old_str(mut self, old_str: OldStr) -> Unpickler<'a> {
         self.old_str = old_str;

@@ -10,6 +10,17 @@ use crate::error::{Error, Step};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 
 /// The items of a value; see [`Item::items`].
+///
+/// ```
+/// let graph = halfsour::load(b"](K\x01K\x02K\x03e.")?;
+/// halfsour::typed::Unpickler::new().read(&graph, |item| {
+///     let mut items = item.items()?;
+///     assert_eq!(items.len(), 3);
+///     assert_eq!(items.next_back().unwrap().int::<u8>()?, 3);
+///     Ok(())
+/// })?;
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Items<'g, 'a> {
     pub(super) decoder: &'g Decoder<'g, 'a>,
@@ -49,6 +60,18 @@ impl fmt::Debug for Items<'_, '_> {
 }
 
 /// The entries of a dict; see [`Item::entries`].
+///
+/// ```
+/// let graph = halfsour::load(b"}(\x8c\x01aK\x01\x8c\x01bK\x02u.")?;
+/// halfsour::typed::Unpickler::new().read(&graph, |item| {
+///     let mut entries = item.entries()?;
+///     assert_eq!(entries.len(), 2);
+///     let (key, value) = entries.next().unwrap();
+///     assert_eq!((&*key.str()?, value.int::<u8>()?), ("a", 1));
+///     Ok(())
+/// })?;
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Entries<'g, 'a> {
     pub(super) decoder: &'g Decoder<'g, 'a>,
@@ -88,6 +111,18 @@ pub(super) fn pair(graph: &Graph<'_>, id: NodeId) -> Option<[NodeId; 2]> {
 }
 
 /// The entries of a dict or something like it; see [`Item::mapping`].
+///
+/// ```
+/// // pickle.dumps(collections.OrderedDict(a=1), 2)
+/// let data = b"\x80\x02ccollections\nOrderedDict\nq\0)Rq\x01X\x01\0\0\0aq\x02K\x01s.";
+/// let graph = halfsour::load(data)?;
+/// halfsour::typed::Unpickler::new().read(&graph, |item| {
+///     let (key, value) = item.mapping()?.next().unwrap();
+///     assert_eq!((&*key.str()?, value.int::<u8>()?), ("a", 1));
+///     Ok(())
+/// })?;
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Mapping<'g, 'a> {
     pub(super) decoder: &'g Decoder<'g, 'a>,
@@ -303,6 +338,17 @@ impl fmt::Debug for State<'_, '_> {
 }
 
 /// The attributes of an instance; see [`State::attrs`].
+///
+/// ```
+/// // A dict of attributes, and one of slots.
+/// let graph = halfsour::load(b"capp\nPoint\n)\x81}\x8c\x01xK\x01s}\x8c\x01yK\x02s\x86b.")?;
+/// halfsour::typed::Unpickler::new().read(&graph, |item| {
+///     let names = item.state()?.attrs()?.map(|(name, _)| name.read::<String>());
+///     assert_eq!(names.collect::<Result<Vec<_>, _>>()?, ["x", "y"]);
+///     Ok(())
+/// })?;
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Attrs<'g, 'a> {
     decoder: &'g Decoder<'g, 'a>,

@@ -21,6 +21,15 @@ use crate::writer::{Global, ToPickle, Writer};
 pub struct OrderedDict<K, V>(pub Vec<(K, V)>);
 
 /// `collections.defaultdict`: a factory, and keys and values in their order.
+///
+/// ```
+/// use halfsour::types::{DefaultDict, Name};
+/// let factory = Some(Name::new("builtins", "list"));
+/// let dict = DefaultDict { factory, entries: vec![("z", vec![1, 2]), ("a", vec![])] };
+/// let data = halfsour::to_vec(&dict)?;
+/// assert_eq!(halfsour::from_slice::<DefaultDict<&str, Vec<i32>>>(&data)?, dict);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DefaultDict<K, V> {
     /// What makes missing values: `builtins.list`, for one.
@@ -30,6 +39,16 @@ pub struct DefaultDict<K, V> {
 }
 
 /// `collections.Counter`: keys and how often they are there. Python writes `N` of any type.
+///
+/// ```
+/// use halfsour::types::Counter;
+/// // pickle.dumps(collections.Counter("egg"), 2)
+/// let data = b"\x80\x02ccollections\nCounter\nq\0}q\x01(X\x01\0\0\0eq\x02K\x01X\x01\0\0\0gq\x03\
+///     K\x02u\x85q\x04Rq\x05.";
+/// let letters: Counter<char> = halfsour::from_slice(data)?;
+/// assert_eq!(letters.0, [('e', 1), ('g', 2)]);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Counter<K, N = i64>(pub Vec<(K, N)>);
 

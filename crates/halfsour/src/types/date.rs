@@ -29,6 +29,16 @@ pub struct Date {
 /// `datetime.time`
 ///
 /// The timezone is of any type that can be pickled: by default a [`TimeZone`].
+///
+/// ```
+/// use halfsour::types::Time;
+/// // pickle.dumps(datetime.time(12, 30))
+/// let data = b"\x80\x04\x95\x22\0\0\0\0\0\0\0\x8c\x08datetime\x94\x8c\x04time\x94\x93\x94C\x06\
+///     \x0c\x1e\0\0\0\0\x94\x85\x94R\x94.";
+/// let time: Time = halfsour::from_slice(data)?;
+/// assert_eq!(time, Time { hour: 12, minute: 30, ..Time::default() });
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Time<Tz = TimeZone> {
     /// 0 to 23.

@@ -31,6 +31,16 @@ pub struct Exception<T = Arg> {
 }
 
 /// What an exception is made with, most often.
+///
+/// ```
+/// use halfsour::types::{Arg, Exception};
+/// // pickle.dumps(OSError(2, "no"))
+/// let data = b"\x80\x04\x95\x2d\0\0\0\0\0\0\0\x8c\x08builtins\x94\x8c\x11FileNotFoundError\x94\
+///     \x93\x94K\x02\x8c\x02no\x94\x86\x94R\x94.";
+/// let error: Exception = halfsour::from_slice(data)?;
+/// assert_eq!(error.args, [Arg::Int(2), Arg::Str("no".into())]);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Arg {

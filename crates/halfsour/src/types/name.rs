@@ -26,6 +26,13 @@ pub struct Name {
 
 impl Name {
     /// From both parts.
+    ///
+    /// ```
+    /// use halfsour::types::Name;
+    /// let name: Name = halfsour::from_slice(b"capp\nOuter.Inner\n.")?;
+    /// assert_eq!(name, Name::new("app", "Outer.Inner"));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new(module: impl Into<String>, name: impl Into<String>) -> Name {
         Name { module: module.into(), name: name.into() }
     }

@@ -144,6 +144,16 @@ impl ToPickle for Fraction {
 }
 
 /// `complex`
+///
+/// ```
+/// use halfsour::types::Complex;
+/// // pickle.dumps(1 - 2j, 2)
+/// let data = b"\x80\x02c__builtin__\ncomplex\nq\0G?\xf0\0\0\0\0\0\0\
+///     G\xc0\0\0\0\0\0\0\0\x86q\x01Rq\x02.";
+/// let number: Complex = halfsour::from_slice(data)?;
+/// assert_eq!(number, Complex { real: 1.0, imag: -2.0 });
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Complex {
     /// The real part.
@@ -168,6 +178,15 @@ impl ToPickle for Complex {
 }
 
 /// `range`
+///
+/// ```
+/// use halfsour::types::Range;
+/// // pickle.dumps(range(0, 10, 2), 2)
+/// let data = b"\x80\x02c__builtin__\nxrange\nq\0K\0K\nK\x02\x87q\x01Rq\x02.";
+/// let evens: Range = halfsour::from_slice(data)?;
+/// assert_eq!(evens, Range { start: 0, stop: 10, step: 2 });
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     /// The first number.
@@ -202,6 +221,15 @@ impl ToPickle for Range {
 }
 
 /// `slice`, of anything; of ints that may be None by default.
+///
+/// ```
+/// use halfsour::types::Slice;
+/// // pickle.dumps(slice(None, 5), 2)
+/// let data = b"\x80\x02c__builtin__\nslice\nq\0NK\x05N\x87q\x01Rq\x02.";
+/// let first: Slice = halfsour::from_slice(data)?;
+/// assert_eq!(first, Slice { start: None, stop: Some(5), step: None });
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Slice<T = Option<i64>> {
     /// Where it starts.

@@ -8,6 +8,16 @@ use crate::typed::{FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
 
 /// Which class of paths. A `PurePath` or a `Path` is always one of these.
+///
+/// ```
+/// use halfsour::types::{Path, PathKind};
+/// // pickle.dumps(pathlib.PurePosixPath("/etc"), 2)
+/// let data = b"\x80\x02cpathlib\nPurePosixPath\nq\0X\x01\0\0\0/q\x01\
+///     X\x03\0\0\0etcq\x02\x86q\x03Rq\x04.";
+/// let path: Path = halfsour::from_slice(data)?;
+/// assert_eq!(path.kind, PathKind::PurePosix);
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathKind {
     /// `pathlib.PurePosixPath`
@@ -44,6 +54,11 @@ impl PathKind {
         [PathKind::PurePosix, PathKind::PureWindows, PathKind::Posix, PathKind::Windows];
 
     /// The class's name.
+    ///
+    /// ```
+    /// use halfsour::types::PathKind;
+    /// assert_eq!(PathKind::Windows.name(), "WindowsPath");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             PathKind::PurePosix => "PurePosixPath",

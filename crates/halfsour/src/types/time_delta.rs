@@ -36,6 +36,14 @@ impl TimeDelta {
     ///
     /// # Errors
     /// If that is more than Python can have.
+    ///
+    /// ```
+    /// use halfsour::types::TimeDelta;
+    /// let delta = TimeDelta::from_microseconds(90_000_001)?;
+    /// assert_eq!(delta, TimeDelta { days: 0, seconds: 90, microseconds: 1 });
+    /// TimeDelta::from_microseconds(i128::MAX).unwrap_err();
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn from_microseconds(microseconds: i128) -> Result<TimeDelta, Error> {
         let rest = microseconds.rem_euclid(DAY);
         let days = i32::try_from(microseconds.div_euclid(DAY)).ok();
@@ -50,6 +58,12 @@ impl TimeDelta {
     }
 
     /// All of it in microseconds.
+    ///
+    /// ```
+    /// use halfsour::types::TimeDelta;
+    /// let delta = TimeDelta { days: 1, seconds: 0, microseconds: 5 };
+    /// assert_eq!(delta.total_microseconds(), 86_400_000_005);
+    /// ```
     pub fn total_microseconds(self) -> i128 {
         i128::from(self.days) * DAY
             + i128::from(self.seconds) * 1_000_000
@@ -150,6 +164,14 @@ impl TimeZone {
     ///
     /// # Errors
     /// If it is a day or more.
+    ///
+    /// ```
+    /// use halfsour::types::TimeZone;
+    /// let zone = TimeZone::from_seconds(-5 * 3600)?;
+    /// assert_eq!(zone.offset.total_microseconds(), -18_000_000_000);
+    /// TimeZone::from_seconds(86_400).unwrap_err();
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn from_seconds(seconds: i32) -> Result<TimeZone, Error> {
         let offset = TimeDelta::from_microseconds(i128::from(seconds) * 1_000_000)?;
         TimeZone { offset, name: None }.checked()

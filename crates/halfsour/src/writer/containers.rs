@@ -8,6 +8,20 @@ use crate::opcode::Opcode;
 use crate::text::{cut, repr_str};
 
 /// A tuple that is being written: see [`Writer::tuple_with`].
+///
+/// ```
+/// use halfsour::{Error, ToPickle, Writer};
+/// struct Squares(u32);
+/// impl ToPickle for Squares {
+///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+///         out.tuple_with(self.0 as usize, |tuple| {
+///             (0..self.0).try_for_each(|number| tuple.item(&(number * number)))
+///         })
+///     }
+/// }
+/// assert_eq!(halfsour::to_vec(&Squares(3))?, halfsour::to_vec(&(0, 1, 4))?);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TupleItems<'o, 'w> {
     out: &'o mut Writer<'w>,
@@ -19,6 +33,21 @@ pub struct TupleItems<'o, 'w> {
 impl<'o, 'w> TupleItems<'o, 'w> {
     /// The next item.
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Money(i64, &'static str);
+    /// impl ToPickle for Money {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.tuple_with(2, |tuple| {
+    ///             tuple.item(&self.0)?;
+    ///             tuple.item(self.1)
+    ///         })
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Money(5, "EUR"))?, halfsour::to_vec(&(5, "EUR"))?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What writing it says, with its place.
     #[inline]
@@ -27,6 +56,22 @@ impl<'o, 'w> TupleItems<'o, 'w> {
     }
 
     /// The next item, which a function writes.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct File(&'static str, Vec<u8>);
+    /// impl ToPickle for File {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.tuple_with(2, |tuple| {
+    ///             tuple.item(self.0)?;
+    ///             tuple.item_with(|out| out.bytes(&self.1))
+    ///         })
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&File("spam", vec![1, 2]))?;
+    /// assert!(data.ends_with(b"\x8c\x04spam\x94C\x02\x01\x02\x94\x86\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`item`](TupleItems::item).
@@ -74,6 +119,20 @@ fn miscounted(len: usize, done: usize) -> Error {
 }
 
 /// A list or a set that is being written: see [`Writer::list_with`].
+///
+/// ```
+/// use halfsour::{Error, ToPickle, Writer};
+/// struct Countdown(u8);
+/// impl ToPickle for Countdown {
+///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+///         out.list_with(Some(self.0.into()), |list| {
+///             (0..self.0).rev().try_for_each(|number| list.item(&number))
+///         })
+///     }
+/// }
+/// assert_eq!(halfsour::to_vec(&Countdown(3))?, halfsour::to_vec(&[2, 1, 0])?);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Items<'o, 'w> {
     out: &'o mut Writer<'w>,
@@ -86,6 +145,20 @@ pub struct Items<'o, 'w> {
 impl<'w> Items<'_, 'w> {
     /// The next item.
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Lengths(&'static str);
+    /// impl ToPickle for Lengths {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.list_with(None, |list| {
+    ///             self.0.split(' ').try_for_each(|word| list.item(&word.len()))
+    ///         })
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Lengths("spam and egg"))?, halfsour::to_vec(&[4, 3, 3])?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What writing it says, with its place.
     #[inline]
@@ -94,6 +167,21 @@ impl<'w> Items<'_, 'w> {
     }
 
     /// The next item, which a function writes.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Chunks(&'static [u8]);
+    /// impl ToPickle for Chunks {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.list_with(None, |list| {
+    ///             self.0.chunks(2).try_for_each(|chunk| list.item_with(|out| out.bytes(chunk)))
+    ///         })
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Chunks(b"spam"))?;
+    /// assert!(data.ends_with(b"]\x94(C\x02sp\x94C\x02am\x94e."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`item`](Items::item).
@@ -125,6 +213,22 @@ impl<'w> Items<'_, 'w> {
 }
 
 /// A dict that is being written: see [`Writer::dict_with`].
+///
+/// ```
+/// use halfsour::{Error, ToPickle, Writer};
+/// use std::collections::BTreeMap;
+/// struct Squares(u32);
+/// impl ToPickle for Squares {
+///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+///         out.dict_with(None, |dict| {
+///             (1..=self.0).try_for_each(|number| dict.entry(&number, &(number * number)))
+///         })
+///     }
+/// }
+/// let squares: BTreeMap<u32, u32> = halfsour::from_slice(&halfsour::to_vec(&Squares(2))?)?;
+/// assert_eq!(squares, BTreeMap::from([(1, 1), (2, 4)]));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Entries<'o, 'w> {
     out: &'o mut Writer<'w>,
@@ -136,6 +240,19 @@ pub struct Entries<'o, 'w> {
 
 impl<'o, 'w> Entries<'o, 'w> {
     /// The next key and its value.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Setting(&'static str, bool);
+    /// impl ToPickle for Setting {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.dict_with(Some(1), |dict| dict.entry(self.0, &self.1))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Setting("spam", true))?;
+    /// assert!(data.ends_with(b"}\x94\x8c\x04spam\x94\x88s."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing them says, with the key.
@@ -169,6 +286,20 @@ impl<'o, 'w> Entries<'o, 'w> {
     }
 
     /// The next key, which is a name in the program (see [`Writer::name`]), and its value.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Size(u32);
+    /// impl ToPickle for Size {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.dict_with(Some(1), |dict| dict.field("size", &self.0))
+    ///     }
+    /// }
+    /// // The second time, the name is a reference.
+    /// let data = halfsour::to_vec(&(Size(1), Size(2)))?;
+    /// assert!(data.ends_with(b"}\x94\x8c\x04size\x94K\x01s}\x94h\x01K\x02s\x86\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`entry`](Entries::entry).
@@ -280,6 +411,18 @@ impl<'w> Writer<'w> {
 
     /// A tuple of so many items, which a function writes.
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Vector([f64; 3]);
+    /// impl ToPickle for Vector {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.tuple_with(3, |tuple| self.0.iter().try_for_each(|part| tuple.item(part)))
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Vector([0.5; 3]))?, halfsour::to_vec(&(0.5, 0.5, 0.5))?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What writing the items says, with their place; where there are more or fewer of them.
     #[inline]
@@ -305,6 +448,18 @@ impl<'w> Writer<'w> {
     }
 
     /// A list.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Evens(u32);
+    /// impl ToPickle for Evens {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.list((0..self.0).step_by(2))
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Evens(6))?, halfsour::to_vec(&[0, 2, 4])?);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the items says, with their place.
@@ -369,6 +524,19 @@ impl<'w> Writer<'w> {
     }
 
     /// A dict.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Numbered(&'static [&'static str]);
+    /// impl ToPickle for Numbered {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.dict(self.0.iter().zip(1..))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Numbered(&["spam", "egg"]))?;
+    /// assert!(data.ends_with(b"}\x94(\x8c\x04spam\x94K\x01\x8c\x03egg\x94K\x02u."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the keys and values says, with the key.
@@ -440,6 +608,19 @@ impl<'w> Writer<'w> {
     }
 
     /// A set.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Evens(u32);
+    /// impl ToPickle for Evens {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.set((0..self.0).step_by(2))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Evens(6))?;
+    /// assert!(data.ends_with(b"\x8f\x94(K\0K\x02K\x04\x90."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the items says, with their place.
@@ -517,6 +698,23 @@ impl<'w> Writer<'w> {
 
     /// Appends to the object that was just written, by its `extend` or `append`.
     ///
+    /// ```
+    /// use halfsour::{Error, Global, ToPickle, Writer};
+    ///
+    /// /// `class Stack(list)`
+    /// struct Stack(Vec<u32>);
+    ///
+    /// impl ToPickle for Stack {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.newobj(&Global::new("app", "Stack"), &[])?;
+    ///         out.append_items(&self.0)
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Stack(vec![1, 2]))?;
+    /// assert!(data.ends_with(b")\x81\x94(K\x01K\x02e."));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What writing the items says, with their place.
     pub fn append_items<I>(&mut self, items: I) -> Result<(), Error>
@@ -530,6 +728,23 @@ impl<'w> Writer<'w> {
     }
 
     /// Stores values under keys in the object that was just written, by its `__setitem__`.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, ToPickle, Writer};
+    ///
+    /// /// `class Table(dict)`
+    /// struct Table(Vec<(&'static str, u32)>);
+    ///
+    /// impl ToPickle for Table {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.newobj(&Global::new("app", "Table"), &[])?;
+    ///         out.set_items(self.0.iter().copied())
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Table(vec![("x", 1), ("y", 2)]))?;
+    /// assert!(data.ends_with(b")\x81\x94(\x8c\x01x\x94K\x01\x8c\x01y\x94K\x02u."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the keys and values says, with the key.

@@ -55,6 +55,21 @@ use reduce::Hooks;
 pub use reduce::{DispatchTable, Dispatched, Reduced};
 
 /// A type that can be pickled.
+///
+/// ```
+/// use halfsour::{Error, ToPickle, Writer};
+///
+/// /// A float to Python.
+/// struct Celsius(f64);
+///
+/// impl ToPickle for Celsius {
+///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+///         out.float(self.0)
+///     }
+/// }
+/// assert_eq!(halfsour::to_vec(&[Celsius(21.5)])?, halfsour::to_vec(&[21.5])?);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait ToPickle {
     /// Writes the value: one object, by one of `out`'s methods.
     ///
@@ -65,6 +80,25 @@ pub trait ToPickle {
     /// The value, if [dispatch tables](DispatchTable) and callbacks for
     /// [persistent ids](Pickler::persistent_id) are to be asked about it: `Some(self)`, in types that
     /// are `'static`. None by default.
+    ///
+    /// ```
+    /// use halfsour::{DispatchTable, Error, Global, Pickler, Reduced, ToPickle, Writer};
+    /// use std::any::Any;
+    /// struct Point;
+    /// impl ToPickle for Point {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.instance("app", "Point", &[])
+    ///     }
+    ///     fn as_any(&self) -> Option<&dyn Any> {
+    ///         Some(self)
+    ///     }
+    /// }
+    /// let mut table = DispatchTable::new();
+    /// table.register(|_: &Point| Reduced::call(Global::new("app", "origin")));
+    /// let data = Pickler::new().dispatch_table(table).to_vec(&Point)?;
+    /// assert!(data.ends_with(b"\x8c\x06origin\x94\x93\x94)R\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     fn as_any(&self) -> Option<&dyn Any> {
         None
     }
@@ -83,6 +117,26 @@ pub trait ToPickle {
 /// Each method that writes a value writes one object; those that change an object
 /// ([`build`](Writer::build), [`append_items`](Writer::append_items),
 /// [`set_items`](Writer::set_items)) come right behind the one that made it.
+///
+/// ```
+/// use halfsour::{Error, Global, ToPickle, Writer, graph::Node};
+///
+/// /// `class Stack(list)`, with a name.
+/// struct Stack { name: String, items: Vec<i64> }
+///
+/// impl ToPickle for Stack {
+///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+///         out.newobj(&Global::new("app", "Stack"), &[])?;
+///         out.append_items(&self.items)?;
+///         out.build(|out| out.fields(&[("name", &self.name)]))
+///     }
+/// }
+/// let data = halfsour::to_vec(&Stack { name: "s".into(), items: vec![1, 2] })?;
+/// let graph = halfsour::load(&data)?;
+/// let Node::Object(stack) = graph.get(graph.root()) else { panic!() };
+/// assert_eq!(stack.effects.len(), 3); // two items and a state
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Writer<'w> {
     pub(crate) out: Emitter,
     file: Option<&'w mut dyn Write>,
@@ -162,6 +216,18 @@ impl<'w> Writer<'w> {
     }
 
     /// The protocol that is written, 0 to 5.
+    ///
+    /// ```
+    /// use halfsour::{Error, Pickler, ToPickle, Writer};
+    /// struct Protocol;
+    /// impl ToPickle for Protocol {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.int(out.protocol().into())
+    ///     }
+    /// }
+    /// assert_eq!(Pickler::new().protocol(3).to_vec(&Protocol)?, b"\x80\x03K\x03.");
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn protocol(&self) -> u8 {
         self.out.protocol()
     }
@@ -342,6 +408,18 @@ impl<'w> Writer<'w> {
 
     /// Any value: what is in another one is written by this, since the pickler's hooks are asked here.
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Wrapper<T>(T);
+    /// impl<T: ToPickle> ToPickle for Wrapper<T> {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.save(&self.0)
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Wrapper("spam"))?, halfsour::to_vec("spam")?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What the value's own code says.
     #[inline]
@@ -357,6 +435,22 @@ impl<'w> Writer<'w> {
 
     /// `None`
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// enum Price { Unknown, Cents(i64) }
+    /// impl ToPickle for Price {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         match self {
+    ///             Price::Unknown => out.none(),
+    ///             Price::Cents(cents) => out.int(*cents),
+    ///         }
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&[Price::Cents(950), Price::Unknown])?;
+    /// assert_eq!(halfsour::from_slice::<Vec<Option<i64>>>(&data)?, [Some(950), None]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Where the file cannot be written, as in all methods.
     #[inline]
@@ -366,6 +460,18 @@ impl<'w> Writer<'w> {
 
     /// `True` or `False`
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Switch { volts: f64 }
+    /// impl ToPickle for Switch {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.bool(self.volts > 0.0)
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Switch { volts: 9.0 })?, b"\x80\x05\x88.");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`none`](Writer::none).
     #[inline]
@@ -374,6 +480,18 @@ impl<'w> Writer<'w> {
     }
 
     /// An int.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Meters(f64);
+    /// impl ToPickle for Meters {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.int((self.0 * 1000.0) as i64)
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::from_slice::<i64>(&halfsour::to_vec(&Meters(-1.5))?)?, -1500);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`none`](Writer::none).
@@ -391,6 +509,18 @@ impl<'w> Writer<'w> {
     }
 
     /// An int.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Hash(u64);
+    /// impl ToPickle for Hash {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.uint(self.0)
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::from_slice::<u64>(&halfsour::to_vec(&Hash(u64::MAX))?)?, u64::MAX);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`none`](Writer::none).
@@ -424,6 +554,18 @@ impl<'w> Writer<'w> {
     }
 
     /// A float.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Percent(u8);
+    /// impl ToPickle for Percent {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.float(f64::from(self.0) / 100.0)
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::from_slice::<f64>(&halfsour::to_vec(&Percent(25))?)?, 0.25);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`none`](Writer::none).
@@ -461,6 +603,22 @@ impl<'w> Writer<'w> {
     }
 
     /// A `str`.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// enum Level { Low, High }
+    /// impl ToPickle for Level {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.str(match self {
+    ///             Level::Low => "low",
+    ///             Level::High => "high",
+    ///         })
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&[Level::Low, Level::High])?;
+    /// assert_eq!(halfsour::from_slice::<Vec<&str>>(&data)?, ["low", "high"]);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Below protocol 4 there is no text of more than 4 GiB.
@@ -537,6 +695,19 @@ impl<'w> Writer<'w> {
 
     /// A `bytes`.
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer, typed::Bytes};
+    /// struct Address(std::net::Ipv4Addr);
+    /// impl ToPickle for Address {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.bytes(&self.0.octets())
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Address([127, 0, 0, 1].into()))?;
+    /// assert_eq!(halfsour::from_slice::<Bytes>(&data)?.0, [127, 0, 0, 1]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Below protocol 4 there are no bytes of more than 4 GiB.
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -575,6 +746,19 @@ impl<'w> Writer<'w> {
     }
 
     /// A `bytearray`.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Buffer(Vec<u8>);
+    /// impl ToPickle for Buffer {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.bytearray(&self.0)
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Buffer(b"spam".to_vec()))?;
+    /// assert!(data.ends_with(b"\x96\x04\0\0\0\0\0\0\0spam\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`bytes`](Writer::bytes).

@@ -21,6 +21,13 @@ pub struct Global<'n> {
 
 impl<'n> Global<'n> {
     /// As Python 3 knows it.
+    ///
+    /// ```
+    /// use halfsour::{Global, Pickler};
+    /// const POINT: Global<'_> = Global::new("app", "Point");
+    /// assert_eq!(Pickler::new().protocol(2).to_vec(&POINT)?, b"\x80\x02capp\nPoint\nq\0.");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub const fn new(module: &'n str, name: &'n str) -> Global<'n> {
         Global { module, name }
     }
@@ -50,6 +57,19 @@ impl<C: ToPickle + ?Sized> ToPickle for New<'_, C> {
 impl Writer<'_> {
     /// A class, a function, or whatever else is known by the name of a module and a qualified name
     /// in it, as Python 3 has them. Protocols 0 to 2 get the names of Python 2, where they differ.
+    ///
+    /// ```
+    /// use halfsour::{Error, Pickler, ToPickle, Writer};
+    /// struct Len;
+    /// impl ToPickle for Len {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.global("builtins", "len")
+    ///     }
+    /// }
+    /// assert_eq!(Pickler::new().protocol(3).to_vec(&Len)?, b"\x80\x03cbuiltins\nlen\nq\0.");
+    /// assert_eq!(Pickler::new().protocol(2).to_vec(&Len)?, b"\x80\x02c__builtin__\nlen\nq\0.");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Protocols 0 to 2 take no names that are not ASCII.
@@ -86,6 +106,21 @@ impl Writer<'_> {
     }
 
     /// What is registered for an extension code, which is positive.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    ///
+    /// /// What `copyreg.add_extension("app", "Point", 7)` registered.
+    /// struct Point;
+    ///
+    /// impl ToPickle for Point {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.extension(7)
+    ///     }
+    /// }
+    /// assert_eq!(halfsour::to_vec(&Point)?, b"\x80\x05\x82\x07.");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::ExtCode`], if it is not.
@@ -178,6 +213,22 @@ impl Writer<'_> {
 
     /// `cls.__new__(cls, *args)`: how Python makes most instances, before they get their state.
     /// Protocols 0 and 1 get `copyreg.__newobj__(cls, *args)`.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, ToPickle, Writer};
+    ///
+    /// /// `class Point(typing.NamedTuple)`
+    /// struct Point(i64, i64);
+    ///
+    /// impl ToPickle for Point {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.newobj(&Global::new("app", "Point"), &[&self.0, &self.1])
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Point(1, 2))?;
+    /// assert!(data.ends_with(b"\x93\x94K\x01K\x02\x86\x94\x81\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the arguments says.
@@ -354,6 +405,20 @@ impl Writer<'_> {
 
     /// A dict of which the keys are names: the attributes of an instance.
     ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// use std::collections::BTreeMap;
+    /// struct Size(u32, u32);
+    /// impl ToPickle for Size {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.fields(&[("width", &self.0), ("height", &self.1)])
+    ///     }
+    /// }
+    /// let size: BTreeMap<String, u32> = halfsour::from_slice(&halfsour::to_vec(&Size(3, 4))?)?;
+    /// assert_eq!(size, BTreeMap::from([("width".into(), 3), ("height".into(), 4)]));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What writing the values says, with their names.
     pub fn fields(&mut self, fields: &[(&'static str, &dyn ToPickle)]) -> Result<(), Error> {
@@ -375,6 +440,19 @@ impl Writer<'_> {
     /// arguments; without attributes, it gets no state.
     ///
     /// Protocols 0 and 1 get `copyreg._reconstructor(cls, object, None)`, as Python writes there.
+    ///
+    /// ```
+    /// use halfsour::{Error, ToPickle, Writer};
+    /// struct Point(i64, i64);
+    /// impl ToPickle for Point {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.instance("app", "Point", &[("x", &self.0), ("y", &self.1)])
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Point(1, 2))?;
+    /// assert!(data.ends_with(b")\x81\x94}\x94(\x8c\x01x\x94K\x01\x8c\x01y\x94K\x02ub."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the values says, with their names.

@@ -44,6 +44,12 @@ impl Default for Pickler<'_> {
 
 impl<'p> Pickler<'p> {
     /// Protocol 5, default limits.
+    ///
+    /// ```
+    /// use halfsour::Pickler;
+    /// assert_eq!(Pickler::new().to_vec(&7)?, b"\x80\x05K\x07.");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn new() -> Pickler<'p> {
         Pickler {
             protocol: HIGHEST_PROTOCOL,
@@ -57,14 +63,33 @@ impl<'p> Pickler<'p> {
 
     /// With another protocol, 0 to 5. Protocol 2 is the highest that Python 2 reads, 3 needs
     /// Python 3.0, 4 needs 3.4, and 5 needs 3.8.
+    ///
+    /// ```
+    /// use halfsour::Pickler;
+    /// assert_eq!(Pickler::new().protocol(0).to_vec(&true)?, b"I01\n.");
+    /// assert_eq!(Pickler::new().protocol(2).to_vec(&true)?, b"\x80\x02\x88.");
+    /// let error = Pickler::new().protocol(6).to_vec(&true).unwrap_err();
+    /// assert_eq!(error.to_string(), "unsupported pickle protocol: 6");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn protocol(mut self, protocol: u8) -> Self {
         self.protocol = protocol;
         self
     }
 
-    /// With other limits. Writing asks for the depth alone; ints of more than 4300 digits are errors in
-    /// protocols 0 and 1 in any case, as in CPython.
+    /// With other limits. Writing asks for the depth, and for the expansion where a
+    /// [graph](crate::Graph) is written; ints of more than 4300 digits are errors in protocols 0 and 1
+    /// in any case, as in CPython.
+    ///
+    /// ```
+    /// use halfsour::{Limits, Pickler};
+    /// let mut pickler = Pickler::new().limits(Limits::default().depth(1));
+    /// assert_eq!(pickler.to_vec(&[1])?, halfsour::to_vec(&[1])?);
+    /// let error = pickler.to_vec(&[[1]]).unwrap_err();
+    /// assert_eq!(error.to_string(), "more than the limit of 1 (depth) at root[0]");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -74,6 +99,14 @@ impl<'p> Pickler<'p> {
     /// Whether containers of more than a thousand items end as CPython 3.15 ends them, or as older
     /// versions do, which is the default: there, the last batch may be of one item, or empty. Python
     /// reads both the same.
+    ///
+    /// ```
+    /// use halfsour::Pickler;
+    /// let items = vec![7; 1001];
+    /// assert!(Pickler::new().to_vec(&items)?.ends_with(b"e(K\x07e."));
+    /// assert!(Pickler::new().trim_batches(true).to_vec(&items)?.ends_with(b"eK\x07a."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn trim_batches(mut self, trim: bool) -> Self {
         self.trim_batches = trim;
@@ -81,6 +114,24 @@ impl<'p> Pickler<'p> {
     }
 
     /// With a table of how types are pickled: its own, or one that picklers share in an [`Arc`].
+    ///
+    /// ```
+    /// use halfsour::{Dispatched, DispatchTable, Global, Pickler, Reduced};
+    /// use std::{net::Ipv4Addr, sync::Arc};
+    ///
+    /// let mut table = DispatchTable::new();
+    /// table.register(|address: &Ipv4Addr| {
+    ///     Reduced::call(Global::new("ipaddress", "IPv4Address")).arg(address.to_string())
+    /// });
+    /// let table = Arc::new(table);
+    ///
+    /// let value = Dispatched(&Ipv4Addr::LOCALHOST);
+    /// let old = Pickler::new().protocol(2).dispatch_table(table.clone()).to_vec(&value)?;
+    /// let new = Pickler::new().dispatch_table(table).to_vec(&value)?;
+    /// assert!(old.ends_with(b"X\x09\0\0\x00127.0.0.1q\x01\x85q\x02Rq\x03."));
+    /// assert!(new.ends_with(b"\x8c\x09127.0.0.1\x94\x85\x94R\x94."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     #[must_use]
     pub fn dispatch_table(mut self, table: impl Into<Arc<DispatchTable>>) -> Self {
         self.table = Some(table.into());
@@ -181,6 +232,13 @@ impl<'p> Pickler<'p> {
     /// # Errors
     /// What the value's own code says; a value that is too deep, or holds itself where that cannot
     /// be; [`ErrorKind::UnsupportedProtocol`].
+    ///
+    /// ```
+    /// let mut pickler = halfsour::Pickler::new().protocol(0);
+    /// assert_eq!(pickler.to_vec("spam")?, b"Vspam\np0\n.");
+    /// assert_eq!(pickler.to_vec("egg")?, b"Vegg\np0\n."); // with a memo of its own
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn to_vec<T: ToPickle + ?Sized>(&mut self, value: &T) -> Result<Vec<u8>, Error> {
         let mut writer = self.writer(None)?;
         writer.save(value)?;
@@ -191,6 +249,14 @@ impl<'p> Pickler<'p> {
     ///
     /// # Errors
     /// As [`to_vec`](Pickler::to_vec); [`ErrorKind::Io`] where the file cannot be written.
+    ///
+    /// ```
+    /// let (mut file, mut pickler) = (Vec::new(), halfsour::Pickler::new());
+    /// pickler.to_writer(&mut file, &1)?;
+    /// pickler.to_writer(&mut file, &2)?;
+    /// assert_eq!(file, b"\x80\x05K\x01.\x80\x05K\x02.");
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn to_writer<W: Write, T: ToPickle + ?Sized>(
         &mut self,
         mut file: W,

@@ -67,6 +67,20 @@ impl<'v> Reduced<'v> {
     }
 
     /// What a class or a function returns when it is called.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, Reduced, ToPickle, Writer};
+    /// struct Fraction(i64, i64);
+    /// impl ToPickle for Fraction {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         let made = Reduced::call(Global::new("fractions", "Fraction"));
+    ///         out.reduce(&made.arg(self.0).arg(self.1))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Fraction(2, 3))?;
+    /// assert!(data.ends_with(b"\x93\x94K\x02K\x03\x86\x94R\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn call(callable: impl ToPickle + 'v) -> Reduced<'v> {
         Reduced::new(callable, false)
     }
@@ -93,6 +107,20 @@ impl<'v> Reduced<'v> {
     }
 
     /// With one argument more.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, Reduced, ToPickle, Writer};
+    /// struct Price { cents: i64 }
+    /// impl ToPickle for Price {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         let text = format!("{}.{:02}", self.cents / 100, self.cents % 100);
+    ///         out.reduce(&Reduced::call(Global::new("decimal", "Decimal")).arg(text))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Price { cents: 990 })?;
+    /// assert!(data.ends_with(b"\x8c\x049.90\x94\x85\x94R\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn arg(mut self, arg: impl ToPickle + 'v) -> Self {
         self.args.push(Box::new(arg));
@@ -100,6 +128,20 @@ impl<'v> Reduced<'v> {
     }
 
     /// With one argument by name more; for [`newobj`](Reduced::newobj) alone.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, Reduced, ToPickle, Writer};
+    /// struct Length(u32);
+    /// impl ToPickle for Length {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         let made = Reduced::newobj(Global::new("app", "Length"));
+    ///         out.reduce(&made.arg(self.0).kwarg("unit", "m"))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Length(7))?;
+    /// assert!(data.ends_with(b"K\x07\x85\x94}\x94\x8c\x04unit\x94\x8c\x01m\x94s\x92\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn kwarg(mut self, name: &'static str, arg: impl ToPickle + 'v) -> Self {
         self.kwargs.push((name, Box::new(arg)));
@@ -108,6 +150,22 @@ impl<'v> Reduced<'v> {
 
     /// With a state: what `__setstate__` gets, or a dict of attributes, or a pair of that and a dict
     /// of slots.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, Reduced, ToPickle, Writer};
+    ///
+    /// /// A class whose `__setstate__` takes an int.
+    /// struct Clock(u32);
+    ///
+    /// impl ToPickle for Clock {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.reduce(&Reduced::newobj(Global::new("app", "Clock")).state(self.0))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Clock(7))?;
+    /// assert!(data.ends_with(b")\x81\x94K\x07b."));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn state(mut self, state: impl ToPickle + 'v) -> Self {
         self.state = Some(Box::new(state));
@@ -115,6 +173,22 @@ impl<'v> Reduced<'v> {
     }
 
     /// With items that are appended.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, Reduced, ToPickle, Writer};
+    ///
+    /// /// `class Stack(list)`
+    /// struct Stack(Vec<u32>);
+    ///
+    /// impl ToPickle for Stack {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.reduce(&Reduced::newobj(Global::new("app", "Stack")).list_items(&self.0))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Stack(vec![1, 2]))?;
+    /// assert!(data.ends_with(b")\x81\x94(K\x01K\x02e."));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn list_items<I>(mut self, items: I) -> Self
     where
@@ -126,6 +200,23 @@ impl<'v> Reduced<'v> {
     }
 
     /// With values that are stored under keys.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, Reduced, ToPickle, Writer};
+    /// use std::collections::BTreeMap;
+    ///
+    /// /// `class Table(dict)`
+    /// struct Table(BTreeMap<&'static str, u32>);
+    ///
+    /// impl ToPickle for Table {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.reduce(&Reduced::newobj(Global::new("app", "Table")).dict_items(&self.0))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Table([("x", 1), ("y", 2)].into()))?;
+    /// assert!(data.ends_with(b")\x81\x94(\x8c\x01x\x94K\x01\x8c\x01y\x94K\x02u."));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn dict_items<I, K, V>(mut self, items: I) -> Self
     where
@@ -139,6 +230,23 @@ impl<'v> Reduced<'v> {
     }
 
     /// With a function that is called with the object and its state, instead of `__setstate__`.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, Reduced, ToPickle, Writer};
+    ///
+    /// /// A class without `__setstate__`: `app.restore(clock, state)` does it.
+    /// struct Clock(u32);
+    ///
+    /// impl ToPickle for Clock {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         let made = Reduced::newobj(Global::new("app", "Clock")).state(self.0);
+    ///         out.reduce(&made.state_setter(Global::new("app", "restore")))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Clock(7))?;
+    /// assert!(data.ends_with(b"\x8c\x07restore\x94\x93\x94h\x03K\x07\x86R0."));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn state_setter(mut self, callable: impl ToPickle + 'v) -> Self {
         self.state_setter = Some(Box::new(callable));
@@ -152,6 +260,22 @@ fn borrowed<'b>(values: &'b [Value<'_>]) -> Vec<&'b dyn ToPickle> {
 
 impl Writer<'_> {
     /// An object as its `__reduce__` would say.
+    ///
+    /// ```
+    /// use halfsour::{Error, Global, Reduced, ToPickle, Writer};
+    ///
+    /// /// `class Celsius(float)`
+    /// struct Celsius(f64);
+    ///
+    /// impl ToPickle for Celsius {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.reduce(&Reduced::newobj(Global::new("app", "Celsius")).arg(self.0))
+    ///     }
+    /// }
+    /// let data = halfsour::to_vec(&Celsius(21.5))?;
+    /// assert!(data.ends_with(b"G\x40\x35\x80\0\0\0\0\0\x85\x94\x81\x94."));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// What writing the parts says; if a call has arguments by name, which only
@@ -236,11 +360,30 @@ impl fmt::Debug for DispatchTable {
 
 impl DispatchTable {
     /// An empty table.
+    ///
+    /// ```
+    /// use halfsour::{Dispatched, DispatchTable, Pickler};
+    /// // It knows no type yet.
+    /// let mut pickler = Pickler::new().dispatch_table(DispatchTable::new());
+    /// let error = pickler.to_vec(&Dispatched(&'x')).unwrap_err();
+    /// assert_eq!(error.to_string(), "the dispatch table has no char");
+    /// ```
     pub fn new() -> DispatchTable {
         DispatchTable::default()
     }
 
     /// Has a type pickled as a function says; the last function counts.
+    ///
+    /// ```
+    /// use halfsour::{Dispatched, DispatchTable, Global, Pickler, Reduced};
+    /// let mut table = DispatchTable::new();
+    /// table.register(|letter: &char| {
+    ///     Reduced::call(Global::new("builtins", "chr")).arg(u32::from(*letter))
+    /// });
+    /// let data = Pickler::new().dispatch_table(table).to_vec(&Dispatched(&'x'))?;
+    /// assert!(data.ends_with(b"\x8c\x03chr\x94\x93\x94K\x78\x85\x94R\x94."));
+    /// # Ok::<(), halfsour::Error>(())
+    /// ```
     pub fn register<T: Any>(
         &mut self,
         reduce: impl for<'v> Fn(&'v T) -> Reduced<'v> + Send + Sync + 'static,
@@ -256,6 +399,19 @@ impl DispatchTable {
 
 /// A value of a type that only a [`DispatchTable`] knows how to pickle, or that a
 /// [persistent id](super::Pickler::persistent_id) stands for.
+///
+/// ```
+/// use halfsour::{Dispatched, DispatchTable, Global, Pickler, Reduced};
+/// use std::ops::Range;
+///
+/// let mut table = DispatchTable::new();
+/// table.register(|range: &Range<i64>| {
+///     Reduced::call(Global::new("builtins", "range")).arg(range.start).arg(range.end)
+/// });
+/// let data = Pickler::new().dispatch_table(table).to_vec(&[Dispatched(&(1..7_i64))])?;
+/// assert!(data.ends_with(b"K\x01K\x07\x86\x94R\x94a."));
+/// # Ok::<(), halfsour::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Dispatched<'v, T: ?Sized>(pub &'v T);
 
@@ -303,6 +459,21 @@ impl Writer<'_> {
     /// Bytes that may be kept out of the pickle, as those of a `pickle.PickleBuffer`: if the
     /// [buffer callback](super::Pickler::buffer_callback) takes them. Else they are a `bytes`, if they
     /// are read-only, or a `bytearray`.
+    ///
+    /// ```
+    /// use halfsour::{Error, Pickler, ToPickle, Writer};
+    /// struct Image(Vec<u8>);
+    /// impl ToPickle for Image {
+    ///     fn to_pickle(&self, out: &mut Writer<'_>) -> Result<(), Error> {
+    ///         out.buffer(&self.0, false)
+    ///     }
+    /// }
+    /// let image = Image(b"spam".to_vec());
+    /// assert!(halfsour::to_vec(&image)?.ends_with(b"\x96\x04\0\0\0\0\0\0\0spam\x94."));
+    /// let data = Pickler::new().buffer_callback(|_| true).to_vec(&image)?;
+    /// assert_eq!(data, b"\x80\x05\x97.");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`bytes`](Writer::bytes).
