@@ -214,19 +214,17 @@ impl fmt::Display for Step {
 #[derive(Clone, Copy, Debug)]
 pub struct Path<'e>(&'e [Step]);
 
-impl Path<'_> {
+impl<'e> Path<'e> {
     /// The steps, the outermost first.
     ///
     /// ```
     /// use halfsour::{Error, ErrorKind, error::Step};
     /// let error = Error::new(ErrorKind::Cycle);
     /// let error = error.within(Step::Attr("tags".into())).within(Step::Index(3));
-    /// let path = error.path();
-    /// assert_eq!(path.steps().len(), 2);
-    /// assert_eq!(path.steps().next(), Some(&Step::Index(3)));
-    /// assert_eq!(path.steps().next_back(), Some(&Step::Attr("tags".into())));
+    /// let steps: Vec<&Step> = error.path().steps().collect();
+    /// assert_eq!(steps, [&Step::Index(3), &Step::Attr("tags".into())]);
     /// ```
-    pub fn steps(&self) -> impl DoubleEndedIterator<Item = &Step> + ExactSizeIterator {
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = &'e Step> + ExactSizeIterator + use<'e> {
         self.0.iter().rev()
     }
 }
