@@ -142,11 +142,14 @@ def test_every_kind_of_hook_is_reached():
         finally:
             trial.world.close()
 
-    for seed in range(1500):
-        run(seed)
     wanted = """getattr getattribute setattr new init newargs getstate setstate reduce reduce_ex copyreg dispatch
         override iterator next persistent_id reducer_override buffer_callback write class metaclass mapping again file
         find_class persistent_load rebuild Rebuilt append extend setitem state_setter instance dumped error""".split()
+    # With each seed of hashes the graphs are others, and the rarest hooks are met once in a few hundred.
+    for seed in range(9000):
+        run(seed)
+        if seed % 1500 == 1499 and all(seen[name] >= 5 for name in wanted):
+            break
     assert {name: seen[name] for name in wanted if seen[name] < 5} == {}
 
 
