@@ -386,9 +386,9 @@ impl<'w> Writer<'w> {
 
     /// To be called before what Python cannot hash.
     #[inline]
-    pub(crate) fn unhashable(&mut self, class: &'static str) -> Done {
-        self.unhashed = Some(class);
-        if self.hashed { Err(no_hash(class)) } else { Ok(()) }
+    pub(crate) fn unhashable(&mut self, kind: &'static str) -> Done {
+        self.unhashed = Some(kind);
+        if self.hashed { Err(ErrorKind::Unhashable { kind }.into()) } else { Ok(()) }
     }
 
     /// Whether Python needs the hash of what is written next.
@@ -849,11 +849,6 @@ impl<'w> Writer<'w> {
             }
         }
     }
-}
-
-#[cold]
-fn no_hash(class: &str) -> Error {
-    Error::custom(format_args!("unhashable type: '{class}'"))
 }
 
 /// An int of any size.
