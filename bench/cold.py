@@ -25,7 +25,7 @@ from bench.timing import OURS, THEIRS, Different, Prepared
 @dataclass(frozen=True)
 class Call:
     seconds: float
-    growth: int  # bytes, of the peak of the resident memory
+    growth: int  # bytes, of the peak of the resident memory, without that of files: code that runs for the first time
     output: int  # bytes written, for a dump
     proof: str  # what was written, or what was loaded, hashed
 
@@ -42,6 +42,15 @@ def peak(reset: bool = False) -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def of_files() -> int:
+    """How much of the resident memory is pages of files, in bytes."""
+    try:
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssFile"))
+    except (OSError, StopIteration):
+        return 0
+
+
 def once(side: str, verb: str, case: Case) -> Call:
     """The call, in the process that this is."""
     way = case.way(importlib.import_module(side))
@@ -53,11 +62,12 @@ def once(side: str, verb: str, case: Case) -> Call:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:  # so that what was freed before is no room for the call
         trim(0)
+    code = of_files()
     before = peak(reset=True)
     start = time.thread_time()
     result = call(*arguments)
     seconds = time.thread_time() - start
-    growth = peak() - before
+    growth = peak() - before - (of_files() - code)
     theirs = case.way(importlib.import_module(THEIRS))
     output = way.written(result if verb == "dumps" else theirs.dump(result, case.protocol))
     return Call(seconds, growth, len(output), hashlib.sha256(output).hexdigest())

@@ -321,6 +321,33 @@ def test_what_getnewargs_returns(returned):
         check(lambda: [shared, Local(), Local(), shared], [2, 4, 5])
 
 
+@pytest.mark.parametrize("letters", ["é", "aé", "€b", "\U0001f952", "x\U0001f952é"])
+def test_strings_that_keep_their_encoding(letters):
+    """A string that is not all ASCII keeps its UTF-8, once somebody has asked for it."""
+    def make(kept):
+        fresh = ["".join([letters] * count) for count in (1, 2, 100, 50_000)]
+        if kept:
+            stock.dumps(fresh)
+        return [fresh, {key: key for key in fresh}]
+    for kept in (False, True):
+        check(lambda kept=kept: make(kept))
+
+
+def test_sets_with_holes():
+    """Elements that were removed leave their places in the table behind."""
+    def make(size):
+        holes = {7 * number for number in range(size)} | {text(number) for number in range(size)}
+        for number in range(0, size, 3):
+            holes.discard(7 * number)
+            holes.discard(text(number))
+        emptied = set(range(size))
+        while emptied:
+            emptied.pop()
+        return [holes, frozenset(holes), emptied, {None}, {frozenset({1}), (1, 2)}]
+    for size in (0, 1, 5, 40, 3000):
+        check(lambda size=size: make(size))
+
+
 def test_getnewargs_of_the_instance():
     def make():
         hidden = NewArguments(1, 2)

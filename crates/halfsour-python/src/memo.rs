@@ -61,10 +61,11 @@ const KEPT: usize = 1 << 17;
 /// need not ask for memory, nor clear it.
 static SPARE: Mutex<(Vec<Slot>, u32)> = Mutex::new((Vec::new(), 0));
 
-static NEXT_STAMP: AtomicU64 = AtomicU64::new(1);
+static NEXT_STAMPS: AtomicU64 = AtomicU64::new(1);
 
-fn new_stamp() -> u64 {
-    NEXT_STAMP.fetch_add(1, Ordering::Relaxed)
+/// The first of four billion stamps that no other memo has.
+fn new_stamps() -> u64 {
+    NEXT_STAMPS.fetch_add(1, Ordering::Relaxed) << 32
 }
 
 impl Default for Memo {
@@ -77,7 +78,7 @@ impl Default for Memo {
             objects: Vec::new(),
             odd: Vec::new(),
             next: 0,
-            stamp: new_stamp(),
+            stamp: new_stamps(),
         }
     }
 }
@@ -277,11 +278,19 @@ impl Memo {
 
     /// Empties the memo and keeps some of its memory. The objects are to be dropped when the memo is
     /// no longer borrowed.
+    #[inline]
     pub(crate) fn empty(&mut self) -> Vec<Obj> {
+        if self.used == 0 && self.next == 0 { Vec::new() } else { self.forget() }
+    }
+
+    fn forget(&mut self) -> Vec<Obj> {
         self.used = 0;
         self.next = 0;
         self.odd.clear();
-        self.stamp = new_stamp();
+        self.stamp += 1;
+        if self.stamp as u32 == 0 {
+            self.stamp = new_stamps();
+        }
         if self.slots.len() > KEPT {
             self.set_slots(Vec::new());
         }
@@ -318,7 +327,7 @@ impl Memo {
             objects: self.objects.clone(),
             odd: self.odd.clone(),
             next: self.next,
-            stamp: new_stamp(),
+            stamp: new_stamps(),
         }
     }
 

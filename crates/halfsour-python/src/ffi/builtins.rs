@@ -753,28 +753,6 @@ impl Set {
     }
 }
 
-impl AnySet {
-    /// The number of elements, now.
-    pub(crate) fn len(&self) -> usize {
-        // SAFETY: a live set or frozenset.
-        unsafe { c::PySet_Size(self.as_ptr()).unsigned_abs() }
-    }
-
-    /// The next element, as [`Set::next_item`] gives it, but borrowed until something changes the set.
-    pub(crate) fn next_borrowed(&self, position: &mut isize) -> Option<&Object> {
-        let (mut key, mut hash) = (std::ptr::null_mut(), 0);
-        // SAFETY: a live set or frozenset; the C function checks the position against the table's
-        // size. The set keeps its elements, and changing it takes running Python (rule 3).
-        unsafe {
-            if symbols::_PySet_NextEntry(self.as_ptr(), position, &mut key, &mut hash) == 0 {
-                None
-            } else {
-                Some(Object::from_ptr(key))
-            }
-        }
-    }
-}
-
 impl Type {
     /// The type as a plain object.
     #[inline]

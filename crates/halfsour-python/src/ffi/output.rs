@@ -9,11 +9,14 @@ use pyo3_ffi as c;
 use std::mem::{ManuallyDrop, MaybeUninit};
 
 /// How many bytes are kept for the next dump.
-const SCRATCH: usize = 64 << 10;
+const SCRATCH: usize = 256 << 10;
 
-/// From this size on, in bytes, the bytes object grows by half, not to double its size: its memory is
-/// most of what a dump takes. By less, it would be moved too often, where it cannot grow in place.
-const LARGE: usize = 1 << 20;
+/// What the bytes object begins with, in bytes. Memory that is never touched costs nothing; but where
+/// the object is moved to grow, the memory that it leaves is part of the dump's peak.
+const FIRST: usize = 4 << 20;
+
+/// Up to this size, in bytes, it grows to four times its size, from then on by half.
+const LARGE: usize = 16 << 20;
 
 /// A sink that ends as a bytes object.
 pub(crate) struct Output {
@@ -85,8 +88,8 @@ impl Output {
     #[inline(never)]
     fn grow(&mut self, more: usize) -> bool {
         let wanted = self.length.saturating_add(more);
-        let step = if self.capacity < LARGE { self.capacity } else { self.capacity / 2 };
-        let capacity = wanted.max(self.capacity + step);
+        let step = if self.capacity < LARGE { 3 * self.capacity } else { self.capacity / 2 };
+        let capacity = wanted.max(self.capacity + step).max(FIRST);
         let grown = if self.out_of_memory {
             None
         } else {

@@ -288,13 +288,13 @@ pub(crate) fn dump_function(state: &State, args: Arguments<'_>) -> PyResult<Obj>
         Ok(Ended::Done) => {
             out.finish();
             let result = unshared::write(&mut out, &write);
-            scratch.end(state, out);
+            scratch.end(state, out.into_sink());
             return result.map(|()| Object::none().own());
         }
         Ok(Ended::At(at)) => Some(at),
         Ok(Ended::Again) => None,
         Err(raised) => {
-            scratch.end(state, out);
+            scratch.end(state, out.into_sink());
             return Err(raised);
         }
     };
@@ -315,6 +315,9 @@ fn begin_unshared(
     in_band: bool,
 ) -> PyResult<Ended> {
     if state.layouts_known && out.protocol() > 0 {
+        if stretch::atom(out, obj) {
+            return Ok(Ended::Done);
+        }
         unshared::dump(state, out, scratch, obj, target, in_band)
     } else {
         Ok(Ended::Again)
@@ -337,14 +340,15 @@ pub(crate) fn dumps(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
     let at = match begin_unshared(state, &mut out, &mut scratch, obj, Target::Memory, in_band) {
         Ok(Ended::Done) => {
             out.finish();
-            let bytes = out.between_frames(Output::take);
+            let mut out = out.into_sink();
+            let bytes = out.take();
             scratch.end(state, out);
             return bytes.map(Own::into_obj);
         }
         Ok(Ended::At(at)) => Some(at),
         Ok(Ended::Again) => None,
         Err(raised) => {
-            scratch.end(state, out);
+            scratch.end(state, out.into_sink());
             return Err(raised);
         }
     };

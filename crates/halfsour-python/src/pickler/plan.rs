@@ -475,10 +475,11 @@ impl Plan {
     }
 
     fn make(state: &State, class: &Type) -> Plan {
+        let names = &state.names;
         if let Some(kind) = datetime::Kind::of(class) {
+            class.lookup(&names.reduce_ex); // a type has no version before something is looked up
             return Plan::DateTime(kind);
         }
-        let names = &state.names;
         let Some(base) = types::object().cast::<Type>() else { return Plan::Generic };
         let own = |name: &Object| {
             class.lookup(name).zip(base.lookup(name)).is_some_and(|(own, base)| own.is(base))

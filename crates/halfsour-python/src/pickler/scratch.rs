@@ -38,9 +38,9 @@ impl Scratch {
 
     /// Gives it back, emptied.
     #[inline]
-    pub(super) fn end(mut self: Box<Scratch>, state: &State, out: Emitter<Output>) {
+    pub(super) fn end(mut self: Box<Scratch>, state: &State, out: Output) {
         let objects = self.memo.empty();
-        self.output = out.into_sink().into_scratch();
+        self.output = out.into_scratch();
         if self.frames.capacity() > FRAMES {
             self.frames = Vec::new();
         }

@@ -15,6 +15,7 @@ mod dict;
 mod instance;
 mod memory_file;
 mod scalar;
+mod set;
 
 pub(crate) use build::is_same_text;
 pub(crate) use dict::{Entries, Named, Values};
@@ -23,7 +24,7 @@ pub(crate) use memory_file::{MemoryFile, Taken};
 pub(crate) use scalar::{DIGIT, ascii, digit, float};
 
 use super::object::{Obj, Object};
-use super::{Dict, Int, List, PyResult, Str, Tuple, error};
+use super::{AnySet, Dict, Int, List, PyResult, Set, Str, Tuple, error};
 
 /// Whether the layouts that this folder was written for may be those of the running interpreter.
 const WRITTEN_FOR: bool =
@@ -56,6 +57,7 @@ fn compare() -> PyResult<bool> {
         && scalar::makes_floats()?
         && texts_are_known()?
         && dicts_are_known()?
+        && sets_are_known()?
         && instances_are_known()?)
 }
 
@@ -80,6 +82,11 @@ fn texts_are_known() -> PyResult<bool> {
         let string = Str::new(text)?;
         let Some(string) = string.cast::<Str>() else { return Ok(false) };
         if string.ascii() != text.is_ascii().then_some(text.as_bytes()) {
+            return Ok(false);
+        }
+        let before = string.kept_utf8().map(<[u8]>::len);
+        let is_kept = string.utf8().is_some() && string.kept_utf8() == Some(text.as_bytes());
+        if !text.is_ascii() && (before.is_some_and(|length| length != text.len()) || !is_kept) {
             return Ok(false);
         }
     }
@@ -121,6 +128,27 @@ fn same_items(dict: &Dict, entries: Entries<'_>) -> bool {
         }
     }
     slots.next().is_none()
+}
+
+fn sets_are_known() -> PyResult<bool> {
+    let set = Set::new()?;
+    for number in 0..100_i64 {
+        set.update(&*Tuple::from_items([Int::new(number * number)?])?)?;
+        if number == 3 {
+            set.attr(&*Str::new("discard")?)?.call1(&*Int::new(4)?)?;
+        }
+        let Some(any) = set.cast::<AnySet>() else { return Ok(false) };
+        let (mut position, mut at) = (0, 0);
+        while let Some(item) = set.next_item(&mut position) {
+            if !any.next_borrowed(&mut at).is_some_and(|found| found.is(&item)) || at != position {
+                return Ok(false);
+            }
+        }
+        if any.next_borrowed(&mut at).is_some() || any.used() != set.len() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Makes a class as the statement does, and instances whose attributes are set in different orders.

@@ -72,6 +72,25 @@ impl Str {
     }
 }
 
+impl Str {
+    /// The characters as UTF-8, where somebody has asked for them before: a string that is not all
+    /// ASCII keeps them.
+    #[inline]
+    pub(crate) fn kept_utf8(&self) -> Option<&[u8]> {
+        let ptr = self.as_ptr();
+        // SAFETY: a live str; where it is compact and not ASCII it has these fields. What `utf8`
+        // points to never changes.
+        unsafe {
+            if c::PyUnicode_IS_COMPACT(ptr) == 0 || c::PyUnicode_IS_COMPACT_ASCII(ptr) != 0 {
+                return None;
+            }
+            let text = ptr.cast::<c::PyCompactUnicodeObject>();
+            let (utf8, length) = ((*text).utf8, (*text).utf8_length.unsigned_abs());
+            (!utf8.is_null()).then(|| std::slice::from_raw_parts(utf8.cast(), length))
+        }
+    }
+}
+
 impl List {
     /// The items, until something changes the list.
     #[inline(always)]

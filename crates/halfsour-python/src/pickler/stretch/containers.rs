@@ -436,7 +436,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         if self.signals_are_due() {
             return Put::Stop(Stop::Signals(object));
         }
-        let size = set.len();
+        let size = set.used();
         if frozen {
             self.open(set);
             self.out.op(Opcode::Mark);

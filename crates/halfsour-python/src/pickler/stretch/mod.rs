@@ -365,18 +365,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         if let Some(int) = object.cast_exact::<Int>() {
             return Some(self.int(object, int));
         }
-        if object.is_none() {
-            self.out.none();
-        } else if let Some(float) = object.cast_exact::<Float>() {
-            self.out.float(float.value());
-        } else if object.is(Object::bool(true)) {
-            self.out.bool(true);
-        } else if object.is(Object::bool(false)) {
-            self.out.bool(false);
-        } else {
-            return None;
-        }
-        Some(Put::Done)
+        atom(self.out, object).then_some(Put::Done)
     }
 
     /// Writes an object that has no others in it, or that the memo has, and needs no frame; false,
@@ -555,7 +544,10 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         let mut encoded = std::mem::take(&mut self.text);
         let utf8 = match text.ascii() {
             Some(ascii) => Some(ascii),
-            None => encode(text.code_points(), &mut encoded).then_some(&encoded[..]),
+            None => match text.kept_utf8() {
+                Some(utf8) => Some(utf8),
+                None => encode(text.code_points(), &mut encoded).then_some(&encoded[..]),
+            },
         };
         let result = match utf8 {
             Some(utf8) if utf8.len() < FRAME_TARGET || !self.apart => {
@@ -652,6 +644,27 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
             Err(_) => Put::Stop(Stop::At(object)),
         }
     }
+}
+
+/// Writes None, a bool, a float or a small int, which take no memo; false, and nothing is written,
+/// for others.
+#[inline(always)]
+pub(super) fn atom<S: Sink>(out: &mut Emitter<S>, object: &Object) -> bool {
+    let int = object.cast_exact::<Int>().and_then(Int::compact);
+    if let Some(Ok(value)) = int.map(i32::try_from) {
+        out.int(value);
+    } else if object.is_none() {
+        out.none();
+    } else if let Some(float) = object.cast_exact::<Float>() {
+        out.float(float.value());
+    } else if object.is(Object::bool(true)) {
+        out.bool(true);
+    } else if object.is(Object::bool(false)) {
+        out.bool(false);
+    } else {
+        return false;
+    }
+    true
 }
 
 /// The memory of a `PickleBuffer`, if it is in one piece.

@@ -137,7 +137,7 @@ impl<'a> Walker<'a> {
         if self.this.is_none() {
             std::mem::swap(&mut *self.pickler.memo.borrow_mut(), &mut scratch.memo);
         }
-        scratch.end(self.state, out);
+        scratch.end(self.state, out.into_sink());
     }
 
     /// Writes one pickle. Gives the bytes if there is no file. A dump that got as far as `at` without
