@@ -148,6 +148,25 @@ def test_equal_strings_stay_what_they_are():
     check([{"".join(["a", "b"]): 1, "c": 2} for _ in range(9)])
 
 
+NUMBERS = [0, 7, 255, 256, 65535, 65536, -1, 2**31 - 1, -2**31, 2**31, 2**63, -2**63, 2**200, -2**200, 1 << 2000,
+           0.0, -0.0, 1.5, float("inf"), None, True, False]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: repr(number)[:24])
+def test_a_number_alone(number):
+    for protocol in range(6):
+        data = stock.dumps(number, protocol)
+        assert repr(ours.loads(data)) == repr(number)
+        bodies = [data, data[2:], b"\x80\x06" + data[2:], b"\x80\x00" + data[2:], data[:2] + data, data + data]
+        for body in [data[2:], data[11:]]:
+            for length in (len(body), len(body) - 1, len(body) + 1, 0, 1 << 63):
+                bodies.append(b"\x80\x05\x95" + (length % (1 << 64)).to_bytes(8, "little") + body)
+        for whole in bodies:
+            for given in [whole, whole + b".", whole[:-1], whole[:-1] + b"\x94.", whole[:-1] + b"0.", whole[:-1] + b"N."]:
+                ends = outcome(lambda given=given: ours.loads(given)), outcome(lambda given=given: stock.loads(given))
+                assert repr(ends[0]) == repr(ends[1]), given
+
+
 def test_keys_of_different_loads_stay_apart():
     data = stock.dumps({"first key": 1, "second key": 2}, 5)
     loads = [ours.loads(data) for _ in range(5)]

@@ -224,7 +224,13 @@ pub(crate) fn loads(state: &State, args: Arguments<'_>) -> PyResult<Obj> {
     if let Some(data) = args.lone()
         && let Some(bytes) = data.cast_exact::<Bytes>()
     {
-        return load_unseen(state, Memory::new(bytes.as_slice()), &Options::default(), true);
+        let bytes = bytes.as_slice();
+        if state.layouts_known
+            && let Some(number) = ahead::lone_number(bytes, &state.byte_ints)?
+        {
+            return Ok(number);
+        }
+        return load_unseen(state, Memory::new(bytes), &Options::default(), true);
     }
     let parameters = Parameters::convert("loads", LOADS.bind(args)?)?;
     let fix_imports = parameters.fix_imports;

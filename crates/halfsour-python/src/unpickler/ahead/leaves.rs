@@ -5,6 +5,7 @@ use crate::ffi::layout::float;
 use crate::ffi::recall::Recall;
 use crate::ffi::stack::push;
 use crate::ffi::{Int, Obj, Object, PyResult, Str};
+use crate::unpickler::new_memo;
 use halfsour::Memo;
 use std::cell::RefCell;
 
@@ -226,6 +227,28 @@ impl Leaves<'_> {
             None => self.memo.borrow_mut().get(index).cloned(),
         }
     }
+}
+
+/// The object of a pickle that says a number, a bool or None and nothing else; None for all others.
+pub(in crate::unpickler) fn lone_number(
+    bytes: &[u8],
+    byte_ints: &[Obj; 256],
+) -> PyResult<Option<Obj>> {
+    let bytes = match bytes {
+        [0x80, 2..=5, 0x95, a, b, c, d, e, f, g, h, frame @ ..]
+            if u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) == frame.len() as u64 =>
+        {
+            frame
+        }
+        [0x80, 2..=5, bytes @ ..] => bytes,
+        _ => return Ok(None),
+    };
+    let [b'K' | b'M' | b'J' | 0x8a | b'G' | b'N' | 0x88 | 0x89, .., b'.'] = bytes else {
+        return Ok(None);
+    };
+    let memo = RefCell::new(new_memo()); // which numbers are not in
+    let number = Leaves { bytes, recall: None, memo: &memo, byte_ints }.next(0)?;
+    Ok(number.filter(|(_, end)| end + 1 == bytes.len()).map(|(number, _)| number))
 }
 
 /// So many decimal digits fit into 64 bits.

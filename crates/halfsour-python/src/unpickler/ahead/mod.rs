@@ -26,6 +26,7 @@ use crate::ffi::{Bytes, Dict, Obj, Object, PyResult, Raised, Tuple};
 use halfsour::{Machine, Reader};
 use instance::{Fresh, Pending};
 use leaves::Leaves;
+pub(super) use leaves::lone_number;
 use rows::Rows;
 use stretch::{HANDLED, LARGE, Next, Stretch};
 
