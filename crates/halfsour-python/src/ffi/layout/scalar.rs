@@ -55,6 +55,16 @@ struct AsciiHead {
     wstr: *mut u8,
 }
 
+/// A string of other characters: what is before them.
+#[repr(C)]
+struct CompactHead {
+    ascii: AsciiHead,
+    utf8_length: isize,
+    /// NULL until somebody asks for it
+    utf8: *const u8,
+}
+
+const COMPACT: u32 = 0b010_0000;
 const COMPACT_ASCII: u32 = 0b110_0000;
 
 impl Str {
@@ -77,16 +87,16 @@ impl Str {
     /// ASCII keeps them.
     #[inline]
     pub(crate) fn kept_utf8(&self) -> Option<&[u8]> {
-        let ptr = self.as_ptr();
-        // SAFETY: a live str; where it is compact and not ASCII it has these fields. What `utf8`
-        // points to never changes.
+        let text = self.as_ptr().cast::<CompactHead>();
+        // SAFETY: every string starts with these fields.
+        if unsafe { (*text).ascii.state } & COMPACT_ASCII != COMPACT {
+            return None;
+        }
+        // SAFETY: a compact string that is not ASCII has these fields too. What `utf8` points to
+        // never changes.
         unsafe {
-            if c::PyUnicode_IS_COMPACT(ptr) == 0 || c::PyUnicode_IS_COMPACT_ASCII(ptr) != 0 {
-                return None;
-            }
-            let text = ptr.cast::<c::PyCompactUnicodeObject>();
             let (utf8, length) = ((*text).utf8, (*text).utf8_length.unsigned_abs());
-            (!utf8.is_null()).then(|| std::slice::from_raw_parts(utf8.cast(), length))
+            (!utf8.is_null()).then(|| std::slice::from_raw_parts(utf8, length))
         }
     }
 }
