@@ -263,6 +263,29 @@ fn what_has_no_end_ends_at_once() {
     }
 }
 
+/// Circles that no Python object is, in which nothing was put into the memo before it comes again.
+#[test]
+fn circles_without_a_memo_end_at_once() {
+    let pickles: [&[u8]; 3] = [
+        b"\x80\x05]2\x85q\0a0h\0.",      // a tuple of a list of the tuple
+        b"\x80\x05\x82q2\x98q\0a0h\0.",  // a buffer's view that is an item of the buffer
+        b"\x80\x05K\x01Q2\x98q\0a0h\0.", // the same with a persistent object
+    ];
+    for data in pickles {
+        let graph = load(data);
+        for protocol in 0..=5 {
+            let limits = halfsour::Limits::default().expansion(u32::MAX);
+            match Pickler::new().protocol(protocol).limits(limits).to_vec(&graph) {
+                Ok(written) => drop(load(&written)),
+                Err(error) => {
+                    let limit = ErrorKind::Limit { what: "expansion", limit: u32::MAX.into() };
+                    assert_eq!(error.kind(), &limit);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_written() {
     let digits = [b"\x8b\0\x20\0\0".as_slice(), &[0x7f; 8192], b"."].concat();

@@ -127,7 +127,7 @@ struct Walk<'g, 'o, 'w> {
     memoized: Vec<bool>,
     /// To which nodes there is more than one reference.
     shared: Vec<bool>,
-    /// Which objects wait for their arguments, and how often.
+    /// Which objects wait for what they are made from, and how often.
     open: HashMap<NodeId, usize>,
     /// What is written anew each time that it comes: see [`reduce_again`](Walk::reduce_again).
     anew: HashSet<NodeId>,
@@ -332,7 +332,17 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         self.budget.visit_all(references)?;
         let protocol = self.out.protocol();
         let loose = self.out.is_loose();
-        match self.graph.get(id) {
+        let node = self.graph.get(id);
+        let waits = match node {
+            Node::Tuple(_) | Node::FrozenSet(_) | Node::ReadonlyBuffer(_) => true,
+            Node::Set(_) => protocol < 4,
+            _ => false,
+        };
+        // In a circle of such, one has another reference besides.
+        if waits && at(&self.shared, id) {
+            self.enter(id)?;
+        }
+        match node {
             Node::Tuple(items) => {
                 self.open_tuple(items.len());
                 self.then([Task::Tuple(id, 0)]);
@@ -371,13 +381,8 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 self.then([Task::Save(buffer), Task::Make(id, Opcode::ReadonlyBuffer)]);
             }
             Node::Object(object) => {
-                let times = self.open.entry(id).or_insert(0);
-                *times += 1;
-                match *times {
-                    1 => {}
-                    // Each time something more is in the memo, or this has no end.
-                    times if times > self.graph.len() => return Err(self.budget.exceeded()),
-                    _ => self.reduce_again(id, object.made),
+                if self.enter(id)? > 1 {
+                    self.reduce_again(id, object.made);
                 }
                 self.object(id, object.made)?;
             }
@@ -385,6 +390,14 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Counts how often an object waits for what it is made from, itself within itself.
+    fn enter(&mut self, id: NodeId) -> Result<usize, Error> {
+        let times = self.open.entry(id).or_insert(0);
+        *times += 1;
+        // Each time something more is in the memo, or this has no end.
+        if *times > self.graph.len() { Err(self.budget.exceeded()) } else { Ok(*times) }
     }
 
     /// Puts the topmost object into the memo, if it goes there.
