@@ -116,6 +116,11 @@ impl Maker {
         Some(Maker { kind, api: api()? })
     }
 
+    /// The kind of what it makes.
+    pub(crate) fn kind(self) -> Kind {
+        self.kind
+    }
+
     /// What the type makes of these bytes; None where it should be asked, since it does not look at
     /// them as closely.
     #[inline]

@@ -19,7 +19,7 @@ use super::plan::{Plans, values_of};
 use super::source::{Fault, Payload};
 use super::template::Templates;
 use crate::ffi::collector::Pause;
-use crate::ffi::datetime::Kind;
+use crate::ffi::datetime::Parts;
 use crate::ffi::error::{Exc, check_signals, is_interrupted, matches};
 use crate::ffi::recall::{Elided, Entry, Recall};
 use crate::ffi::{Bytes, Dict, Obj, Object, PyResult, Raised, Tuple};
@@ -280,11 +280,11 @@ impl PyHeap<'_> {
                 Tuple::from_items(items)?.into_obj()
             }
             Elided::Packed => {
-                let parts = Kind::of(source.type_of()).and_then(|kind| kind.parts(&source, 5));
-                match parts {
-                    Some(crate::ffi::datetime::Parts::Packed(bytes, length)) => {
-                        Bytes::new(&bytes[..length])?.into_obj()
-                    }
+                let plans = &mut self.ahead.plans;
+                let number = plans.find(self.state, source.type_of());
+                let maker = plans.get(number).datetime;
+                match maker.and_then(|maker| maker.kind().parts(&source, 5)) {
+                    Some(Parts::Packed(bytes, length)) => Bytes::new(&bytes[..length])?.into_obj(),
                     _ => return Err(Raised),
                 }
             }
