@@ -1122,3 +1122,67 @@ def test_imports_are_the_programs_own(monkeypatch):
     ours.loads(data)
     monkeypatch.undo()
     assert __name__ in names
+
+
+class Pair:
+    __slots__ = ("a", "b", "__dict__")
+
+
+class Checked:
+    __slots__ = ("a", "b")
+    log: list = []
+
+    def __setattr__(self, name, value):
+        self.log.append(name)
+        object.__setattr__(self, name, value)
+
+
+class Shadowed(Slots):
+    __slots__ = ("own",)
+    a = property(lambda self: 1, lambda self, value: None)
+
+
+class Full:
+    """Has a value in a slot before its state comes."""
+    __slots__ = ("a", "b")
+
+    def __init__(self):
+        self.a = "from the start"
+
+
+SLOT_STATES = [
+    (None, {}), (None, {"a": 1}), (None, {"b": 2, "a": [1]}), (None, {"a": 1, "b": 2}), ({}, {"a": 1}), ({"d": 3}, {"a": 1}),
+    (None, {"d": 3}), (None, {1: 2}), (None, [("a", 1)]), (None, None), (None, {"own": 1, "a": 2}), (None, {"own": 1}),
+    (None, {"b": 1, "d": 2}), [None, {"a": 1}], (None, {"a": 1}, 3), (None, {str(n): n for n in range(80)}),
+]  # fmt: skip
+
+
+def attributes(instance):
+    names = [name for cls in type(instance).__mro__ for name in getattr(cls, "__slots__", ())]
+    return type(instance), [(name, getattr(instance, name, "nothing")) for name in names]
+
+
+@pytest.mark.parametrize("cls", [Slots, Pair, Checked, Shadowed, Full])
+def test_states_of_slots_from_a_file_in_python(cls):
+    """There the memo is the Unpickler's own, and a state is a dict before it is given."""
+    def load(module, data):
+        Checked.log.clear()
+        end = outcome(lambda: module.Unpickler(Slow(data)).load())
+        return [attributes(each) for each in end] if isinstance(end, list) else end, list(Checked.log)
+
+    def states():
+        for state in SLOT_STATES:
+            yield [state] * 3
+        yield SLOT_STATES[:5]
+        yield [SLOT_STATES[3], SLOT_STATES[2], SLOT_STATES[3], SLOT_STATES[7]]
+
+    for chosen in states():
+        class Made:
+            def __init__(self, state):
+                self.state = state
+
+            def __reduce__(self):
+                return cls, (), self.state
+
+        data = stock.dumps([Made(state) for state in chosen], 4)
+        assert load(ours, data) == load(stock, data), chosen

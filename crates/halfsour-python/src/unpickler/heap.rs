@@ -6,6 +6,7 @@
 use super::ahead::Ahead;
 use super::find_class::find_class;
 use super::persistent::Loader;
+use super::plan::Names;
 use super::source::{Fault, Payload};
 use super::{Options, Unpickler, number};
 use crate::ffi::buffer::memoryview;
@@ -176,6 +177,31 @@ impl<'a> PyHeap<'a> {
         }
         Ok(())
     }
+}
+
+/// Fills the slots of an instance that has nothing in them yet; false if nothing was done.
+fn give_slots(names: &mut Names, inst: &Object, pair: &[&Object]) -> bool {
+    let &[first, second] = pair else { return false };
+    let Some(state) = second.cast_exact::<Dict>().filter(|_| first.is_none()) else {
+        return false;
+    };
+    let entries = state.entries();
+    if !names.are_slots(&entries) {
+        names.learn_dict(&entries);
+        names.locate_slots(inst.type_of());
+        if !names.are_slots(&entries) {
+            return false;
+        }
+    }
+    if names.offsets().iter().any(|offset| inst.slot(*offset).is_some()) {
+        return false;
+    }
+    for (slot, offset) in names.offsets().iter().enumerate() {
+        if let Some((_, value)) = entries.get(slot) {
+            drop(inst.fill_slot(*offset, value.own()));
+        }
+    }
+    true
 }
 
 /// `object[key] = value`
@@ -533,6 +559,11 @@ impl PyHeap<'_> {
             let Some(setstate) = setstate.map(Object::own) else { return Ok(false) };
             setstate.call2(inst, state)?;
             return Ok(true);
+        }
+        if plan.slots
+            && let Some(pair) = state.cast_exact::<Tuple>()
+        {
+            return Ok(give_slots(&mut plan.slot_names, inst, pair.items()));
         }
         let (Some(place), Some(state)) = (plan.dict, state.cast_exact::<Dict>()) else {
             return Ok(false);

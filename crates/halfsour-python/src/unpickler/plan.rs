@@ -418,12 +418,17 @@ impl Names {
 
     /// Whether a dict's keys are the names, in their order, and all of them shared.
     pub(super) fn are_shared(&self, state: &Entries<'_>) -> bool {
-        self.places.len() == state.slots()
-            && self
-                .names
-                .iter()
-                .enumerate()
-                .all(|(slot, name)| state.get(slot).is_some_and(|(key, _)| is_same(name, key)))
+        self.places.len() == state.slots() && self.are_keys(state)
+    }
+
+    /// Whether a dict's keys are the names, in their order, and all of them slots.
+    pub(super) fn are_slots(&self, state: &Entries<'_>) -> bool {
+        self.offsets.len() == state.slots() && self.are_keys(state)
+    }
+
+    fn are_keys(&self, state: &Entries<'_>) -> bool {
+        let mut names = self.names.iter().enumerate();
+        names.all(|(slot, name)| state.get(slot).is_some_and(|(key, _)| is_same(name, key)))
     }
 
     /// Learns the keys of a dict.
