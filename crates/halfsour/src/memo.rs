@@ -301,6 +301,23 @@ impl<V> Memo<V> {
         Some(mem::take(&mut self.table).into_iter().flatten().collect())
     }
 
+    /// Takes values for the indexes from 0 on, as if each was put in turn. The memo must be empty.
+    ///
+    /// ```
+    /// let mut memo = halfsour::Memo::new(true);
+    /// memo.fill_dense(vec!['a', 'b']);
+    /// assert_eq!(memo.get(1), Some(&'b'));
+    /// assert_eq!(memo.len(), 2);
+    /// ```
+    pub fn fill_dense(&mut self, values: Vec<V>) {
+        debug_assert!(self.table.is_empty() && self.sparse.is_empty(), "it must be empty");
+        while self.size < values.len() {
+            self.size = self.size.saturating_mul(2);
+        }
+        self.len = values.len();
+        self.table = values.into_iter().map(Some).collect();
+    }
+
     /// Empties the memo and hands the entries over, so that they can be dropped elsewhere.
     ///
     /// ```
@@ -338,6 +355,19 @@ impl<V> Drop for Memo<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn filling_is_putting() {
+        for count in [0, 1, 31, 32, 33, 64, 65, 1000] {
+            let (mut filled, mut put) = (Memo::new(true), Memo::new(true));
+            filled.fill_dense((0..count).collect());
+            for index in 0..count {
+                put.put(index, index).unwrap();
+            }
+            assert_eq!((filled.len(), filled.size), (put.len(), put.size));
+            assert!(filled.iter().eq(put.iter()));
+        }
+    }
 
     #[test]
     fn drops_from_the_highest_index() {

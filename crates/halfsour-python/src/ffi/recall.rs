@@ -230,17 +230,22 @@ impl Recall {
     }
 
     /// Hands over all objects, in the order of their indexes; nothing may be elided.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Obj> {
+    pub(crate) fn take(&mut self) -> Vec<Obj> {
         self.own();
         self.owned = 0;
         self.settled = 0;
         self.elides = false;
         self.pairs.clear();
-        self.entries.drain(..).filter_map(|entry| {
+        let object = |entry| {
             let (Entry::Object(object) | Entry::Elided(_, object)) = Recall::read(entry);
             // SAFETY: each entry owned a reference, which the result has now.
             unsafe { Obj::from_owned_opt(object.as_ptr()) }
-        })
+        };
+        if self.entries.len() > RETAINED {
+            // In the same memory.
+            return std::mem::take(&mut self.entries).into_iter().filter_map(object).collect();
+        }
+        self.entries.drain(..).filter_map(object).collect()
     }
 
     /// Forgets everything, from the highest index down. May run finalisers.

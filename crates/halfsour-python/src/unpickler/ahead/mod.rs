@@ -222,10 +222,7 @@ impl PyHeap<'_> {
                 drop(self.make_elided(index));
             }
         }
-        let mut memo = self.unpickler.memo.borrow_mut();
-        for (index, object) in self.ahead.recall.take().enumerate() {
-            drop(memo.put(index, object));
-        }
+        self.unpickler.memo.borrow_mut().fill_dense(self.ahead.recall.take());
     }
 
     /// Makes the empty dict that is on the stack in name only.
