@@ -11,12 +11,15 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 /// How many bytes are kept for the next dump.
 const SCRATCH: usize = 256 << 10;
 
-/// What the bytes object begins with, in bytes. Memory that is never touched costs nothing; but where
-/// the object is moved to grow, the memory that it leaves is part of the dump's peak.
+/// What the first bytes object begins with, in bytes. Memory that is never touched costs nothing; but
+/// where the object is moved to grow, the memory that it leaves is part of the dump's peak.
 const FIRST: usize = 4 << 20;
 
 /// Up to this size, in bytes, it grows to four times its size, from then on by half.
 const LARGE: usize = 16 << 20;
+
+/// How many bytes there must be behind those that are written at once: see [`Sink::wrap`].
+const SLACK: usize = 64;
 
 /// A sink that ends as a bytes object.
 pub(crate) struct Output {
@@ -30,14 +33,20 @@ pub(crate) struct Output {
     out_of_memory: bool,
 }
 
-/// The memory that is kept.
-pub(crate) type Scratch = Vec<MaybeUninit<u8>>;
+/// What is kept from one output to the next.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    memory: Vec<MaybeUninit<u8>>,
+    /// How long the longest was. The next ones ask for as much at once: it need not be touched, and they
+    /// get memory that was used before, which costs least.
+    longest: usize,
+}
 
 impl Output {
     /// An empty output that begins in this memory, where it is large enough.
     pub(crate) fn new(mut scratch: Scratch) -> Output {
-        if scratch.capacity() < SCRATCH {
-            scratch = Vec::with_capacity(SCRATCH);
+        if scratch.memory.capacity() < SCRATCH {
+            scratch.memory = Vec::with_capacity(SCRATCH);
         }
         let mut output = Output {
             start: std::ptr::null_mut(),
@@ -57,9 +66,9 @@ impl Output {
     }
 
     fn begin_in_scratch(&mut self) {
-        self.start = self.scratch.as_mut_ptr().cast();
+        self.start = self.scratch.memory.as_mut_ptr().cast();
         self.length = 0;
-        self.capacity = self.scratch.capacity();
+        self.capacity = self.scratch.memory.capacity();
     }
 
     /// Takes the bytes out; the output is empty then.
@@ -68,7 +77,10 @@ impl Output {
             return Err(error::no_memory());
         }
         let result = match self.bytes.take() {
-            Some(bytes) => resize(bytes, self.length),
+            Some(bytes) => {
+                self.scratch.longest = self.scratch.longest.max(self.length);
+                resize(bytes, self.length)
+            }
             // SAFETY: the first `length` bytes of the scratch memory were written.
             None => Bytes::new(unsafe { std::slice::from_raw_parts(self.start, self.length) }),
         };
@@ -88,8 +100,14 @@ impl Output {
     #[inline(never)]
     fn grow(&mut self, more: usize) -> bool {
         let wanted = self.length.saturating_add(more);
-        let step = if self.capacity < LARGE { 3 * self.capacity } else { self.capacity / 2 };
-        let capacity = wanted.max(self.capacity + step).max(FIRST);
+        let longest = self.scratch.longest + SLACK;
+        let capacity = match self.capacity {
+            now if wanted <= longest => longest.min(16 * now),
+            now if self.scratch.longest == 0 && now < LARGE => (4 * now).max(FIRST),
+            now if now < FIRST => 2 * now,
+            now => now + now / 2,
+        };
+        let capacity = capacity.max(wanted);
         let grown = if self.out_of_memory {
             None
         } else {
