@@ -117,6 +117,15 @@ enum Task {
     Effects(NodeId, usize),
 }
 
+/// An object that waits for what it is made from.
+#[derive(Default)]
+struct Open {
+    /// how often, itself within itself
+    times: usize,
+    /// how far the walk was the last time
+    state: usize,
+}
+
 struct Walk<'g, 'o, 'w> {
     graph: &'g Graph<'g>,
     out: &'o mut Writer<'w>,
@@ -127,8 +136,10 @@ struct Walk<'g, 'o, 'w> {
     memoized: Vec<bool>,
     /// To which nodes there is more than one reference.
     shared: Vec<bool>,
-    /// Which objects wait for what they are made from, and how often.
-    open: HashMap<NodeId, usize>,
+    /// Which objects wait for what they are made from.
+    open: HashMap<NodeId, Open>,
+    /// How many nodes the memo has had.
+    known: usize,
     /// What is written anew each time that it comes: see [`reduce_again`](Walk::reduce_again).
     anew: HashSet<NodeId>,
     /// The number of the next out-of-band buffer.
@@ -155,6 +166,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             memoized: vec![false; graph.len()],
             shared: vec![false; graph.len()],
             open: HashMap::new(),
+            known: 0,
             anew: HashSet::new(),
             buffers: 0,
             budget: Budget::new(limits, 0),
@@ -394,10 +406,16 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
 
     /// Counts how often an object waits for what it is made from, itself within itself.
     fn enter(&mut self, id: NodeId) -> Result<usize, Error> {
-        let times = self.open.entry(id).or_insert(0);
-        *times += 1;
-        // Each time something more is in the memo, or this has no end.
-        if *times > self.graph.len() { Err(self.budget.exceeded()) } else { Ok(*times) }
+        let state = self.known + self.anew.len();
+        let open = self.open.entry(id).or_default();
+        open.times += 1;
+        let before = std::mem::replace(&mut open.state, state);
+        // What is written next follows from what is in the memo, and from what is written anew. If neither
+        // has changed since it was within itself before, this has no end.
+        if open.times > 2 && before == state {
+            return Err(self.budget.exceeded());
+        }
+        Ok(open.times)
     }
 
     /// Puts the topmost object into the memo, if it goes there.
@@ -409,6 +427,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         let index = self.out.memoize(Begun { key })?;
         let number = u32::try_from(index + 1).map_err(|_| TooLarge::MemoPut)?;
         if let Some(place) = self.memo.get_mut(id.index()) {
+            self.known += usize::from(*place == 0);
             *place = number;
         }
         Ok(())
@@ -582,8 +601,8 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     }
 
     fn made(&mut self, id: NodeId) -> Done {
-        if let Some(times) = self.open.get_mut(&id) {
-            *times = times.saturating_sub(1);
+        if let Some(open) = self.open.get_mut(&id) {
+            open.times = open.times.saturating_sub(1);
         }
         if let Some(index) = self.memo_index(id) {
             // It is part of its own arguments, and was made while they were.
