@@ -35,7 +35,7 @@ struct Dis {
         value_name = "BLANKS",
         default_value_t = 4
     )]
-    indent: usize,
+    indent: u16,
     /// Keep the memo from file to file
     #[arg(short, long)]
     memo: bool,
@@ -47,7 +47,7 @@ struct Dis {
 impl Dis {
     fn run(&self, out: &mut dyn Write) -> Result<(), String> {
         let column = if self.annotate { 30 } else { 0 };
-        let mut disassembler = Disassembler::new().indent(self.indent).annotate(column);
+        let mut disassembler = Disassembler::new().indent(self.indent.into()).annotate(column);
         for file in &self.files {
             let stdin = file == Path::new("-");
             let name = if stdin { "<stdin>".into() } else { file.to_string_lossy() };

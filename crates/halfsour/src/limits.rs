@@ -198,6 +198,9 @@ impl Default for Steps {
 /// So many bytes of text cost as much as a node.
 const COPIED: u64 = 64;
 
+/// So many bytes of text that is looked at cost as much.
+const LOOKED_AT: usize = 8192;
+
 /// What is left while a graph becomes typed values.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -213,9 +216,9 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// For a graph of so many nodes and references.
-    pub(crate) fn new(limits: Limits, size: usize) -> Budget {
-        Budget::of(limits, size as u64)
+    /// For so many references between nodes, and so many bytes of text.
+    pub(crate) fn new(limits: Limits, references: usize, text: usize) -> Budget {
+        Budget::of(limits, references as u64 + text as u64 / COPIED)
     }
 
     /// For a graph and its out-of-band buffers, where [`copy`](Budget::copy) is told of text and bytes.
@@ -270,6 +273,15 @@ impl Budget {
         match bytes.len() as u64 / COPIED {
             0 => Ok(()),
             visits => self.visit_all(visits as usize),
+        }
+    }
+
+    /// To be called for text that is only looked at.
+    #[inline]
+    pub(crate) fn look(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match bytes.len() / LOOKED_AT {
+            0 => Ok(()),
+            visits => self.visit_all(visits),
         }
     }
 

@@ -286,6 +286,47 @@ fn circles_without_a_memo_end_at_once() {
     }
 }
 
+/// What is large and written at each reference: large ints, and names where there is no STACK_GLOBAL.
+#[test]
+fn what_is_far_longer_than_what_was_read() {
+    let text = |text: &[u8]| [b"X", &(text.len() as u32).to_le_bytes()[..], text].concat();
+    let long = 1 << 20;
+    let int = [b"\x8b", &(long as u32).to_le_bytes()[..], &vec![0x7f; long]].concat();
+    let names = [text(&vec![b'a'; long]), b"q\0".to_vec(), text(b"b"), b"q\x01".to_vec()].concat();
+    let dotted =
+        [text(&b"a.".repeat(long / 2)), b"q\0".to_vec(), text(b"b"), b"q\x01".to_vec()].concat();
+    let id = [text(&vec![b'a'; long]), b"q\0".to_vec()].concat();
+    // How it begins, what comes 1000 times, and the first protocol in which that is short.
+    let pickles = [
+        (&[int, b"q\0".to_vec()].concat(), &b"h\0"[..], 6),
+        (&names, b"h\0h\x01\x93", 4),
+        (&dotted, b"h\x01h\0\x93", 4),
+        (&id, b"h\0Q", 1),
+    ];
+    for (begin, item, short_from) in pickles {
+        let data = [b"\x80\x04(", &begin[..], &item.repeat(1000), b"l."].concat();
+        let graph = load(&data);
+        for protocol in 0..=5 {
+            match Pickler::new().protocol(protocol).to_vec(&graph) {
+                Ok(written) => {
+                    assert!(protocol >= short_from, "{protocol}");
+                    assert!(written.len() < data.len() + 50_000);
+                }
+                Err(_) => assert!(protocol < short_from, "{protocol}"),
+            }
+        }
+    }
+    // The arguments of a class that are written for its call.
+    let args = [b"(".to_vec(), b"K\x01".repeat(100_000), b"tq\0".to_vec()].concat();
+    let data =
+        [b"\x80\x04(", &args[..], b"c_\nC\nq\x01", &b"h\x01h\0\x81".repeat(1000), b"l."].concat();
+    let graph = load(&data);
+    for protocol in 0..=5 {
+        let written = Pickler::new().protocol(protocol).to_vec(&graph);
+        assert_eq!(written.is_ok(), protocol >= 2, "{protocol}");
+    }
+}
+
 #[test]
 fn what_cannot_be_written() {
     let digits = [b"\x8b\0\x20\0\0".as_slice(), &[0x7f; 8192], b"."].concat();

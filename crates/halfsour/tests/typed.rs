@@ -571,6 +571,12 @@ fn expansion() {
     data.push(b'.');
     let error = from_slice::<Tree>(&data).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
+    // Borrowed text is not copied, but looked at each time.
+    let text =
+        [b"(X".as_slice(), &(1_u32 << 20).to_le_bytes(), &vec![b'a'; 1 << 20], b"q\0"].concat();
+    let texts = [&text[..], &b"h\0".repeat(100_000), b"l."].concat();
+    let error = from_slice::<Vec<&str>>(&texts).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
     // Shared pointers expand nothing.
     #[derive(Debug)]
     struct Node(Arc<Vec<Node>>);

@@ -43,8 +43,8 @@ impl Graph<'_> {
     /// What the protocol cannot say: names with non-ASCII characters below protocol 3, ints of more
     /// than 4300 digits below protocol 2. What no pickle can say: out-of-band buffers in another
     /// order than they came in. What would be far longer than what was read: containers that hold
-    /// themselves by way of tuples are written several times, within the
-    /// [expansion](crate::Limits::expansion).
+    /// themselves by way of tuples are written several times, and large ints and other protocols' names at
+    /// each reference, within the [expansion](crate::Limits::expansion).
     pub fn to_vec(&self, protocol: u8) -> Result<Vec<u8>, Error> {
         Pickler::new().protocol(protocol).to_vec(self)
     }
@@ -117,6 +117,9 @@ enum Task {
     Effects(NodeId, usize),
 }
 
+/// So many tasks are looked at in the time in which a reference is written.
+const TASKS_LOOKED_AT: usize = 16;
+
 /// An object that waits for what it is made from.
 #[derive(Default)]
 struct Open {
@@ -144,8 +147,8 @@ struct Walk<'g, 'o, 'w> {
     anew: HashSet<NodeId>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
-    /// How many more references may be written: containers that hold themselves are written several
-    /// times.
+    /// How many more references may be written, and how much more text: containers that hold themselves
+    /// are written several times, and large ints at each reference.
     budget: Budget,
     key: Option<usize>,
 }
@@ -169,7 +172,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             known: 0,
             anew: HashSet::new(),
             buffers: 0,
-            budget: Budget::new(limits, 0),
+            budget: Budget::new(limits, 0, 0),
             key: out.take_key(),
             out,
         };
@@ -194,7 +197,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         for (_, node) in self.graph.iter() {
             each_child(node, &mut see);
         }
-        self.budget = Budget::new(self.out.limits(), references);
+        self.budget = Budget::new(self.out.limits(), references, self.graph.text_size());
     }
 
     fn find_memoized(&mut self) {
@@ -298,8 +301,18 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             self.out.out.get(index)?;
             return Ok(true);
         }
+        let node = self.graph.get(id);
+        if let Node::BigInt(bytes)
+        | Node::OldStr(bytes)
+        | Node::Bytes(bytes)
+        | Node::ByteArray(bytes) = node
+        {
+            self.budget.copy(bytes)?;
+        } else if let Node::Str(text) = node {
+            self.budget.copy(text.as_bytes())?;
+        }
         let out = &mut *self.out;
-        match self.graph.get(id) {
+        match node {
             Node::None => out.out.none(),
             Node::Bool(value) => out.out.bool(value),
             Node::Int(value) => emit_integer(&mut out.out, &Integer::Small(value))?,
@@ -394,7 +407,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             }
             Node::Object(object) => {
                 if self.enter(id)? > 1 {
-                    self.reduce_again(id, object.made);
+                    self.reduce_again(id, object.made)?;
                 }
                 self.object(id, object.made)?;
             }
@@ -565,6 +578,8 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                     self.graph.get(cls)
                 {
                     let (module, name) = self.names(module, name);
+                    self.budget.copy(module)?;
+                    self.budget.copy(name)?;
                     emit_names(&mut self.out.out, Opcode::Inst, module, name)?;
                 }
             }
@@ -576,7 +591,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// An object is found among its own arguments, and is written in them once more. Whoever reduced it made
     /// the arguments anew each time: all that they hold alone. The rest was the same each time, and has to be,
     /// or this would not end: something on the way from the object to itself will be found in the memo.
-    fn reduce_again(&mut self, id: NodeId, made: Made<'g>) {
+    fn reduce_again(&mut self, id: NodeId, made: Made<'g>) -> Done {
         let mut arguments = HashSet::new();
         let mut next = Some(Node::Object(Object { made, effects: &[] }));
         let mut reached = Vec::new();
@@ -590,7 +605,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         }
         let is_begin = |task: &Task| matches!(task, Task::Make(of, _) if *of == id);
         let begin = self.tasks.iter().rposition(is_begin);
-        let mut way = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default().iter();
+        let way = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default();
+        self.budget.visit_all(arguments.len() + way.len() / TASKS_LOOKED_AT)?;
+        let mut way = way.iter();
         let is_same = |task: &Task| match task {
             Task::Batch(Source::Items(id), ..) | Task::Effects(id, _) => !arguments.contains(id),
             _ => false,
@@ -598,6 +615,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         if way.any(is_same) {
             self.anew.extend(arguments);
         }
+        Ok(())
     }
 
     fn made(&mut self, id: NodeId) -> Done {
@@ -628,6 +646,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 if let (0, Node::Str(text)) = (protocol, self.graph.get(pid))
                     && is_persid(text.as_bytes())
                 {
+                    self.budget.copy(text.as_bytes())?;
                     self.out.out.line(Opcode::Persid, text.as_bytes());
                     return self.made(id);
                 }
@@ -690,15 +709,14 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         let (new_module, new_name) = self.names(module, name);
         let is_same = new_module == self.text(module) && new_name == self.text(name);
         let out = &mut *self.out;
+        if out.protocol() >= 4 && is_same {
+            self.then([Task::Save(module), Task::Save(name), Task::Make(id, Opcode::StackGlobal)]);
+            return Ok(());
+        }
+        self.budget.copy(new_module)?;
+        self.budget.copy(new_name)?;
+        let out = &mut *self.out;
         if out.protocol() >= 4 {
-            if is_same {
-                self.then([
-                    Task::Save(module),
-                    Task::Save(name),
-                    Task::Make(id, Opcode::StackGlobal),
-                ]);
-                return Ok(());
-            }
             for part in [new_module, new_name] {
                 out.interned(str::from_utf8(part).unwrap_or_default())?;
             }
@@ -725,6 +743,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                     },
                     _ => (new_module, first),
                 };
+                self.budget.visit_all(parts.clone().count())?;
                 for _ in parts.clone() {
                     out.global("builtins", "getattr")?;
                     if out.protocol() < 2 {
@@ -758,6 +777,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     fn newobj_by_call(&mut self, id: NodeId, cls: NodeId, args: NodeId) -> Done {
         self.out.global("copyreg", "__newobj__")?;
         let len = 1 + self.children(Source::Items(args)).len();
+        self.budget.visit_all(len)?;
         self.then([
             Task::OpenTuple(len),
             Task::Save(cls),
@@ -771,6 +791,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// `functools.partial(cls.__new__, cls, *args, **kwargs)()`, before protocol 4
     fn newobj_ex_by_call(&mut self, id: NodeId, cls: NodeId, args: NodeId, kwargs: NodeId) -> Done {
         let len = 1 + self.children(Source::Items(args)).len();
+        self.budget.visit_all(len)?;
         let new = || {
             [
                 Task::Global("builtins", "getattr"),

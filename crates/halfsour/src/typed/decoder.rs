@@ -94,6 +94,11 @@ impl<'g, 'a> Decoder<'g, 'a> {
         self.budget.borrow_mut().copy(bytes)
     }
 
+    /// Charges text that is looked at.
+    pub(super) fn look(&self, text: &str) -> Result<(), Error> {
+        self.budget.borrow_mut().look(text.as_bytes())
+    }
+
     /// Where the depth ends, a value that holds itself is told from one that is merely deep.
     #[cold]
     fn too_deep(&self, id: NodeId, depth: u32, error: Error) -> Error {

@@ -277,6 +277,7 @@ impl<'g, 'a> Item<'g, 'a> {
             return self.plain_borrowed_str();
         }
         let text = self.text()?;
+        self.decoder.look(&text)?; // whether these are characters
         let borrowed = self.decoder.graph.borrowed(self.id).and_then(|b| str::from_utf8(b).ok());
         match borrowed {
             Some(borrowed) if matches!(text, Cow::Borrowed(_)) => Ok(borrowed),
