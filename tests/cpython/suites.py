@@ -208,7 +208,7 @@ def check_leaks(python: str, extension: Path) -> bool:
     """The reference leak hunt, which needs a debug build: each test of test_pickle six times, counting references."""
     version, _ = probe(python, extension, [])
     ignored = [word for item in read_expected() for word in ("--ignore", item.test)]
-    command = [python, "-X", "dev", "-m", "test", "-R", "3:3", *ignored, "test_pickle"]
+    command = [python, "-X", "dev", str(HERE / "hunt.py"), "-R", "3:3", *ignored, "test_pickle"]
     env = environment(extension) | {"PYTHONMALLOC": "debug"}
     print(version.split()[0], *command[1:], flush=True)
     return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, timeout=3 * TIMEOUT).returncode == 0
