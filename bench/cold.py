@@ -30,25 +30,29 @@ class Call:
     proof: str  # what was written, or what was loaded, hashed
 
 
+def status(field: str) -> int | None:
+    """What the kernel says of this process's memory, in bytes, where /proc tells it."""
+    try:
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{field}:"))
+    except (OSError, StopIteration):
+        return None
+
+
 def peak(reset: bool = False) -> int:
     """The largest resident memory so far, in bytes; or since the last reset, where /proc allows for one."""
     if reset:
         with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
             file.write("5")
-    try:
-        with open("/proc/self/status") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    told = status("VmHWM")
+    if told is not None:
+        return told
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def of_files() -> int:
     """How much of the resident memory is pages of files, in bytes."""
-    try:
-        with open("/proc/self/status") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssFile"))
-    except (OSError, StopIteration):
-        return 0
+    return status("RssFile") or 0
 
 
 def once(side: str, verb: str, case: Case) -> Call:

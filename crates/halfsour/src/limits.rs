@@ -216,18 +216,9 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// For so many references between nodes, and so many bytes of text.
-    pub(crate) fn new(limits: Limits, references: usize, text: usize) -> Budget {
-        Budget::of(limits, references as u64 + text as u64 / COPIED)
-    }
-
-    /// For a graph and its out-of-band buffers, where [`copy`](Budget::copy) is told of text and bytes.
-    pub(crate) fn with_text(limits: Limits, graph: &Graph<'_>, buffers: &[&[u8]]) -> Budget {
-        let apart: u64 = buffers.iter().map(|bytes| bytes.len() as u64).sum();
-        Budget::of(limits, graph.size() as u64 + (graph.text_size() as u64 + apart) / COPIED)
-    }
-
-    fn of(limits: Limits, size: u64) -> Budget {
+    /// For so many nodes and references, and so many bytes of text, of which [`copy`](Budget::copy) is told.
+    pub(crate) fn new(limits: Limits, size: usize, text: usize) -> Budget {
+        let size = size as u64 + text as u64 / COPIED;
         let visits = size.saturating_mul(limits.expansion.into()).max(1_000_000);
         Budget {
             limits,
@@ -239,6 +230,12 @@ impl Budget {
             objects: Steps::default(),
             visits,
         }
+    }
+
+    /// For a graph and its out-of-band buffers.
+    pub(crate) fn with_text(limits: Limits, graph: &Graph<'_>, buffers: &[&[u8]]) -> Budget {
+        let apart: usize = buffers.iter().map(|bytes| bytes.len()).sum();
+        Budget::new(limits, graph.size(), graph.text_size() + apart)
     }
 
     /// To be called for each value.

@@ -11,11 +11,10 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 /// How many bytes are kept for the next dump.
 const SCRATCH: usize = 256 << 10;
 
-/// What the first bytes object begins with, in bytes. Memory that is never touched costs nothing; but
-/// where the object is moved to grow, the memory that it leaves is part of the dump's peak.
+/// What the first bytes object begins with, in bytes: see [`Output::room`].
 const FIRST: usize = 4 << 20;
 
-/// Up to this size, in bytes, it grows to four times its size, from then on by half.
+/// Up to this size, in bytes, the first one grows to four times its size.
 const LARGE: usize = 16 << 20;
 
 /// How many bytes there must be behind those that are written at once: see [`Sink::wrap`].
@@ -95,11 +94,11 @@ impl Output {
         Bytes::new(written.get(range).unwrap_or_default())
     }
 
-    /// Makes room for `more` bytes. False if there is no memory.
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self, more: usize) -> bool {
-        let wanted = self.length.saturating_add(more);
+    /// How large the bytes object is to be for so many bytes. Memory that is never touched costs nothing;
+    /// but where the object is moved to grow, the memory that it leaves is part of the dump's peak. So
+    /// the first is given much. Later ones must not ask for more than there was before: they would get
+    /// new memory, page by page.
+    fn room(&self, wanted: usize) -> usize {
         let longest = self.scratch.longest + SLACK;
         let capacity = match self.capacity {
             now if wanted <= longest => longest.min(16 * now),
@@ -107,7 +106,14 @@ impl Output {
             now if now < FIRST => 2 * now,
             now => now + now / 2,
         };
-        let capacity = capacity.max(wanted);
+        capacity.max(wanted)
+    }
+
+    /// Makes room for `more` bytes. False if there is no memory.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, more: usize) -> bool {
+        let capacity = self.room(self.length.saturating_add(more));
         let grown = if self.out_of_memory {
             None
         } else {

@@ -3,7 +3,7 @@
 //! Nearly each method here runs, or can run, Python code. None holds on to anything that such code
 //! could take away: values are owned, and the memo is borrowed for one operation at a time.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, are_empty};
 use super::find_class::find_class;
 use super::persistent::Loader;
 use super::plan::Names;
@@ -193,7 +193,7 @@ fn give_slots(names: &mut Names, inst: &Object, pair: &[&Object]) -> bool {
             return false;
         }
     }
-    if names.offsets().iter().any(|offset| inst.slot(*offset).is_some()) {
+    if !are_empty(inst, names.offsets()) {
         return false;
     }
     for (slot, offset) in names.offsets().iter().enumerate() {

@@ -301,36 +301,33 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             self.out.out.get(index)?;
             return Ok(true);
         }
-        let node = self.graph.get(id);
-        if let Node::BigInt(bytes)
-        | Node::OldStr(bytes)
-        | Node::Bytes(bytes)
-        | Node::ByteArray(bytes) = node
-        {
-            self.budget.copy(bytes)?;
-        } else if let Node::Str(text) = node {
-            self.budget.copy(text.as_bytes())?;
-        }
         let out = &mut *self.out;
-        match node {
+        match self.graph.get(id) {
             Node::None => out.out.none(),
             Node::Bool(value) => out.out.bool(value),
             Node::Int(value) => emit_integer(&mut out.out, &Integer::Small(value))?,
-            Node::BigInt(bytes) => emit_integer(&mut out.out, &Integer::from_le_bytes(bytes))?,
+            Node::BigInt(bytes) => {
+                self.budget.copy(bytes)?;
+                emit_integer(&mut out.out, &Integer::from_le_bytes(bytes))?;
+            }
             Node::Float(value) => emit_float(&mut out.out, value),
             Node::Str(text) => {
+                self.budget.copy(text.as_bytes())?;
                 out.emit_text(text.as_bytes())?;
                 self.memoize(id)?;
             }
             Node::OldStr(bytes) => {
+                self.budget.copy(bytes)?;
                 self.old_str(bytes)?;
                 self.memoize(id)?;
             }
             Node::Bytes(bytes) => {
+                self.budget.copy(bytes)?;
                 out.emit_bytes(bytes)?;
                 self.memoize(id)?;
             }
             Node::ByteArray(bytes) => {
+                self.budget.copy(bytes)?;
                 out.emit_bytearray(bytes)?;
                 self.memoize(id)?;
             }
@@ -708,8 +705,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     fn global(&mut self, id: NodeId, module: NodeId, name: NodeId) -> Done {
         let (new_module, new_name) = self.names(module, name);
         let is_same = new_module == self.text(module) && new_name == self.text(name);
-        let out = &mut *self.out;
-        if out.protocol() >= 4 && is_same {
+        if self.out.protocol() >= 4 && is_same {
             self.then([Task::Save(module), Task::Save(name), Task::Make(id, Opcode::StackGlobal)]);
             return Ok(());
         }

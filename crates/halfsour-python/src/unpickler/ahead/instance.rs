@@ -340,7 +340,7 @@ impl Stretch<'_, '_> {
 /// Whether filling these slots of an instance drops nothing. A file that is written in Python may have
 /// found the instance where a frame ended.
 #[inline(always)]
-fn are_empty(instance: &Object, offsets: &[usize]) -> bool {
+pub(in crate::unpickler) fn are_empty(instance: &Object, offsets: &[usize]) -> bool {
     offsets.iter().all(|offset| instance.slot(*offset).is_none())
 }
 

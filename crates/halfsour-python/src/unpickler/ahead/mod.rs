@@ -24,6 +24,7 @@ use crate::ffi::error::{Exc, check_signals, is_interrupted, matches};
 use crate::ffi::recall::{Elided, Entry, Recall};
 use crate::ffi::{Bytes, Dict, Obj, Object, PyResult, Raised, Tuple};
 use halfsour::{Machine, Reader};
+pub(super) use instance::are_empty;
 use instance::{Fresh, Pending};
 use leaves::Leaves;
 pub(super) use leaves::lone_number;
