@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{PACK, corpus, generated, python, shown, unpack};
+use common::{PACK, corpus, generated, python, random, shown, unpack};
 use halfsour::{ErrorKind, Graph, Pickler};
 
 /// Pickles of CPython's C pickler, in all ways that it knows.
@@ -140,6 +140,119 @@ fn python_loads_the_same_from_each_protocol() {
     }
 }
 
+/// Some of what is there, or nothing, in something that goes into the memo or does not.
+fn held(data: &mut Vec<u8>, count: usize, random: &mut impl FnMut(usize) -> usize) {
+    let (begin, key, add, end): (_, &[u8], &[u8], &[u8]) = match random(3) {
+        0 => (b']', b"", b"a", b""),
+        1 => (b'}', b"N", b"s", b""),
+        _ => (b'(', b"", b"", b"t"),
+    };
+    data.push(begin);
+    if begin != b'(' && random(2) == 0 {
+        data.extend([b'q', 100 + random(100) as u8]);
+    }
+    for _ in 0..random(3) {
+        data.extend(key);
+        match count {
+            0 => data.push(b'N'),
+            _ => data.extend([b'h', random(count) as u8]),
+        }
+        data.extend(add);
+    }
+    data.extend(end);
+}
+
+/// A pickle in which objects are made of lists and dicts that hold what is there; then what was there
+/// before comes to hold the objects.
+fn assembled(random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+    let mut data = b"\x80\x04".to_vec();
+    let (mut open, mut count) = (Vec::new(), 0);
+    for _ in 0..2 + random(6) {
+        let kind = random(7);
+        match kind {
+            0 => data.extend(b"]"),
+            1 => data.extend(b"}"),
+            2 => data.extend(b"capp\nTop\n)\x81"),
+            3 => {
+                data.extend(b"ccopies\nTop\nK\x00");
+                held(&mut data, count, random);
+                data.extend(b"\x86R");
+            }
+            4 => {
+                data.extend(b"capp\nTop\n");
+                held(&mut data, count, random);
+                data.extend(b"\x85\x81");
+            }
+            5 => {
+                data.extend(b"ccopies\nTop\n)}");
+                data.extend(b"\x8c\x03arg");
+                held(&mut data, count, random);
+                data.extend(b"s\x92");
+            }
+            _ => held(&mut data, count, random),
+        }
+        data.extend([b'q', count as u8, b'0']);
+        if kind < 5 {
+            open.push((count, kind));
+        }
+        count += 1;
+    }
+    for _ in 0..random(8) {
+        let Some(&(holder, kind)) = open.get(random(open.len().max(1))) else { break };
+        let item = random(count) as u8;
+        data.extend([b'h', holder as u8]);
+        match kind {
+            1 => data.extend([b'K', random(3) as u8, b'h', item, b's']),
+            0 | 2 => data.extend([b'h', item, b'a']),
+            _ => data.extend([b'h', item, b'b']),
+        }
+        data.push(b'0');
+    }
+    data.extend([b'h', random(count) as u8, b'.']);
+    data
+}
+
+#[test]
+fn python_loads_the_same_from_what_was_put_together() {
+    let mut random = random();
+    let mut pickles: Vec<Vec<u8>> = (0..20_000).map(|_| assembled(&mut random)).collect();
+    pickles.retain(|data| halfsour::load(data).is_ok());
+    assert!(pickles.len() > 10_000, "{}", pickles.len());
+    let expected = shown(&pickles);
+    for protocol in 0..=5 {
+        let written: Vec<Vec<u8>> =
+            pickles.iter().map(|data| write(&load(data), protocol, false)).collect();
+        for ((data, expected), (written, found)) in
+            pickles.iter().zip(&expected).zip(written.iter().zip(shown(&written)))
+        {
+            let [expected, found] = [expected, &found].map(|text| String::from_utf8_lossy(text));
+            let [data, written] = [data, written].map(|data| data.escape_ascii());
+            assert_eq!(expected, found, "in protocol {protocol}: {data}, {written}");
+        }
+    }
+}
+
+/// What fresh eyes put together.
+#[test]
+fn arguments_are_complete_and_shared() {
+    let pickles: [&[u8]; 4] = [
+        // list = []; deque = deque([list]); list.append(deque)
+        b"\x80\x04]q\0ccopies\ndeque\n]h\0a\x85Rq\x01h\0h\x01a0.",
+        // The same, with the list among keyword arguments.
+        b"\x80\x04]q\0ccopies\nTop\n)}\x8c\x03arg]h\0as\x92q\x01h\0h\x01a0.",
+        // A frozenset of what an object returns, when it is called, that has the set in its state.
+        b"\x80\x04capp\nTop\n)\x81q\0(h\0K\x01\x85Rq\x01\x91q\x020h\0}Nh\x02sb0h\x02.",
+        // Arguments that are found elsewhere too, without PROTO.
+        b"cfunctools\npartial\ncbuiltins\nprint\n}\x86q\0\x81h\0\x86.",
+    ];
+    let pickles = pickles.map(<[u8]>::to_vec);
+    let expected = shown(&pickles);
+    for protocol in 0..=5 {
+        let written = pickles.each_ref().map(|data| write(&load(data), protocol, false));
+        assert_eq!(shown(&written), expected, "{protocol}");
+    }
+}
+
 /// Hand-made pickles of protocols that CPython still writes come back as CPython would write them, and
 /// what was written once is written the same again.
 #[test]
@@ -236,20 +349,11 @@ fn tuples_in_their_own_lists() {
     assert_eq!(error.kind(), &ErrorKind::Limit { what: "expansion", limit: 16 });
 }
 
-/// A frozenset that holds itself by way of arguments: protocols without frozensets call `frozenset` with a
-/// list, which is new each time, so that nothing on the way is ever in the memo.
+/// A set that holds itself by way of arguments: protocols without sets call `set` with a list, which is new
+/// each time, so that nothing on the way is ever in the memo.
 #[test]
 fn what_has_no_end_ends_at_once() {
-    let data = b"\
-        \x80\x04\x95\xa1\x00\x00\x00\x00\x00\x00\x00\x28\x8c\x03\x6f\x64\x64\x94\x8c\x05\x50\x6c\
-        \x61\x69\x6e\x94\x93\x94\x29\x81\x94\x7d\x94\x8c\x01\x66\x94\x28\x68\x03\x68\x00\x8c\x02\
-        \x4e\x54\x94\x93\x94\x8c\x08\x64\x61\x74\x65\x74\x69\x6d\x65\x94\x8c\x08\x74\x69\x6d\x65\
-        \x7a\x6f\x6e\x65\x94\x93\x94\x68\x08\x8c\x09\x74\x69\x6d\x65\x64\x65\x6c\x74\x61\x94\x93\
-        \x94\x4b\x00\x4d\x10\x0e\x4b\x00\x87\x94\x52\x94\x8c\x01\x78\x94\x86\x94\x52\x94\x68\x08\
-        \x8c\x08\x64\x61\x74\x65\x74\x69\x6d\x65\x94\x93\x94\x43\x0a\x07\xe4\x01\x02\x00\x00\x00\
-        \x00\x00\x00\x94\x68\x0a\x68\x0c\x4b\x00\x4b\x00\x4b\x00\x87\x94\x52\x94\x85\x94\x52\x94\
-        \x86\x52\x94\x52\x94\x86\x94\x81\x94\x91\x94\x73\x62\x68\x1c\x31\x68\x1d\x2e\
-        ";
+    let data = b"\x80\x04\x8fq\0capp\nTop\nh\0\x85Rq\x01h\0(h\x01\x900.";
     let graph = load(data);
     for protocol in 0..=5 {
         // As many visits as it likes.

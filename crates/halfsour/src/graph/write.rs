@@ -29,7 +29,8 @@ impl Graph<'_> {
     ///
     /// Not kept is what a pickle does late, as dill's pickles do and CPython's do not: a call whose result is
     /// thrown away, unless it sets an object's state, and that something comes into a list or a dict only
-    /// after a call with it.
+    /// after a call with it. Where a list is an argument, is referred to elsewhere too and holds what the call
+    /// returns, it is filled after the call, as CPython does it.
     ///
     /// ```
     /// let data = b"\x80\x02]q\0(U\x04spamq\x01h\x01e.";
@@ -126,7 +127,7 @@ struct Open {
     /// how often, itself within itself
     times: usize,
     /// how far the walk was the last time
-    state: usize,
+    progress: usize,
 }
 
 struct Walk<'g, 'o, 'w> {
@@ -141,10 +142,11 @@ struct Walk<'g, 'o, 'w> {
     shared: Vec<bool>,
     /// Which objects wait for what they are made from.
     open: HashMap<NodeId, Open>,
-    /// How many nodes the memo has had.
-    known: usize,
-    /// What is written anew each time that it comes: see [`reduce_again`](Walk::reduce_again).
-    anew: HashSet<NodeId>,
+    /// How often it changed which nodes will be found in the memo.
+    progress: usize,
+    /// What is written anew each time that it comes, and what never is: see
+    /// [`reduce_again`](Walk::reduce_again).
+    anew: HashMap<NodeId, bool>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
     /// How many more references may be written, and how much more text: containers that hold themselves
@@ -169,8 +171,8 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             memoized: vec![false; graph.len()],
             shared: vec![false; graph.len()],
             open: HashMap::new(),
-            known: 0,
-            anew: HashSet::new(),
+            progress: 0,
+            anew: HashMap::new(),
             buffers: 0,
             budget: Budget::new(limits, 0, 0),
             key: out.take_key(),
@@ -198,6 +200,28 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             each_child(node, &mut see);
         }
         self.budget = Budget::new(self.out.limits(), references, self.graph.text_size());
+        self.find_taken_apart();
+    }
+
+    /// Arguments that are written without their tuple, and with it elsewhere.
+    fn find_taken_apart(&mut self) {
+        let protocol = self.out.protocol();
+        if protocol >= 4 {
+            return;
+        }
+        for (_, node) in self.graph.iter() {
+            if let Node::Object(Object { made: Made::New { args, kwargs, .. }, .. }) = node
+                && (protocol < 2 || kwargs.is_some())
+                && at(&self.shared, args)
+            {
+                let Node::Tuple(items) = self.graph.get(args) else { continue };
+                for item in items {
+                    if let Some(shared) = self.shared.get_mut(item.index()) {
+                        *shared = true;
+                    }
+                }
+            }
+        }
     }
 
     fn find_memoized(&mut self) {
@@ -291,7 +315,11 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// Where in the memo the object is that a node stands for.
     fn memo_index(&self, id: NodeId) -> Option<i64> {
         let index = at(&self.memo, id);
-        (index > 0 && !self.anew.contains(&id)).then(|| i64::from(index) - 1)
+        (index > 0 && !self.is_anew(id)).then(|| i64::from(index) - 1)
+    }
+
+    fn is_anew(&self, id: NodeId) -> bool {
+        self.anew.get(&id).is_some_and(|is_anew| *is_anew)
     }
 
     /// Saves a node if that takes no task; else says that it does.
@@ -416,13 +444,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
 
     /// Counts how often an object waits for what it is made from, itself within itself.
     fn enter(&mut self, id: NodeId) -> Result<usize, Error> {
-        let state = self.known + self.anew.len();
         let open = self.open.entry(id).or_default();
         open.times += 1;
-        let before = std::mem::replace(&mut open.state, state);
+        let before = std::mem::replace(&mut open.progress, self.progress);
         // What is written next follows from what is in the memo, and from what is written anew. If neither
         // has changed since it was within itself before, this has no end.
-        if open.times > 2 && before == state {
+        if open.times > 2 && before == self.progress {
             return Err(self.budget.exceeded());
         }
         Ok(open.times)
@@ -437,7 +464,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         let index = self.out.memoize(Begun { key })?;
         let number = u32::try_from(index + 1).map_err(|_| TooLarge::MemoPut)?;
         if let Some(place) = self.memo.get_mut(id.index()) {
-            self.known += usize::from(*place == 0);
+            self.progress += usize::from(*place == 0);
             *place = number;
         }
         Ok(())
@@ -604,14 +631,44 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         let begin = self.tasks.iter().rposition(is_begin);
         let way = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default();
         self.budget.visit_all(arguments.len() + way.len() / TASKS_LOOKED_AT)?;
-        let mut way = way.iter();
-        let is_same = |task: &Task| match task {
-            Task::Batch(Source::Items(id), ..) | Task::Effects(id, _) => !arguments.contains(id),
-            _ => false,
+        // What is in the memo before all is written that it holds.
+        let begun = |task: &Task| match *task {
+            // What is made of a list that is no node comes into the memo later.
+            Task::Batch(Source::Items(id), ..)
+                if self.out.protocol() < 4
+                    && matches!(self.graph.get(id), Node::Set(_) | Node::FrozenSet(_)) =>
+            {
+                None
+            }
+            Task::Batch(Source::Items(id), ..) | Task::Effects(id, _) => {
+                (at(&self.memo, id) > 0).then_some(id)
+            }
+            _ => None,
         };
-        if way.any(is_same) {
-            self.anew.extend(arguments);
+        let is_found = |id: NodeId| !arguments.contains(&id) && !self.is_anew(id);
+        if !way.iter().filter_map(begun).any(is_found) {
+            // No pickler wrote this. It was put together by hand, and all that the object was made from was
+            // there but for the last of the way: before what was made later, or got its state later.
+            let mut same = None;
+            for (index, task) in way.iter().enumerate() {
+                same = begun(task).or(same);
+                let is_later = match *task {
+                    Task::Make(other, _) => other > id,
+                    Task::Effects(..) => matches!(way.get(index + 1), Some(Task::Op(_))),
+                    _ => false,
+                };
+                if is_later && same.is_some() {
+                    break;
+                }
+            }
+            let Some(same) = same else { return Ok(()) };
+            self.progress += usize::from(self.anew.insert(same, false) != Some(false));
         }
+        let before = self.anew.len();
+        for argument in arguments {
+            self.anew.entry(argument).or_insert(true);
+        }
+        self.progress += self.anew.len() - before;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 # Loads each pickle and writes what it found, types and identities kept, or the exception. Every class
 # and function is a symbol that notes what befalls it, but for those that picklers use to make builtin
 # objects.
-import _codecs, _compat_pickle, copyreg, functools, io, pickle, struct
+import _codecs, _compat_pickle, copy, copyreg, functools, io, pickle, struct
 
 
 @functools.cache
@@ -23,6 +23,9 @@ def call(self, *args, **kwargs):
     """A call, noted with its first argument too: it may be there to change that."""
     if hasattr(args[0] if args else None, 'effects'):
         args[0].effects.append(('given', self, *args[1:]))
+    if getattr(self, 'home', '') == 'copies':
+        args = [copy.copy(arg) for arg in args]
+        kwargs = {name: copy.copy(arg) for name, arg in kwargs.items()}
     made = record(Symbol, 'call', args, kwargs)
     made.args[0] = self
     return made
