@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use proc_macro2::Span;
+use quote::quote;
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
 use syn::{
@@ -386,6 +387,13 @@ fn enum_shape(attrs: &TypeAttrs, ident: &Ident, data: &DataEnum) -> Result<Shape
         let variants: Vec<_> = variants.collect::<Result<_>>()?;
         if variants.is_empty() {
             return Err(Error::new(ident.span(), "an enum without variants has no values"));
+        }
+        let mut types = HashSet::new();
+        for (variant, class) in &variants {
+            if !types.insert(quote!(#class).to_string()) {
+                let message = "another variant has this class, and would be read in its place";
+                return Err(Error::new(variant.span(), message));
+            }
         }
         return Ok(Shape::Classes(variants));
     }

@@ -500,7 +500,7 @@ impl<V: Clone> Machine<V> {
                         ok!(self.marker());
                     } else {
                         let value = ok!(self.pop());
-                        heap.discard(value, self.stack.last());
+                        heap.discard(value, self.stack.get(self.fence..).and_then(<[_]>::last));
                     }
                     continue;
                 }
@@ -509,7 +509,7 @@ impl<V: Clone> Machine<V> {
                     while self.stack.len() > mark
                         && let Some(value) = self.stack.pop()
                     {
-                        heap.discard(value, self.stack.last());
+                        heap.discard(value, None);
                     }
                     continue;
                 }

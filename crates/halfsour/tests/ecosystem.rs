@@ -60,7 +60,8 @@ fn python_loads_the_same_from_each_protocol() {
         let found = common::shown(&written);
         let differ = (0..names.len()).filter(|index| found[*index] != expected[*index]);
         let differ: Vec<String> = differ.map(|index| names[index].clone()).collect();
-        assert_eq!(of_dill(&differ), LATE, "protocol {protocol}");
+        // What comes late in the last one is right again when it is written in time.
+        assert_eq!(of_dill(&differ), LATE[..3], "protocol {protocol}");
     }
 }
 

@@ -363,8 +363,12 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
 
     fn discard(&mut self, value: NodeId, below: Option<&NodeId>) {
         // A state setter is a call whose result nobody wants, while the object waits for its state:
-        // `setter(object, state)`.
+        // `setter(object, state)`. What goes into the memo is something else: an object that was found
+        // among its own arguments, for one.
+        let last = self.memo.len().checked_sub(1).and_then(|index| self.memo.get(index)).copied();
         if let Some(RawMade::Call { args, .. }) = self.arena.made(value)
+            && last != Some(args)
+            && last != Some(value)
             && let Slot::Tuple(run) = self.arena.slot(args)
             && let [id, _] = *self.arena.ids(run)
             && below == Some(&id)

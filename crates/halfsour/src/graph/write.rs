@@ -17,7 +17,7 @@ use crate::opcode::Opcode;
 use crate::text::{check_utf8, repr_bytes};
 use crate::writer::batch::{Batch, Kind};
 use crate::writer::{
-    Begun, Pickler, ToPickle, Writer, emit_float, emit_integer, emit_names, is_persid,
+    Begun, Pickler, ToPickle, Writer, digits, emit_float, emit_integer, emit_names, is_persid,
 };
 
 impl Graph<'_> {
@@ -27,10 +27,10 @@ impl Graph<'_> {
     /// another protocol, Python loads equal objects, shared as they were. Where Python 3 has other names
     /// than Python 2, they are changed between protocols 2 and 3. Strings of Python 2 remain what they are.
     ///
-    /// Not kept is what a pickle does late, as dill's pickles do and CPython's do not: a call whose result is
-    /// thrown away, unless it sets an object's state, and that something comes into a list or a dict only
-    /// after a call with it. Where a list is an argument, is referred to elsewhere too and holds what the call
-    /// returns, it is filled after the call, as CPython does it.
+    /// Not kept is what a pickle does late, as dill's pickles do: a call whose result is thrown away, unless it
+    /// sets an object's state, and that something comes into a list or a dict only after a call with it. Where a
+    /// list is an argument, is referred to elsewhere too and holds what the call returns, it is filled after the
+    /// call, as CPython does it; in the pickle's own protocol the dict of keyword arguments too.
     ///
     /// ```
     /// let data = b"\x80\x02]q\0(U\x04spamq\x01h\x01e.";
@@ -42,8 +42,8 @@ impl Graph<'_> {
     ///
     /// # Errors
     /// What the protocol cannot say: names with non-ASCII characters below protocol 3, ints of more
-    /// than 4300 digits below protocol 2. What no pickle can say: out-of-band buffers in another
-    /// order than they came in. What would be far longer than what was read: containers that hold
+    /// than 4300 digits below protocol 2, sets of objects that are made with the set below protocol 4. What no
+    /// pickle can say: out-of-band buffers in another order than they came in. What would be far longer than what was read: containers that hold
     /// themselves by way of tuples are written several times, and large ints and other protocols' names at
     /// each reference, within the [expansion](crate::Limits::expansion).
     pub fn to_vec(&self, protocol: u8) -> Result<Vec<u8>, Error> {
@@ -116,6 +116,8 @@ enum Task {
     Make(NodeId, Opcode),
     /// An object's effects, from one on.
     Effects(NodeId, usize),
+    /// Keyword arguments, which are copied when they are given.
+    Keywords(NodeId),
 }
 
 /// So many tasks are looked at in the time in which a reference is written.
@@ -147,6 +149,8 @@ struct Walk<'g, 'o, 'w> {
     /// What is written anew each time that it comes, and what never is: see
     /// [`reduce_again`](Walk::reduce_again).
     anew: HashMap<NodeId, bool>,
+    /// The digits of large ints that come again, for protocols without their bytes.
+    digits: HashMap<NodeId, String>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
     /// How many more references may be written, and how much more text: containers that hold themselves
@@ -173,6 +177,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             open: HashMap::new(),
             progress: 0,
             anew: HashMap::new(),
+            digits: HashMap::new(),
             buffers: 0,
             budget: Budget::new(limits, 0, 0),
             key: out.take_key(),
@@ -224,10 +229,14 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         }
     }
 
-    fn find_memoized(&mut self) {
+    /// Whether the protocol is that of the pickle which was read. Without PROTO, it is 0 or 1.
+    fn is_same_protocol(&self) -> bool {
         let (from, to) = (self.graph.protocol(), self.out.protocol());
-        // Without PROTO, it is 0 or 1.
-        let is_same = from == to || from < 2 && to < 2;
+        from == to || from < 2 && to < 2
+    }
+
+    fn find_memoized(&mut self) {
+        let is_same = self.is_same_protocol();
         if is_same {
             for id in self.graph.memoized() {
                 if let Some(memoized) = self.memoized.get_mut(id.index()) {
@@ -244,9 +253,10 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 Node::Tuple([]) => false,
                 _ if *memoized || *shared => true,
                 Node::Buffer(_) | Node::ReadonlyBuffer(_) => false,
-                Node::Object(Object { made: Made::Persistent(_) | Made::Extension(_), .. }) => {
-                    false
-                }
+                Node::Object(Object {
+                    made: Made::Persistent(_) | Made::Extension(_),
+                    effects: [],
+                }) => false,
                 _ => !is_same,
             };
         }
@@ -276,6 +286,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 Task::FrozenSet(id, next) => self.frozenset(id, next)?,
                 Task::Make(id, opcode) => self.make(id, opcode)?,
                 Task::Effects(id, next) => self.effects(id, next)?,
+                Task::Keywords(id) => self.keywords(id)?,
             }
         }
         Ok(())
@@ -336,7 +347,15 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             Node::Int(value) => emit_integer(&mut out.out, &Integer::Small(value))?,
             Node::BigInt(bytes) => {
                 self.budget.copy(bytes)?;
-                emit_integer(&mut out.out, &Integer::from_le_bytes(bytes))?;
+                if out.out.long_is_binary() || !at(&self.shared, id) {
+                    emit_integer(&mut out.out, &Integer::from_le_bytes(bytes))?;
+                } else {
+                    if !self.digits.contains_key(&id) {
+                        self.digits.insert(id, digits(&Integer::from_le_bytes(bytes))?);
+                    }
+                    let digits = self.digits.get(&id).map(String::as_str).unwrap_or_default();
+                    out.out.long_digits(digits.as_bytes());
+                }
             }
             Node::Float(value) => emit_float(&mut out.out, value),
             Node::Str(text) => {
@@ -450,7 +469,10 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         // What is written next follows from what is in the memo, and from what is written anew. If neither
         // has changed since it was within itself before, this has no end.
         if open.times > 2 && before == self.progress {
-            return Err(self.budget.exceeded());
+            return Err(Error::custom(format!(
+                "something that holds itself by way of what it is made from, which protocol {} cannot say",
+                self.out.protocol()
+            )));
         }
         Ok(open.times)
     }
@@ -631,8 +653,19 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         let begin = self.tasks.iter().rposition(is_begin);
         let way = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default();
         self.budget.visit_all(arguments.len() + way.len() / TASKS_LOOKED_AT)?;
-        // What is in the memo before all is written that it holds.
-        let begun = |task: &Task| match *task {
+        // What is in the memo before all is written that it holds. Keyword arguments are copied: those have
+        // to be complete, but where CPython's were not.
+        let is_same_protocol = self.is_same_protocol();
+        let begun = |(index, task): (usize, &Task)| match *task {
+            Task::Batch(Source::Items(_), ..)
+                if !is_same_protocol
+                    && matches!(
+                        index.checked_sub(1).and_then(|below| way.get(below)),
+                        Some(Task::Make(_, Opcode::NewObjEx) | Task::None)
+                    ) =>
+            {
+                None
+            }
             // What is made of a list that is no node comes into the memo later.
             Task::Batch(Source::Items(id), ..)
                 if self.out.protocol() < 4
@@ -646,12 +679,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             _ => None,
         };
         let is_found = |id: NodeId| !arguments.contains(&id) && !self.is_anew(id);
-        if !way.iter().filter_map(begun).any(is_found) {
+        if !way.iter().enumerate().filter_map(begun).any(is_found) {
             // No pickler wrote this. It was put together by hand, and all that the object was made from was
             // there but for the last of the way: before what was made later, or got its state later.
             let mut same = None;
             for (index, task) in way.iter().enumerate() {
-                same = begun(task).or(same);
+                same = begun((index, task)).or(same);
                 let is_later = match *task {
                     Task::Make(other, _) => other > id,
                     Task::Effects(..) => matches!(way.get(index + 1), Some(Task::Op(_))),
@@ -715,7 +748,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             Made::New { cls, args, kwargs: Some(kwargs) } if protocol >= 4 => self.then([
                 Task::Save(cls),
                 Task::Save(args),
-                Task::Save(kwargs),
+                Task::Keywords(kwargs),
                 Task::Make(id, Opcode::NewObjEx),
             ]),
             Made::New { cls, args, kwargs } => {
@@ -841,6 +874,25 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         Ok(())
     }
 
+    /// Keyword arguments. If their dict is being filled, which CPython does not mind in the protocol that
+    /// it wrote, another is made: nobody can tell the difference.
+    fn keywords(&mut self, id: NodeId) -> Done {
+        if !self.is_same_protocol() && self.memo_index(id).is_some() {
+            self.budget.visit_all(self.tasks.len() / TASKS_LOOKED_AT)?;
+            let is_open =
+                |task: &Task| matches!(task, Task::Batch(Source::Items(of), ..) if *of == id);
+            if self.tasks.iter().any(is_open) {
+                self.budget.visit_all(self.children(Source::Items(id)).len())?;
+                self.out.out.empty_dict();
+                self.memoize_other()?;
+                let batch = Batch::new(Kind::Dict, self.out.is_loose());
+                self.then([Task::Batch(Source::Items(id), 0, batch)]);
+                return Ok(());
+            }
+        }
+        self.save(id)
+    }
+
     /// `functools.partial(cls.__new__, cls, *args, **kwargs)()`, before protocol 4
     fn newobj_ex_by_call(&mut self, id: NodeId, cls: NodeId, args: NodeId, kwargs: NodeId) -> Done {
         let len = 1 + self.children(Source::Items(args)).len();
@@ -863,7 +915,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             Task::Save(cls),
             Task::Nodes(Source::Items(args), 0),
             Task::CloseTuple(len),
-            Task::Save(kwargs),
+            Task::Keywords(kwargs),
             Task::None,
             Task::CloseTuple(4),
             Task::Op(Opcode::Build),

@@ -8,7 +8,8 @@ use crate::typed::views::Within;
 use crate::typed::{FromPickle, Item};
 use crate::writer::{Global, ToPickle, Writer};
 
-/// `collections.OrderedDict`: keys and values in their order.
+/// `collections.OrderedDict`: keys and values in their order. Python writes each key once: what a hand-made
+/// pickle has twice is here twice.
 ///
 /// ```
 /// use halfsour::types::OrderedDict;
@@ -34,7 +35,7 @@ pub struct OrderedDict<K, V>(pub Vec<(K, V)>);
 pub struct DefaultDict<K, V> {
     /// What makes missing values: `builtins.list`, for one.
     pub factory: Option<Name>,
-    /// The entries.
+    /// The entries. Python writes each key once: what a hand-made pickle has twice is here twice.
     pub entries: Vec<(K, V)>,
 }
 

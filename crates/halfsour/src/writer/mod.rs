@@ -866,10 +866,14 @@ pub(crate) fn emit_integer(out: &mut Emitter, value: &Integer) -> Result<(), Err
     if out.long_is_binary() {
         return Ok(out.long(&bytes)?);
     }
-    let limit = crate::number::MAX_DIGITS as u64;
-    let digits = value.repr().ok_or(ErrorKind::Limit { what: "digits", limit })?;
-    out.long_digits(digits.as_bytes());
+    out.long_digits(digits(value)?.as_bytes());
     Ok(())
+}
+
+/// The digits of an int that Python can read.
+pub(crate) fn digits(value: &Integer) -> Result<String, Error> {
+    let limit = crate::number::MAX_DIGITS as u64;
+    Ok(value.repr().ok_or(ErrorKind::Limit { what: "digits", limit })?)
 }
 
 /// Two's complement without what its sign says already.

@@ -1,6 +1,6 @@
 # Pickles of objects that hold themselves, by way of what they are reduced to: the number of the graph, the
 # protocol, the pickle. Run with `emit` defined.
-import pickle, random
+import collections, pickle, random
 
 
 class Plain:
@@ -49,6 +49,22 @@ class Reduced:
         return make, self.forms[self.form](*self.held)
 
 
+class Keywords:
+    """So is what it is made with."""
+
+    def __init__(self):
+        self.held = None
+
+    def __new__(cls, *args, **kwargs):
+        return object.__new__(cls)
+
+    def __getnewargs_ex__(self):
+        return (), {'held': self.held}
+
+    def __getstate__(self):
+        return None
+
+
 def make(*args):
     return args
 
@@ -73,7 +89,7 @@ def knot(source):
         return [some(hashable) for _ in range(source.randrange(4))]
 
     kinds = (
-        list, dict, set, Plain, List, Stateful,
+        list, dict, set, Plain, List, Stateful, collections.deque, Keywords,
         lambda: tuple(several()), lambda: Tuple(several()),
         lambda: frozenset(several(True)), lambda: FrozenSet(several(True)),
         lambda: Reduced(source.randrange(4), some(), some(), some()),
@@ -82,7 +98,7 @@ def knot(source):
         objs.append(source.choice(kinds)())
     for _ in range(source.randrange(2, 10)):
         match source.choice(objs):
-            case list() as obj:
+            case list() | collections.deque() as obj:
                 obj.append(some())
             case dict() as obj:
                 obj[some(True)] = some()
@@ -92,6 +108,8 @@ def knot(source):
                 setattr(obj, source.choice('abc'), some())
             case Stateful() as obj:
                 obj.held.append(some())
+            case Keywords() as obj:
+                obj.held = some()
             case Reduced() as obj:
                 obj.held[source.randrange(3)] = some()
     return source.choice(objs)

@@ -48,6 +48,13 @@ enum Two {
 }
 
 #[derive(Pickle)]
+#[pickle(classes)]
+enum Same {
+    One(u8),
+    Other(u8),
+}
+
+#[derive(Pickle)]
 #[pickle(classes, module = "shop.models")]
 enum Named {
     One(u8),
