@@ -22,6 +22,9 @@ const FEW: usize = 8;
 /// CPython writes so many items at once: fewer are a container's last.
 const BATCH: usize = 1000;
 
+/// Longer text is hashed once, not at each reference.
+const LONG: usize = 256;
+
 /// What tells a key from others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Key<'g> {
@@ -32,7 +35,7 @@ enum Key<'g> {
     Int(i64),
     /// The bits of a float that is no integer.
     Float(u64),
-    /// The number of a value that has no short form: a large integer, a tuple, a frozenset.
+    /// The number of a value that has no short form: a large integer, long text, a tuple, a frozenset.
     Number(u32),
     /// It equals itself.
     Same(NodeId),
@@ -225,7 +228,7 @@ fn append<const N: usize>(
 #[derive(Default)]
 struct Numbers {
     given: u32,
-    /// The numbers of large integers, tuples and frozensets that were keys.
+    /// The numbers of large integers, long text, tuples and frozensets that were keys.
     known: HashMap<NodeId, u32>,
     leaves: HashMap<Leaf, u32>,
     /// By the numbers of their items; those of frozensets are sorted.
@@ -256,12 +259,10 @@ impl Numbers {
     #[inline]
     fn key<'g>(&mut self, arena: &'g Arena<'_>, id: NodeId) -> Result<Key<'g>, ErrorKind> {
         let kind = match arena.slot(id) {
-            Slot::BigInt(_) | Slot::Tuple(_) | Slot::FrozenSet(_) => {
+            Slot::Tuple(_) | Slot::FrozenSet(_) => {
                 return Ok(Key::Number(self.number(arena, id)?));
             }
-            Slot::Float(value) if is_large(value) => {
-                return Ok(Key::Number(self.number(arena, id)?));
-            }
+            slot if is_large(arena, slot) => return Ok(Key::Number(self.number(arena, id)?)),
             Slot::List(_) => "list",
             Slot::Dict(_) => "dict",
             Slot::Set(_) => "set",
@@ -275,27 +276,27 @@ impl Numbers {
     #[inline]
     fn known<'g>(&self, arena: &'g Arena<'_>, id: NodeId) -> Key<'g> {
         match arena.slot(id) {
-            Slot::Str(text) => Key::Text(arena.bytes(text)),
-            Slot::OldStr(text) => match arena.bytes(text) {
-                text if text.is_ascii() => Key::Text(text),
-                text => Key::OldText(text),
-            },
-            Slot::Bytes(bytes) => Key::Bytes(arena.bytes(bytes)),
+            slot if is_large(arena, slot) => self.numbered(id),
+            slot @ (Slot::Str(_) | Slot::OldStr(_) | Slot::Bytes(_)) => text(arena, slot, id),
             Slot::Bool(value) => Key::Int(value.into()),
             Slot::Int(value) => Key::Int(value),
             Slot::Float(value) if value.is_nan() => Key::Same(id),
-            Slot::Float(value) if !is_large(value) => match value as i64 {
+            Slot::Float(value) => match value as i64 {
                 integer if integer as f64 == value => Key::Int(integer),
                 _ => Key::Float(value.to_bits()),
             },
-            _ => self.known.get(&id).map_or(Key::Same(id), |number| Key::Number(*number)),
+            _ => self.numbered(id),
         }
+    }
+
+    fn numbered<'g>(&self, id: NodeId) -> Key<'g> {
+        self.known.get(&id).map_or(Key::Same(id), |number| Key::Number(*number))
     }
 
     fn leaf(arena: &Arena<'_>, key: Key<'_>, id: NodeId) -> Leaf {
         match (key, arena.slot(id)) {
             (_, Slot::BigInt(bytes)) => Leaf::BigInt(arena.bytes(bytes).into()),
-            (_, Slot::Float(value)) if is_large(value) => match exact_integer(value) {
+            (Key::Same(_), Slot::Float(value)) if !value.is_nan() => match exact_integer(value) {
                 Some(bytes) => Leaf::BigInt(bytes),
                 None => Leaf::Float(value.to_bits()),
             },
@@ -360,12 +361,9 @@ impl Numbers {
     }
 
     fn leaf_number(&mut self, arena: &Arena<'_>, id: NodeId) -> Result<u32, ErrorKind> {
-        let large = match arena.slot(id) {
-            Slot::BigInt(_) => true,
-            Slot::Float(value) => is_large(value),
-            _ => false,
-        };
-        let key = if large { Key::Same(id) } else { self.key(arena, id)? };
+        let slot = arena.slot(id);
+        let large = is_large(arena, slot);
+        let key = if large { text(arena, slot, id) } else { self.key(arena, id)? };
         let leaf = Numbers::leaf(arena, key, id);
         let number = *self.leaves.entry(leaf).or_insert_with(|| next(&mut self.given));
         if large {
@@ -375,7 +373,86 @@ impl Numbers {
     }
 }
 
-/// Whether a float is beyond what 64 bits can count.
-fn is_large(value: f64) -> bool {
-    !value.is_nan() && !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value)
+/// Text or bytes, in whichever length.
+fn text<'g>(arena: &'g Arena<'_>, slot: Slot, id: NodeId) -> Key<'g> {
+    match slot {
+        Slot::Str(text) => Key::Text(arena.bytes(text)),
+        Slot::OldStr(text) => match arena.bytes(text) {
+            text if text.is_ascii() => Key::Text(text),
+            text => Key::OldText(text),
+        },
+        Slot::Bytes(bytes) => Key::Bytes(arena.bytes(bytes)),
+        _ => Key::Same(id),
+    }
+}
+
+/// Whether a value gets a number: an integer or a float beyond what 64 bits can count, long text.
+#[inline]
+fn is_large(arena: &Arena<'_>, slot: Slot) -> bool {
+    const COUNTED: core::ops::Range<f64> =
+        -9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0;
+    match slot {
+        Slot::BigInt(_) => true,
+        Slot::Float(value) => !value.is_nan() && !COUNTED.contains(&value),
+        Slot::Str(text) | Slot::OldStr(text) | Slot::Bytes(text) => arena.bytes(text).len() > LONG,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Graph, Node, load};
+
+    fn long(opcode: u8, letter: u8, length: usize) -> Vec<u8> {
+        [&[opcode][..], &(length as u32).to_le_bytes(), &vec![letter; length]].concat()
+    }
+
+    /// How many keys or items.
+    fn count(graph: &Graph<'_>) -> usize {
+        match graph.get(graph.root()) {
+            Node::Dict(entries) => entries.len(),
+            Node::Set(items) | Node::FrozenSet(items) => items.len(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn long_text_is_equal_to_the_same() {
+        for length in [LONG - 1, LONG, LONG + 1, 100_000] {
+            let data = [
+                &b"\x80\x04\x8f("[..],
+                &long(b'X', b'a', length),
+                &long(b'X', b'a', length),
+                &long(b'T', b'a', length), // text to Python's reader, as it is ASCII
+                &long(b'B', b'a', length),
+                &long(b'B', b'a', length),
+                &long(b'X', b'b', length),
+                &long(b'X', b'a', length + 1),
+                &long(b'T', 0xe9, length),
+                &long(b'X', b'a', length),
+                b"\x85",
+                &long(b'X', b'a', length),
+                b"\x85\x90.",
+            ];
+            assert_eq!(count(&load(&data.concat()).unwrap()), 6, "{length}");
+        }
+    }
+
+    /// It would take hours.
+    #[test]
+    fn long_text_is_hashed_once() {
+        let begin = [b"\x80\x04", &long(b'X', b'a', 1 << 22)[..], b"\x94"].concat();
+        for (open, item, end) in [
+            (&b"\x8f("[..], &b"h\0"[..], &b"\x90."[..]),
+            (b"(", b"h\0", b"\x91."),
+            (b"}(", b"h\0N", b"u."),
+            (b"}", b"h\0Ns", b"."),
+            (b"\x8f", b"(h\0\x90", b"."),
+            (b"\x8f(", b"h\0\x85", b"\x90."),
+        ] {
+            let data = [&begin, open, &item.repeat(100_000), end].concat();
+            assert_eq!(count(&load(&data).unwrap()), 1);
+        }
+    }
 }
