@@ -30,7 +30,7 @@ impl Graph<'_> {
     /// Not kept is what a pickle does late, as dill's pickles do: a call whose result is thrown away, unless it
     /// sets an object's state, and that something comes into a list or a dict only after a call with it. Where a
     /// list is an argument, is referred to elsewhere too and holds what the call returns, it is filled after the
-    /// call, as CPython does it; in the pickle's own protocol the dict of keyword arguments too.
+    /// call, as CPython does it; so is a dict of keyword arguments.
     ///
     /// ```
     /// let data = b"\x80\x02]q\0(U\x04spamq\x01h\x01e.";
@@ -151,6 +151,8 @@ struct Walk<'g, 'o, 'w> {
     anew: HashMap<NodeId, bool>,
     /// The digits of large ints that come again, for protocols without their bytes.
     digits: HashMap<NodeId, String>,
+    /// In which order what the memo had came into it, once that is asked for.
+    order: Option<HashMap<NodeId, usize>>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
     /// How many more references may be written, and how much more text: containers that hold themselves
@@ -178,6 +180,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             progress: 0,
             anew: HashMap::new(),
             digits: HashMap::new(),
+            order: None,
             buffers: 0,
             budget: Budget::new(limits, 0, 0),
             key: out.take_key(),
@@ -229,14 +232,10 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         }
     }
 
-    /// Whether the protocol is that of the pickle which was read. Without PROTO, it is 0 or 1.
-    fn is_same_protocol(&self) -> bool {
-        let (from, to) = (self.graph.protocol(), self.out.protocol());
-        from == to || from < 2 && to < 2
-    }
-
     fn find_memoized(&mut self) {
-        let is_same = self.is_same_protocol();
+        let (from, to) = (self.graph.protocol(), self.out.protocol());
+        // Without PROTO, it is 0 or 1.
+        let is_same = from == to || from < 2 && to < 2;
         if is_same {
             for id in self.graph.memoized() {
                 if let Some(memoized) = self.memoized.get_mut(id.index()) {
@@ -653,12 +652,11 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         let begin = self.tasks.iter().rposition(is_begin);
         let way = begin.and_then(|begin| self.tasks.get(begin..)).unwrap_or_default();
         self.budget.visit_all(arguments.len() + way.len() / TASKS_LOOKED_AT)?;
-        // What is in the memo before all is written that it holds. Keyword arguments are copied: those have
-        // to be complete, but where CPython's were not.
-        let is_same_protocol = self.is_same_protocol();
+        // What is in the memo before all is written that it holds.
         let begun = |(index, task): (usize, &Task)| match *task {
-            Task::Batch(Source::Items(_), ..)
-                if !is_same_protocol
+            // Keyword arguments are copied: none is found before it is complete, but by CPython.
+            Task::Batch(Source::Items(id), ..)
+                if !at(&self.shared, id)
                     && matches!(
                         index.checked_sub(1).and_then(|below| way.get(below)),
                         Some(Task::Make(_, Opcode::NewObjEx) | Task::None)
@@ -874,14 +872,16 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         Ok(())
     }
 
-    /// Keyword arguments. If their dict is being filled, which CPython does not mind in the protocol that
-    /// it wrote, another is made: nobody can tell the difference.
+    /// Keyword arguments. If their dict is being filled, and was complete when it was read, another is made:
+    /// they are copied, so that nobody can tell the difference.
     fn keywords(&mut self, id: NodeId) -> Done {
-        if !self.is_same_protocol() && self.memo_index(id).is_some() {
+        if self.memo_index(id).is_some() {
             self.budget.visit_all(self.tasks.len() / TASKS_LOOKED_AT)?;
-            let is_open =
+            let is_filled =
                 |task: &Task| matches!(task, Task::Batch(Source::Items(of), ..) if *of == id);
-            if self.tasks.iter().any(is_open) {
+            if let Some(begin) = self.tasks.iter().rposition(is_filled)
+                && self.was_complete(id, begin)
+            {
                 self.budget.visit_all(self.children(Source::Items(id)).len())?;
                 self.out.out.empty_dict();
                 self.memoize_other()?;
@@ -891,6 +891,21 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             }
         }
         self.save(id)
+    }
+
+    /// Whether a dict that is being filled, from a task on, was complete before something on the way from it
+    /// was there. CPython puts a dict into the memo before what it holds, and finds it there, as empty as it is.
+    fn was_complete(&mut self, id: NodeId, begin: usize) -> bool {
+        let order = self.order.get_or_insert_with(|| {
+            self.graph.memoized().enumerate().map(|(place, id)| (id, place)).collect()
+        });
+        let Some(place) = order.get(&id) else { return true };
+        self.tasks.get(begin..).unwrap_or_default().iter().any(|task| match task {
+            Task::Batch(Source::Items(on_way), ..) | Task::Effects(on_way, _) => {
+                order.get(on_way).is_some_and(|before| before < place)
+            }
+            _ => false,
+        })
     }
 
     /// `functools.partial(cls.__new__, cls, *args, **kwargs)()`, before protocol 4
