@@ -276,12 +276,14 @@ fn what_is_made_twice_is_no_state_setter() {
     }
 }
 
-/// Keyword arguments are copied when they are given, and have to be complete then.
+/// Arguments may be copied when they are given, and have to be complete then: keyword arguments always are.
 #[test]
-fn keyword_arguments_are_complete() {
+fn what_is_copied_is_complete() {
     let pickles = [
         // A set of an object that is made with the set: no pickle says it where sets have no opcodes.
         (&b"\x80\x04\x8fq\0(capp\nRec\n)}\x8c\x01ch\0s\x92\x90."[..], &[4, 5][..]),
+        // The same with a list of it, as it is written for a frozenset that has the set in its state.
+        (b"\x80\x04\x8f\x94(ccopies\nF\n]\x94h\0a\x85\x94R\x94\x90.", &[4, 5]),
         // Two objects with the same dict, which holds one of them.
         (
             b"\x80\x05capp\nRec2\n)}\x8c\x01ccapp\nRec\n)\x81q\x01sq\x02\x92q\x03h\x01h\x03b0capp\nRec2\n)h\x02\

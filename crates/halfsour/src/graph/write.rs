@@ -637,6 +637,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// the arguments anew each time: all that they hold alone. The rest was the same each time, and has to be,
     /// or this would not end: something on the way from the object to itself will be found in the memo.
     fn reduce_again(&mut self, id: NodeId, made: Made<'g>) -> Done {
+        self.note_order();
         let mut arguments = HashSet::new();
         let mut next = Some(Node::Object(Object { made, effects: &[] }));
         let mut reached = Vec::new();
@@ -680,9 +681,16 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         if !way.iter().enumerate().filter_map(begun).any(is_found) {
             // No pickler wrote this. It was put together by hand, and all that the object was made from was
             // there but for the last of the way: before what was made later, or got its state later.
+            // Nor is it an argument itself that was complete: calls may copy their arguments.
             let mut same = None;
+            let mut is_argument = true;
             for (index, task) in way.iter().enumerate() {
-                same = begun((index, task)).or(same);
+                if let Some(id) = begun((index, task)) {
+                    if !is_argument || !self.was_complete(id, way.get(index..)) {
+                        same = Some(id);
+                    }
+                    is_argument = false;
+                }
                 let is_later = match *task {
                     Task::Make(other, _) => other > id,
                     Task::Effects(..) => matches!(way.get(index + 1), Some(Task::Op(_))),
@@ -692,8 +700,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                     break;
                 }
             }
-            let Some(same) = same else { return Ok(()) };
-            self.progress += usize::from(self.anew.insert(same, false) != Some(false));
+            if let Some(same) = same {
+                self.progress += usize::from(self.anew.insert(same, false) != Some(false));
+            }
         }
         let before = self.anew.len();
         for argument in arguments {
@@ -879,8 +888,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             self.budget.visit_all(self.tasks.len() / TASKS_LOOKED_AT)?;
             let is_filled =
                 |task: &Task| matches!(task, Task::Batch(Source::Items(of), ..) if *of == id);
+            self.note_order();
             if let Some(begin) = self.tasks.iter().rposition(is_filled)
-                && self.was_complete(id, begin)
+                && self.was_complete(id, self.tasks.get(begin..))
             {
                 self.budget.visit_all(self.children(Source::Items(id)).len())?;
                 self.out.out.empty_dict();
@@ -893,19 +903,24 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         self.save(id)
     }
 
-    /// Whether a dict that is being filled, from a task on, was complete before something on the way from it
-    /// was there. CPython puts a dict into the memo before what it holds, and finds it there, as empty as it is.
-    fn was_complete(&mut self, id: NodeId, begin: usize) -> bool {
-        let order = self.order.get_or_insert_with(|| {
-            self.graph.memoized().enumerate().map(|(place, id)| (id, place)).collect()
-        });
+    /// Whether what is being filled was complete before something on the way from it was there. CPython puts a
+    /// list or a dict into the memo before what it holds, and finds it there, as empty as it is.
+    fn was_complete(&self, id: NodeId, way: Option<&[Task]>) -> bool {
+        let Some(order) = &self.order else { return false };
         let Some(place) = order.get(&id) else { return true };
-        self.tasks.get(begin..).unwrap_or_default().iter().any(|task| match task {
+        way.unwrap_or_default().iter().any(|task| match task {
             Task::Batch(Source::Items(on_way), ..) | Task::Effects(on_way, _) => {
                 order.get(on_way).is_some_and(|before| before < place)
             }
             _ => false,
         })
+    }
+
+    fn note_order(&mut self) {
+        if self.order.is_none() {
+            let order = self.graph.memoized().enumerate().map(|(place, id)| (id, place));
+            self.order = Some(order.collect());
+        }
     }
 
     /// `functools.partial(cls.__new__, cls, *args, **kwargs)()`, before protocol 4
