@@ -141,6 +141,28 @@ fn python_loads_the_same_from_each_protocol() {
     }
 }
 
+/// Python loads what it loads from the pickles from what was written of them.
+fn assert_same(expected: &[Vec<u8>], pickles: &[Vec<u8>], written: &[Vec<u8>]) {
+    let found = shown(written);
+    assert_eq!([expected.len(), found.len()], [pickles.len(); 2]);
+    for ((data, written), (expected, found)) in
+        pickles.iter().zip(written).zip(expected.iter().zip(&found))
+    {
+        let [expected, found] = [expected, found].map(|text| String::from_utf8_lossy(text));
+        let [data, written] = [data, written].map(|data| data.escape_ascii());
+        assert_eq!(expected, found, "{data}, {written}");
+    }
+}
+
+fn assert_same_in_each_protocol(pickles: &[Vec<u8>]) {
+    let expected = shown(pickles);
+    for protocol in 0..=5 {
+        let written: Vec<Vec<u8>> =
+            pickles.iter().map(|data| write(&load(data), protocol, false)).collect();
+        assert_same(&expected, pickles, &written);
+    }
+}
+
 /// Some of what is there, or nothing, in something that goes into the memo or does not.
 fn held(data: &mut Vec<u8>, count: usize, random: &mut impl FnMut(usize) -> usize) {
     let (begin, key, add, end): (_, &[u8], &[u8], &[u8]) = match random(3) {
@@ -219,18 +241,7 @@ fn python_loads_the_same_from_what_was_put_together() {
     let mut pickles: Vec<Vec<u8>> = (0..20_000).map(|_| assembled(&mut random)).collect();
     pickles.retain(|data| halfsour::load(data).is_ok());
     assert!(pickles.len() > 10_000, "{}", pickles.len());
-    let expected = shown(&pickles);
-    for protocol in 0..=5 {
-        let written: Vec<Vec<u8>> =
-            pickles.iter().map(|data| write(&load(data), protocol, false)).collect();
-        for ((data, expected), (written, found)) in
-            pickles.iter().zip(&expected).zip(written.iter().zip(shown(&written)))
-        {
-            let [expected, found] = [expected, &found].map(|text| String::from_utf8_lossy(text));
-            let [data, written] = [data, written].map(|data| data.escape_ascii());
-            assert_eq!(expected, found, "in protocol {protocol}: {data}, {written}");
-        }
-    }
+    assert_same_in_each_protocol(&pickles);
 }
 
 /// What fresh eyes put together.
@@ -246,12 +257,7 @@ fn arguments_are_complete_and_shared() {
         // Arguments that are found elsewhere too, without PROTO.
         b"cfunctools\npartial\ncbuiltins\nprint\n}\x86q\0\x81h\0\x86.",
     ];
-    let pickles = pickles.map(<[u8]>::to_vec);
-    let expected = shown(&pickles);
-    for protocol in 0..=5 {
-        let written = pickles.each_ref().map(|data| write(&load(data), protocol, false));
-        assert_eq!(shown(&written), expected, "{protocol}");
-    }
+    assert_same_in_each_protocol(&pickles.map(<[u8]>::to_vec));
 }
 
 /// A call that is thrown away sets no state if it went into the memo: an object that was found among its
@@ -318,12 +324,7 @@ fn persistent_objects_in_their_own_state() {
         b"\x80\x04\x82\xf0q\x01\x85q\x02h\x01h\x02b0.",
         b"\x80\x04\x88Qq\0Qq\x01h\0h\x01a0.",
     ];
-    let pickles = pickles.map(<[u8]>::to_vec);
-    let expected = shown(&pickles);
-    for protocol in 0..=5 {
-        let written = pickles.each_ref().map(|data| write(&load(data), protocol, false));
-        assert_eq!(shown(&written), expected, "{protocol}");
-    }
+    assert_same_in_each_protocol(&pickles.map(<[u8]>::to_vec));
 }
 
 /// Objects that CPython says only where sets have opcodes of their own are said so, or refused.
@@ -348,16 +349,7 @@ fn what_older_protocols_cannot_say_is_refused() {
             }
         }
     }
-    for ((data, written), (expected, found)) in
-        pickles.iter().zip(&written).zip(shown(&pickles).iter().zip(shown(&written)))
-    {
-        let [data, written] = [data, written].map(|data| data.escape_ascii());
-        assert_eq!(
-            expected.escape_ascii().to_string(),
-            found.escape_ascii().to_string(),
-            "{data} {written}"
-        );
-    }
+    assert_same(&shown(&pickles), &pickles, &written);
     assert!(refused > 100 && written.len() > 100, "{refused} of {}", refused + written.len());
 }
 

@@ -267,7 +267,7 @@ impl Numbers {
             Slot::Dict(_) => "dict",
             Slot::Set(_) => "set",
             Slot::ByteArray(_) => "bytearray",
-            _ => return Ok(self.known(arena, id)),
+            slot => return Ok(self.short(arena, slot, id)),
         };
         Err(ErrorKind::Unhashable { kind })
     }
@@ -277,7 +277,15 @@ impl Numbers {
     fn known<'g>(&self, arena: &'g Arena<'_>, id: NodeId) -> Key<'g> {
         match arena.slot(id) {
             slot if is_large(arena, slot) => self.numbered(id),
-            slot @ (Slot::Str(_) | Slot::OldStr(_) | Slot::Bytes(_)) => text(arena, slot, id),
+            slot => self.short(arena, slot, id),
+        }
+    }
+
+    /// The same for one that is not large.
+    #[inline]
+    fn short<'g>(&self, arena: &'g Arena<'_>, slot: Slot, id: NodeId) -> Key<'g> {
+        match slot {
+            Slot::Str(_) | Slot::OldStr(_) | Slot::Bytes(_) => text(arena, slot, id),
             Slot::Bool(value) => Key::Int(value.into()),
             Slot::Int(value) => Key::Int(value),
             Slot::Float(value) if value.is_nan() => Key::Same(id),

@@ -5,6 +5,9 @@
 //! another, every object is that may come again, as CPython does it. The stack is a vector: depth costs
 //! memory, not stack.
 
+use std::cell::OnceCell;
+
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use super::{Effect, Graph, Made, Node, NodeId, Object};
@@ -152,7 +155,7 @@ struct Walk<'g, 'o, 'w> {
     /// The digits of large ints that come again, for protocols without their bytes.
     digits: HashMap<NodeId, String>,
     /// In which order what the memo had came into it, once that is asked for.
-    order: Option<HashMap<NodeId, usize>>,
+    order: OnceCell<HashMap<NodeId, usize>>,
     /// The number of the next out-of-band buffer.
     buffers: u32,
     /// How many more references may be written, and how much more text: containers that hold themselves
@@ -180,7 +183,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             progress: 0,
             anew: HashMap::new(),
             digits: HashMap::new(),
-            order: None,
+            order: OnceCell::new(),
             buffers: 0,
             budget: Budget::new(limits, 0, 0),
             key: out.take_key(),
@@ -349,10 +352,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 if out.out.long_is_binary() || !at(&self.shared, id) {
                     emit_integer(&mut out.out, &Integer::from_le_bytes(bytes))?;
                 } else {
-                    if !self.digits.contains_key(&id) {
-                        self.digits.insert(id, digits(&Integer::from_le_bytes(bytes))?);
-                    }
-                    let digits = self.digits.get(&id).map(String::as_str).unwrap_or_default();
+                    let digits = match self.digits.entry(id) {
+                        Entry::Occupied(entry) => entry.into_mut(),
+                        Entry::Vacant(entry) => {
+                            entry.insert(digits(&Integer::from_le_bytes(bytes))?)
+                        }
+                    };
                     out.out.long_digits(digits.as_bytes());
                 }
             }
@@ -637,7 +642,6 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// the arguments anew each time: all that they hold alone. The rest was the same each time, and has to be,
     /// or this would not end: something on the way from the object to itself will be found in the memo.
     fn reduce_again(&mut self, id: NodeId, made: Made<'g>) -> Done {
-        self.note_order();
         let mut arguments = HashSet::new();
         let mut next = Some(Node::Object(Object { made, effects: &[] }));
         let mut reached = Vec::new();
@@ -888,7 +892,6 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             self.budget.visit_all(self.tasks.len() / TASKS_LOOKED_AT)?;
             let is_filled =
                 |task: &Task| matches!(task, Task::Batch(Source::Items(of), ..) if *of == id);
-            self.note_order();
             if let Some(begin) = self.tasks.iter().rposition(is_filled)
                 && self.was_complete(id, self.tasks.get(begin..))
             {
@@ -906,7 +909,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// Whether what is being filled was complete before something on the way from it was there. CPython puts a
     /// list or a dict into the memo before what it holds, and finds it there, as empty as it is.
     fn was_complete(&self, id: NodeId, way: Option<&[Task]>) -> bool {
-        let Some(order) = &self.order else { return false };
+        let order = self.order.get_or_init(|| {
+            self.graph.memoized().enumerate().map(|(place, id)| (id, place)).collect()
+        });
         let Some(place) = order.get(&id) else { return true };
         way.unwrap_or_default().iter().any(|task| match task {
             Task::Batch(Source::Items(on_way), ..) | Task::Effects(on_way, _) => {
@@ -914,13 +919,6 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             }
             _ => false,
         })
-    }
-
-    fn note_order(&mut self) {
-        if self.order.is_none() {
-            let order = self.graph.memoized().enumerate().map(|(place, id)| (id, place));
-            self.order = Some(order.collect());
-        }
     }
 
     /// `functools.partial(cls.__new__, cls, *args, **kwargs)()`, before protocol 4
