@@ -265,11 +265,17 @@ fn arguments_are_complete_and_shared() {
 /// the same with two items.
 #[test]
 fn what_is_made_twice_is_no_state_setter() {
-    let pickles: [&[u8]; 2] = [
+    let pickles: [&[u8]; 4] = [
         b"\x80\x02ccollections\ndeque\nq\0)Rq\x01capp\ncall2\nq\x02h\x01]q\x03h\x02h\x01h\x03\x86q\x04Rq\x05a\
           \x86q\x06R0h\x05a.",
         b"\x80\x02ccollections\ndeque\nq\0)Rq\x01(capp\ncall2\nq\x02h\x01]q\x03h\x02h\x01h\x03\x86q\x04Rq\x05a\
           \x86q\x06R0h\x05K\x02e.",
+        // The arguments were found in the memo, too.
+        b"\x80\x02ccollections\ndeque\nq\0)Rq\x01capp\ncall2\nq\x02h\x01]q\x03(h\x02h\x01h\x03\x86q\x04Rq\x05N\
+          e00h\x04R0h\x05a.",
+        // A pair in its own state, made twice; its second item was made from two of the first.
+        b"\x80\x02ccollections\ndeque\nq\0)Rq\x01h\x01capp\ncall2\nq\x02h\x01h\x01\x86q\x03Rq\x04h\x01h\x04\x86q\x05\
+          b00h\x05a.",
     ];
     for data in pickles {
         let graph = load(data);
@@ -300,6 +306,18 @@ fn what_is_copied_is_complete() {
         (
             b"\x80\x05]q\x01capp\nRec2\n(t}\x8c\x01ch\x01sq\x05\x92ah\x05.",
             &[0, 1, 2, 3, 4, 5],
+        ),
+        // The same, which came into the memo twice: before and after what is made with it.
+        (
+            b"(}\x8c\x01bcapp\nRec\n(t}\x92q\x01sq\x03h\x01r\x06\0\0\0(capp\nRec2\n(th\x03\x92et.",
+            &[0, 1, 2, 3, 4, 5],
+        ),
+        // A frozenset of a subclass, within whose list an object is found again before the frozenset is.
+        (
+            b"\x80\x04ccopies\nF\nq\x01]q\x08(capp\ncall2\nq\x02\x8fq\x03(h\x01]q\x09(h\x02h\x03]q\x04K\x01a\x86q\x05R\
+              q\x06]q\x0a(h\x03]q\x0bh\x06aebe\x85q\x0cRq\x07}q\x0d\x8c\x05attr2q\x0eh\x06sb\x90h\x0400h\x05R0h\
+              \x06e\x85R0h\x07.",
+            &[4, 5],
         ),
     ];
     for (data, protocols) in pickles {

@@ -363,10 +363,11 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
 
     fn discard(&mut self, value: NodeId, below: Option<&NodeId>) {
         // A state setter is a call whose result nobody wants, while the object waits for its state:
-        // `setter(object, state)`. What goes into the memo is something else: an object that was found
-        // among its own arguments, for one.
+        // `setter(object, state)`, of a pair that was made for it right before. What goes into the memo, or
+        // was made earlier, is something else: what was found among its own arguments, and is there twice.
         let last = self.memo.len().checked_sub(1).and_then(|index| self.memo.get(index)).copied();
         if let Some(RawMade::Call { args, .. }) = self.arena.made(value)
+            && [args.index() + 2, value.index() + 1] == [self.arena.len(); 2]
             && last != Some(args)
             && last != Some(value)
             && let Slot::Tuple(run) = self.arena.slot(args)

@@ -690,11 +690,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             let mut is_argument = true;
             for (index, task) in way.iter().enumerate() {
                 if let Some(id) = begun((index, task)) {
-                    if !is_argument || !self.was_complete(id, way.get(index..)) {
+                    if !is_argument || !self.was_complete(id, Some(way)) {
                         same = Some(id);
                     }
                     is_argument = false;
                 }
+                is_argument |= matches!(task, Task::Make(..));
                 let is_later = match *task {
                     Task::Make(other, _) => other > id,
                     Task::Effects(..) => matches!(way.get(index + 1), Some(Task::Op(_))),
@@ -910,7 +911,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// list or a dict into the memo before what it holds, and finds it there, as empty as it is.
     fn was_complete(&self, id: NodeId, way: Option<&[Task]>) -> bool {
         let order = self.order.get_or_init(|| {
-            self.graph.memoized().enumerate().map(|(place, id)| (id, place)).collect()
+            let mut order = HashMap::new();
+            for (place, id) in self.graph.memoized().enumerate() {
+                // What came into the memo twice was there from the first time on.
+                order.entry(id).or_insert(place);
+            }
+            order
         });
         let Some(place) = order.get(&id) else { return true };
         way.unwrap_or_default().iter().any(|task| match task {
