@@ -695,7 +695,6 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                     }
                     is_argument = false;
                 }
-                is_argument |= matches!(task, Task::Make(..));
                 let is_later = match *task {
                     Task::Make(other, _) => other > id,
                     Task::Effects(..) => matches!(way.get(index + 1), Some(Task::Op(_))),
