@@ -312,6 +312,11 @@ fn what_is_copied_is_complete() {
             b"(}\x8c\x01bcapp\nRec\n(t}\x92q\x01sq\x03h\x01r\x06\0\0\0(capp\nRec2\n(th\x03\x92et.",
             &[0, 1, 2, 3, 4, 5],
         ),
+        // What is in a dict that is copied is made once.
+        (
+            b"(}\x8c\x01acapp\nRec\n((capp\nRec\n(t}\x92q\x01tt\x81sq\x05h\x01(capp\nRec2\n)h\x05\x92\x90t.",
+            &[0, 1, 2, 3, 4, 5],
+        ),
         // A frozenset of a subclass, within whose list an object is found again before the frozenset is.
         (
             b"\x80\x04ccopies\nF\nq\x01]q\x08(capp\ncall2\nq\x02\x8fq\x03(h\x01]q\x09(h\x02h\x03]q\x04K\x01a\x86q\x05R\

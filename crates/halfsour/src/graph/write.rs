@@ -214,22 +214,23 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         self.find_taken_apart();
     }
 
-    /// Arguments that are written without their tuple, and with it elsewhere.
+    /// What is in arguments that are written without their tuple, and with it elsewhere; and in keyword
+    /// arguments, of which [a copy](Walk::keywords) may be written.
     fn find_taken_apart(&mut self) {
         let protocol = self.out.protocol();
-        if protocol >= 4 {
-            return;
-        }
+        let mut seen = HashSet::new();
         for (_, node) in self.graph.iter() {
-            if let Node::Object(Object { made: Made::New { args, kwargs, .. }, .. }) = node
-                && (protocol < 2 || kwargs.is_some())
-                && at(&self.shared, args)
-            {
-                let Node::Tuple(items) = self.graph.get(args) else { continue };
-                for item in items {
-                    if let Some(shared) = self.shared.get_mut(item.index()) {
-                        *shared = true;
-                    }
+            let Node::Object(Object { made: Made::New { args, kwargs, .. }, .. }) = node else {
+                continue;
+            };
+            let is_call = protocol < 2 || protocol < 4 && kwargs.is_some();
+            for id in is_call.then_some(args).into_iter().chain(kwargs) {
+                if at(&self.shared, id) && seen.insert(id) {
+                    each_child(self.graph.get(id), &mut |item| {
+                        if let Some(shared) = self.shared.get_mut(item.index()) {
+                            *shared = true;
+                        }
+                    });
                 }
             }
         }
