@@ -185,6 +185,9 @@ const CASES: &[&[u8]] = &[
     b"\x8f(K\x01K\x02\x90.",
     // A set's order is its own, even where items share.
     b"(K\x01\x85q\0h\0h\0\x86h\0h\0h\0\x87h\0\x85h\0\x85\x85h\0\x85\x85\x85\x91.",
+    // Items that hold the same, of which one is referred to.
+    b"(cm\nA\n)\x81q\0cm\nA\n)\x81q\x01(h\x01h\0cm\nA\n)\x81\x91h\0t.",
+    b"(G\x7f\xf8\0\0\0\0\0\x01\x85q\0(h\0G\x7f\xf8\0\0\0\0\0\x01\x85\x91t.",
     b"(N\x90.",
     b"\x90.",
     b"N(N\x90.",

@@ -108,7 +108,16 @@ impl<'a> Show<'a> {
             ids.iter().map(|&id| Ok((self.key(id)?, id))).collect();
         let mut keyed = keyed?;
         keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
-        self.all(name, keyed.into_iter().map(|(_, id)| id), child)
+        let texts: Result<Vec<String>, String> = keyed
+            .chunk_by(|(one, _), (other, _)| one == other)
+            .map(|twins| match twins {
+                [(_, id)] => child(self, *id),
+                // Of items that hold the same nobody knows which is which.
+                [(key, _), ..] => Ok(vec![key.as_str(); twins.len()].join(" ")),
+                [] => Ok(String::new()),
+            })
+            .collect();
+        Ok(format!("{name}({})", texts?.join(" ")))
     }
 
     /// What a node is, with what `child` says of all that it holds.

@@ -1,6 +1,6 @@
 # Loads each pickle with `_pickle` and writes what it found, types and identities kept, or the
 # exception. Whatever is imported from the modules m and mod is a class that notes what befalls it.
-import _pickle, io, struct, sys, types
+import _pickle, collections, io, struct, sys, types
 
 
 class Module(types.ModuleType):
@@ -49,7 +49,11 @@ def notation(obj, keys, child):
         case tuple() | list():
             return all(type(obj).__name__, obj)
         case set() | frozenset():
-            return all(type(obj).__name__, sorted(obj, key=lambda item: key(item, keys)))
+            keyed = sorted(((key(item, keys), item) for item in obj), key=lambda pair: pair[0])
+            twins = collections.Counter(name for name, _ in keyed)
+            # Of items that hold the same nobody knows which is which.
+            texts = (name if twins[name] > 1 else child(item) for name, item in keyed)
+            return f'{type(obj).__name__}({" ".join(texts)})'
         case dict():
             return all('dict', [child for item in obj.items() for child in item])
         case Symbol():
