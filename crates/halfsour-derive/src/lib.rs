@@ -48,8 +48,10 @@ fn expand(
 /// ```
 ///
 /// Fields are attributes, in this order. The bytes are those that CPython writes for such an instance,
-/// but for protocols 0 and 1 if something is an argument of `__new__`: Python loads those as the same.
-/// Attributes that the type does not know are ignored; a field that is not there is an error, unless it
+/// but for protocols 0 and 1 if something is an argument of `__new__`, and for what 3.13 and later
+/// leave out of the memo: what a nested class's name, and `__new__` with keyword arguments, are made
+/// of below protocol 4. Python loads those as the same. Attributes that the type does not know are
+/// ignored; a field that is not there is an error, unless it
 /// has a `default`. All protocols are read. Types may be generic and may borrow:
 /// `struct Name<'a> { text: &'a str }`. What else a class's `__getstate__` may return needs hooks by
 /// hand: see `halfsour::typed::Hooks`.

@@ -312,10 +312,10 @@ fn what_is_copied_is_complete() {
             b"(}\x8c\x01bcapp\nRec\n(t}\x92q\x01sq\x03h\x01r\x06\0\0\0(capp\nRec2\n(th\x03\x92et.",
             &[0, 1, 2, 3, 4, 5],
         ),
-        // What is in a dict that is copied is made once.
+        // What is in a dict that is copied is made once, and has to be in the memo.
         (
             b"(}\x8c\x01acapp\nRec\n((capp\nRec\n(t}\x92q\x01tt\x81sq\x05h\x01(capp\nRec2\n)h\x05\x92\x90t.",
-            &[0, 1, 2, 3, 4, 5],
+            &[2, 3, 4, 5],
         ),
         // A frozenset of a subclass, within whose list an object is found again before the frozenset is.
         (
@@ -336,6 +336,23 @@ fn what_is_copied_is_complete() {
                 Err(error) => assert!(error.to_string().ends_with("cannot say"), "{error}"),
             }
         }
+    }
+}
+
+/// What CPython leaves out of the memo stays out of it, in keyword arguments that are shared too.
+#[test]
+fn shared_keyword_arguments_by_cpython() {
+    for item in [&b"\x8c\x01x\x94Q"[..], b"\x82\xf0", b"\x97", b"\x97\x98"] {
+        let parts = [
+            b"]\x94(}\x94\x8c\x01a\x94",
+            item,
+            b"s\x8c\x04emod\x94\x8c\x01K\x94\x93\x94)h\x01\x92\x94e.",
+        ];
+        let framed = parts.concat();
+        let length = (framed.len() as u64).to_le_bytes();
+        let data = [b"\x80\x05\x95", &length[..], &framed].concat();
+        let written = load(&data).to_vec(5).unwrap();
+        assert_eq!(written.escape_ascii().to_string(), data.escape_ascii().to_string());
     }
 }
 

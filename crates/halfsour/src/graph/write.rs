@@ -26,14 +26,17 @@ use crate::writer::{
 impl Graph<'_> {
     /// Pickles what the graph stands for, with a protocol from 0 to 5.
     ///
-    /// What CPython's pickler in C wrote becomes the same bytes again, with the protocol that it had. With
-    /// another protocol, Python loads equal objects, shared as they were. Where Python 3 has other names
-    /// than Python 2, they are changed between protocols 2 and 3. Strings of Python 2 remain what they are.
+    /// What CPython's pickler in C wrote becomes the same bytes again, with the protocol that it had; what
+    /// 3.15 and later wrote, with [`Pickler::trim_batches`]. With another protocol, Python loads equal
+    /// objects, shared as they were. Where Python 3 has other names than Python 2, they are changed between
+    /// protocols 2 and 3. Strings of Python 2 remain what they are. So do extension codes, out-of-band buffers,
+    /// and persistent ids that are no text, in protocols that came before their opcodes too: Python loads them.
     ///
     /// Not kept is what a pickle does late, as dill's pickles do: a call whose result is thrown away, unless it
     /// sets an object's state, and that something comes into a list or a dict only after a call with it. Where a
     /// list is an argument, is referred to elsewhere too and holds what the call returns, it is filled after the
-    /// call, as CPython does it; so is a dict of keyword arguments.
+    /// call, as CPython does it. So is a dict of keyword arguments that holds its object, but for the entries
+    /// before that one in protocol 0: what the call sees may change between protocol 0 and others.
     ///
     /// ```
     /// let data = b"\x80\x02]q\0(U\x04spamq\x01h\x01e.";
@@ -214,23 +217,24 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         self.find_taken_apart();
     }
 
-    /// What is in arguments that are written without their tuple, and with it elsewhere; and in keyword
-    /// arguments, of which [a copy](Walk::keywords) may be written.
+    /// Arguments that are written without their tuple, and with it elsewhere.
     fn find_taken_apart(&mut self) {
         let protocol = self.out.protocol();
+        if protocol >= 4 {
+            return;
+        }
         let mut seen = HashSet::new();
         for (_, node) in self.graph.iter() {
-            let Node::Object(Object { made: Made::New { args, kwargs, .. }, .. }) = node else {
-                continue;
-            };
-            let is_call = protocol < 2 || protocol < 4 && kwargs.is_some();
-            for id in is_call.then_some(args).into_iter().chain(kwargs) {
-                if at(&self.shared, id) && seen.insert(id) {
-                    each_child(self.graph.get(id), &mut |item| {
-                        if let Some(shared) = self.shared.get_mut(item.index()) {
-                            *shared = true;
-                        }
-                    });
+            if let Node::Object(Object { made: Made::New { args, kwargs, .. }, .. }) = node
+                && (protocol < 2 || kwargs.is_some())
+                && at(&self.shared, args)
+                && seen.insert(args)
+            {
+                let Node::Tuple(items) = self.graph.get(args) else { continue };
+                for item in items {
+                    if let Some(shared) = self.shared.get_mut(item.index()) {
+                        *shared = true;
+                    }
                 }
             }
         }
@@ -896,7 +900,16 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             if let Some(begin) = self.tasks.iter().rposition(is_filled)
                 && self.was_complete(id, self.tasks.get(begin..))
             {
-                self.budget.visit_all(self.children(Source::Items(id)).len())?;
+                let items = self.children(Source::Items(id));
+                self.budget.visit_all(items.len())?;
+                if (0..items.len()).filter_map(|n| items.get(n)).any(|item| self.is_made_anew(item))
+                {
+                    return Err(Error::custom(format!(
+                        "keyword arguments that hold what is not in the memo and hold themselves, \
+                         which protocol {} cannot say",
+                        self.out.protocol()
+                    )));
+                }
                 self.out.out.empty_dict();
                 self.memoize_other()?;
                 let batch = Batch::new(Kind::Dict, self.out.is_loose());
@@ -905,6 +918,15 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             }
         }
         self.save(id)
+    }
+
+    /// Whether each time that a node is written makes another object.
+    fn is_made_anew(&self, id: NodeId) -> bool {
+        match self.graph.get(id) {
+            Node::None | Node::Bool(_) | Node::Int(_) | Node::BigInt(_) | Node::Float(_) => false,
+            Node::Str(_) | Node::OldStr(_) | Node::Bytes(_) | Node::Tuple([]) => false,
+            _ => !at(&self.memoized, id),
+        }
     }
 
     /// Whether what is being filled was complete before something on the way from it was there. CPython puts a

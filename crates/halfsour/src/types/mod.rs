@@ -9,7 +9,7 @@
 //! the features `chrono`, `jiff`, `uuid`, `rust_decimal` and `num-bigint`; the `Duration` of Rust's own
 //! library is a `timedelta`. What their types have and Python's do not is lost in one way only: fractions
 //! of a microsecond are cut off. What Python's have and theirs do not, the name of a `timezone`, the fold
-//! of a time without a zone, is lost too. And what Python itself loses: protocols 0 to 3 have no fold, so
+//! of a time without a zone, the sign of a `Decimal` that is zero, is lost too. And what Python itself loses: protocols 0 to 3 have no fold, so
 //! that of the two moments of a local time, where clocks are turned back, they have the earlier one. All
 //! else that does not fit is an error.
 //!
