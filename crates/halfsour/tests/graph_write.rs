@@ -3,7 +3,7 @@
 mod common;
 
 use common::{PACK, corpus, generated, python, random, shown, unpack};
-use halfsour::graph::{Effect, Node};
+use halfsour::graph::{Effect, Made, Node};
 use halfsour::{ErrorKind, Graph, Pickler};
 
 /// Pickles of CPython's C pickler, in all ways that it knows.
@@ -336,6 +336,20 @@ fn what_is_copied_is_complete() {
                 Err(error) => assert!(error.to_string().ends_with("cannot say"), "{error}"),
             }
         }
+    }
+}
+
+/// What no dict is remains what it is, as keyword arguments too: Python refuses the call, not the pickle.
+#[test]
+fn keyword_arguments_that_are_no_dict() {
+    // The list goes into the memo when it holds the call's result, whose place it takes there.
+    let graph = load(b"]q\0(capp\nRec\n)h\0\x92q\0e.");
+    for protocol in 4..=5 {
+        let again = graph.to_vec(protocol).unwrap();
+        let again = load(&again);
+        let Node::List(&[object]) = again.get(again.root()) else { panic!() };
+        let Node::Object(object) = again.get(object) else { panic!() };
+        assert!(matches!(object.made, Made::New { kwargs: Some(id), .. } if id == again.root()));
     }
 }
 

@@ -893,7 +893,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     /// Keyword arguments. If their dict is being filled, and was complete when it was read, another is made:
     /// they are copied, so that nobody can tell the difference.
     fn keywords(&mut self, id: NodeId) -> Done {
-        if self.memo_index(id).is_some() {
+        if matches!(self.graph.get(id), Node::Dict(_)) && self.memo_index(id).is_some() {
             self.budget.visit_all(self.tasks.len() / TASKS_LOOKED_AT)?;
             let is_filled =
                 |task: &Task| matches!(task, Task::Batch(Source::Items(of), ..) if *of == id);
