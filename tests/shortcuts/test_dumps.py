@@ -1066,6 +1066,10 @@ def test_runs_of_numbers():
             kind = source.choice(kinds)
             numbers += [kind() for _ in range(source.choice([1, 2, 3, 31, 32, 33, 64, 65]))]
         check(lambda numbers=numbers: numbers, [source.choice([1, 2, 4, 5])], ["dumps", "pickler"])
+    # Where one more digit, byte or opcode is needed, in a run and alone.
+    edges = [sign * 2**bits + more for bits in (30, 31, *range(32, 72, 4), 39, 47, 55, 59, 61, 62, 63)
+             for sign in (1, -1) for more in (-1, 0, 1)]
+    check(lambda: [edges, tuple(edges), {"edge": edges[0]}, *[[edge] for edge in edges], edges * 20])
     for size in 999, 1000, 1001, 31, 32, 33:
         check(lambda size=size: [list(range(size)), [0.5] * size, [*range(size), 1.5], [1.5, *range(size)]])
     check(lambda: [[number * 1000 for number in range(70_000)], [number / 3 for number in range(20_000)]], [3, 4, 5])

@@ -205,6 +205,15 @@ fn counted_int(value: i32) -> ([u8; 8], usize) {
     ((u64::from(value.cast_unsigned()) << 8 | opcode as u64).to_le_bytes(), size)
 }
 
+/// An int as LONG1, and how many of the bytes that is.
+#[inline(always)]
+fn counted_long(value: i64) -> ([u8; 16], usize) {
+    // What the sign says again is left out.
+    let length = 8 - (value ^ value >> 63).leading_zeros().saturating_sub(1) as usize / 8;
+    let word = u128::from(value.cast_unsigned()) << 16 | (length as u128) << 8;
+    ((word | Opcode::Long1 as u128).to_le_bytes(), 2 + length)
+}
+
 impl<S: Sink> Emitter<S> {
     /// An emitter for a protocol, 0 to 5.
     ///
@@ -658,12 +667,31 @@ impl<S: Sink> Emitter<S> {
         self.line(Opcode::Int, value.to_string().as_bytes());
     }
 
-    /// Ints, one after the other, as [`int`](Emitter::int) writes them in binary protocols; at most
-    /// [`NUMBERS`].
+    /// Any int of 64 bits in its shortest opcode, protocol 2 and later; those of 32 bits in protocol 1 too.
     ///
     /// ```
     /// let mut out = halfsour::Emitter::new(2);
-    /// for values in (0..100).collect::<Vec<i32>>().chunks(halfsour::NUMBERS) {
+    /// for value in [7, 1 << 38] {
+    ///     out.int64(value);
+    /// }
+    /// assert_eq!(out.take(), b"K\x07\x8a\x05\0\0\0\0\x40");
+    /// ```
+    #[inline]
+    pub fn int64(&mut self, value: i64) {
+        match i32::try_from(value).map(counted_int) {
+            Ok((bytes, used)) => self.sink.put(bytes, used),
+            Err(_) => {
+                let (bytes, used) = counted_long(value);
+                self.sink.put(bytes, used);
+            }
+        }
+    }
+
+    /// Ints, one after the other, as [`int64`](Emitter::int64) writes them; at most [`NUMBERS`].
+    ///
+    /// ```
+    /// let mut out = halfsour::Emitter::new(2);
+    /// for values in (0..100).collect::<Vec<i64>>().chunks(halfsour::NUMBERS) {
     ///     out.ints(values);
     /// }
     /// let bytes = out.take();
@@ -671,16 +699,26 @@ impl<S: Sink> Emitter<S> {
     /// assert!(bytes.ends_with(b"K\x61K\x62K\x63"));
     /// ```
     #[inline]
-    pub fn ints(&mut self, values: &[i32]) {
-        let mut bytes = [0; NUMBERS * 5 + 8];
+    pub fn ints(&mut self, values: &[i64]) {
+        let mut bytes = [0; NUMBERS * 10 + 6];
         let mut used = 0;
         for &value in values.iter().take(NUMBERS) {
-            let (word, size) = counted_int(value);
             // What is too much is overwritten by the next.
-            if let Some(place) = bytes.get_mut(used..used + 8) {
-                place.copy_from_slice(&word);
+            match i32::try_from(value).map(counted_int) {
+                Ok((word, size)) => {
+                    if let Some(place) = bytes.get_mut(used..used + 8) {
+                        place.copy_from_slice(&word);
+                    }
+                    used += size;
+                }
+                Err(_) => {
+                    let (word, size) = counted_long(value);
+                    if let Some(place) = bytes.get_mut(used..used + 16) {
+                        place.copy_from_slice(&word);
+                    }
+                    used += size;
+                }
             }
-            used += size;
         }
         self.write(bytes.get(..used).unwrap_or_default());
     }

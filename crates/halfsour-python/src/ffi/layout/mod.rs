@@ -74,6 +74,18 @@ fn ints_are_known() -> PyResult<bool> {
             return Ok(false);
         }
     }
+    for value in [0, -300, 1 - (1 << 30), 1 << 30, -(1 << 40), (1 << 60) - 1, 1 - (1 << 60)] {
+        let int = Int::new(value)?;
+        if int.cast::<Int>().map(Int::short) != Some(Some(value)) {
+            return Ok(false);
+        }
+    }
+    for value in [1 << 60, -(1 << 60), i64::MIN] {
+        let int = Int::new(value)?;
+        if int.cast::<Int>().map(Int::short) != Some(None) {
+            return Ok(false);
+        }
+    }
     Ok(true)
 }
 

@@ -43,6 +43,36 @@ impl Int {
     }
 }
 
+/// An int of two digits: what is behind the object's head, as in [`OneDigit`].
+#[repr(C)]
+struct TwoDigits {
+    head: c::PyObject,
+    tag: isize,
+    digits: [u32; 2],
+}
+
+impl Int {
+    /// The value of an int of at most two digits.
+    #[inline(always)]
+    pub(crate) fn short(&self) -> Option<i64> {
+        self.compact().or_else(|| {
+            let int = self.as_ptr().cast::<TwoDigits>();
+            // SAFETY: an int has the head and the tag.
+            let tag = unsafe { (*int).tag };
+            #[cfg(not(Py_3_12))]
+            let (count, sign) = (tag.unsigned_abs(), tag.signum() as i64);
+            #[cfg(Py_3_12)]
+            let (count, sign) = (tag >> 3, 1 - (tag as i64 & 3));
+            if count != 2 {
+                return None;
+            }
+            // SAFETY: the tag says that there are two.
+            let [low, high] = unsafe { (*int).digits };
+            Some(sign * (i64::from(high) << 30 | i64::from(low)))
+        })
+    }
+}
+
 /// A string of ASCII characters: what is before its characters.
 #[repr(C)]
 struct AsciiHead {

@@ -58,7 +58,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 frame.next += 1;
                 match self.put(item) {
                     Put::Done => {}
-                    put => return self.wait(place, Frame::List(frame), put),
+                    put => return self.wait_in_list(place, &frame, put),
                 }
             }
             if frame.batch.1 > frame.batch.0 {
@@ -79,17 +79,29 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         }
     }
 
+    /// As [`wait`](Stretch::wait), by what changes alone: frames are large.
+    #[inline(always)]
+    fn wait_in_list(&mut self, place: usize, frame: &ListFrame<'q>, put: Put<'q>) -> Step<'q> {
+        if let Some(Frame::List(waiting)) = self.frames.get_mut(place) {
+            waiting.next = frame.next;
+            waiting.batch = frame.batch;
+            waiting.marked = frame.marked;
+        }
+        went(put)
+    }
+
     /// Writes the ints, or the floats, with which a list goes on; gives how many that were.
     #[inline]
     fn numbers(&mut self, items: &[&'q Object]) -> usize {
-        if self.out.room() < NUMBERS * 9 {
+        if self.out.room() < NUMBERS * 10 {
             return 0;
         }
+        let most = if self.out.long_is_binary() { i64::MAX } else { i32::MAX.into() };
         let mut count = 0;
         let mut ints = [0; NUMBERS];
         for (place, item) in ints.iter_mut().zip(items) {
-            let value = item.cast_exact::<Int>().and_then(Int::compact);
-            let Some(Ok(value)) = value.map(i32::try_from) else { break };
+            let value = item.cast_exact::<Int>().and_then(Int::short);
+            let Some(value) = value.filter(|value| (!most..=most).contains(value)) else { break };
             *place = value;
             count += 1;
         }
@@ -370,7 +382,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             if let Some((_, value)) = frame.entries.get(slot.wrapping_sub(1)) {
                 match self.put(value) {
                     Put::Done => {}
-                    put => return self.wait(place, Frame::Dict(frame), put),
+                    put => return self.wait_in_dict(place, &frame, put),
                 }
             }
         }
@@ -386,7 +398,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                     put => (true, put),
                 };
                 (frame.slot, frame.done, frame.value_is_next) = (slot, done, value_is_next);
-                return self.wait(place, Frame::Dict(frame), put);
+                return self.wait_in_dict(place, &frame, put);
             }
             let trims = self.state.version.trims_batches;
             if frame.batch.1 > 0 {
@@ -395,7 +407,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                 if trims && done < frame.size && done < frame.batch.1 {
                     // Entries were moved under the slots while Python ran.
                     (frame.slot, frame.done) = (slot, done);
-                    return self.wait(place, Frame::Dict(frame), Put::Stop(Stop::Changed));
+                    return self.wait_in_dict(place, &frame, Put::Stop(Stop::Changed));
                 }
                 if if trims { done == frame.size } else { !is_full } {
                     break;
@@ -412,6 +424,19 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         self.frames.truncate(place);
         self.finish(frame.then);
         Ok(())
+    }
+
+    /// As [`wait`](Stretch::wait), by what changes alone: frames are large.
+    #[inline(always)]
+    fn wait_in_dict(&mut self, place: usize, frame: &DictFrame<'q>, put: Put<'q>) -> Step<'q> {
+        if let Some(Frame::Dict(waiting)) = self.frames.get_mut(place) {
+            waiting.slot = frame.slot;
+            waiting.done = frame.done;
+            waiting.batch = frame.batch;
+            waiting.marked = frame.marked;
+            waiting.value_is_next = frame.value_is_next;
+        }
+        went(put)
     }
 
     /// Writes a key that may be held once by all the dicts that have it.

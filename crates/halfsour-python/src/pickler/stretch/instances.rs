@@ -520,12 +520,12 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             if !std::mem::take(&mut frame.value_is_next) {
                 match self.name(key, frame.place, number) {
                     Put::Done => {}
-                    put => return self.wait(at, Frame::Attributes(frame), put),
+                    put => return self.wait_in_attributes(at, &frame, put),
                 }
             }
             match self.put(value) {
                 Put::Done => {}
-                put => return self.wait(at, Frame::Attributes(frame), put),
+                put => return self.wait_in_attributes(at, &frame, put),
             }
         }
         let is_one = frame.values.len() == 1;
@@ -533,6 +533,21 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         self.frames.truncate(at);
         self.finish(frame.then);
         Ok(())
+    }
+
+    /// As [`wait`](Stretch::wait), by what changes alone: frames are large.
+    #[inline(always)]
+    fn wait_in_attributes(
+        &mut self,
+        at: usize,
+        frame: &AttributesFrame<'q>,
+        put: Put<'q>,
+    ) -> Step<'q> {
+        if let Some(Frame::Attributes(waiting)) = self.frames.get_mut(at) {
+            waiting.next = frame.next;
+            waiting.value_is_next = frame.value_is_next;
+        }
+        went(put)
     }
 
     pub(super) fn slots(&mut self, mut frame: SlotsFrame<'q>) -> Step<'q> {

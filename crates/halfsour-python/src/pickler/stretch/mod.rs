@@ -195,6 +195,15 @@ enum Put<'q> {
 /// A step with the topmost frame: until it is done, or has another one above it.
 type Step<'q> = Result<(), Stop<'q>>;
 
+/// How a step ends with what became of an object.
+#[inline(always)]
+fn went(put: Put<'_>) -> Step<'_> {
+    match put {
+        Put::Stop(stop) => Err(stop),
+        Put::Done | Put::Begun => Ok(()),
+    }
+}
+
 pub(super) struct Stretch<'w, 'q, S> {
     pub(super) state: &'w State,
     pub(super) out: &'w mut Emitter<S>,
@@ -316,10 +325,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         if let Some(waiting) = self.frames.get_mut(place) {
             *waiting = frame;
         }
-        match put {
-            Put::Stop(stop) => Err(stop),
-            Put::Done | Put::Begun => Ok(()),
-        }
+        went(put)
     }
 
     fn end(&self) -> Result<(), Stop<'q>> {
@@ -580,7 +586,7 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
 
     #[inline(never)]
     fn long_int(&mut self, object: &'q Object, int: &Int) -> Put<'q> {
-        let value = int.as_i64();
+        let value = int.short().or_else(|| int.as_i64());
         if let Some(value) = value.and_then(|value| i32::try_from(value).ok()) {
             self.out.int(value);
             return Put::Done;
@@ -588,20 +594,14 @@ impl<'w, 'q, S: Sink> Stretch<'w, 'q, S> {
         if !self.out.long_is_binary() {
             return Put::Stop(Stop::At(object));
         }
-        let written = match value {
-            Some(value) => {
-                let bytes = value.to_le_bytes();
-                // What the sign says again is left out.
-                let unsigned = if value < 0 { !value } else { value };
-                let length = 8 - (unsigned.leading_zeros() as usize - 1) / 8;
-                self.out.long(&bytes[..length])
-            }
-            None => match error::quietly(int.to_le_bytes()) {
-                Some(bytes) => self.out.long(&bytes),
-                None => return Put::Stop(Stop::At(object)),
-            },
-        };
-        if written.is_ok() { Put::Done } else { Put::Stop(Stop::At(object)) }
+        if let Some(value) = value {
+            self.out.int64(value);
+            return Put::Done;
+        }
+        match error::quietly(int.to_le_bytes()).map(|bytes| self.out.long(&bytes)) {
+            Some(Ok(())) => Put::Done,
+            _ => Put::Stop(Stop::At(object)),
+        }
     }
 
     fn bytes(&mut self, object: &'q Object) -> Put<'q> {
