@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// While nothing can run Python, a dump may [note](Memo::note) objects without keeping them, and
 /// [skip](Memo::skip) the indexes of those that cannot come again.
 pub(crate) struct Memo {
-    /// Open addressing with linear probing; a power of two in size, at most two thirds full.
+    /// Open addressing with linear probing; a power of two in size. At most half full where small: kilobytes
+    /// that overlap cost long searches, in some layouts of memory and not in others. Two thirds where large.
     slots: Vec<Slot>,
     /// How many slots of this generation there are.
     used: usize,
@@ -272,7 +273,7 @@ impl Memo {
 
     /// Changes the slots, and gives back those that were there.
     fn set_slots(&mut self, slots: Vec<Slot>) -> Vec<Slot> {
-        self.limit = slots.len() / 3 * 2;
+        self.limit = if slots.len() < LARGE { slots.len() / 2 } else { slots.len() / 3 * 2 };
         std::mem::replace(&mut self.slots, slots)
     }
 
