@@ -208,7 +208,7 @@ impl<'h> Stretch<'_, 'h> {
                 ok!(self.push(leaf));
             }};
         }
-        loop {
+        'opcodes: loop {
             if at >= limit {
                 leave!(if at < bytes.len() { Next::Signals } else { Next::End });
             }
@@ -220,9 +220,22 @@ impl<'h> Stretch<'_, 'h> {
                 }
                 // The most common ones apart: they need not be told from each other again.
                 b'h' => {
-                    if ok!(self.instance_of(at)) {
-                        at = self.at;
-                        continue;
+                    // They come in rows, in which a comparison is predicted better than where a table jumps to.
+                    while self.heap.recalls
+                        && at < limit
+                        && let Some([b'h', index, next, ..]) = bytes.get(at..)
+                    {
+                        if *next == b')' && ok!(self.instance_of(at)) {
+                            at = self.at;
+                            continue 'opcodes;
+                        }
+                        let found = self.heap.ahead.recall.object((*index).into());
+                        let Some(object) = found.map(Object::own) else { break };
+                        ok!(self.push(object));
+                        at += 2;
+                        if *next != b'h' {
+                            continue 'opcodes;
+                        }
                     }
                     push_leaf!(b'h');
                 }
