@@ -370,6 +370,41 @@ fn shared_keyword_arguments_by_cpython() {
     }
 }
 
+/// A dict of keyword arguments that many objects share costs each of them the same, however deep they are.
+#[test]
+fn keyword_arguments_that_a_chain_shares() {
+    const LENGTH: usize = 8000;
+    let first = b"\x80\x04cemod\nK\n\x94)}\x94\x8c\x04unit\x94\x8c\x01m\x94s\x92\x94";
+    let next = b"}\x8c\x04nexth\0)h\x01\x92\x94";
+    let data = [&first[..], &next.repeat(LENGTH - 1), &b"sb".repeat(LENGTH - 1), b"."].concat();
+    for protocol in 0..=5 {
+        let written = load(&data).to_vec(protocol).unwrap();
+        assert_eq!(load(&written).to_vec(protocol).unwrap(), written);
+        let made = if protocol < 4 { &b"functools\npartial\n"[..] } else { b"\x92" };
+        let times = written.windows(made.len()).filter(|part| *part == made).count();
+        assert!(times == LENGTH || protocol < 4 && times == 1, "{times} in protocol {protocol}");
+    }
+}
+
+/// A dict of another class may hold what is made with it as keyword arguments: no other dict is given then.
+#[test]
+fn keyword_arguments_of_a_class_that_hold_their_object() {
+    let pickles = [
+        &b"\x80\x04\x8f\x94(cemod\nK\n)ccollections\nOrderedDict\n)R\x94\x8c\x01bh\0s\x92\x90h\x01\x86."[..],
+        b"\x80\x04\x8f\x94(cemod\nK\n)ccollections\nOrderedDict\n)R\x94\x8c\x01a]\x94h\0as\x92\x90h\x01\x86.",
+    ];
+    for data in pickles {
+        for protocol in 4..=5 {
+            let pickles = [data.to_vec()];
+            assert_same(&shown(&pickles), &pickles, &[load(data).to_vec(protocol).unwrap()]);
+        }
+        for protocol in 0..=3 {
+            let error = load(data).to_vec(protocol).unwrap_err().to_string();
+            assert!(error.ends_with("cannot say"), "{error}");
+        }
+    }
+}
+
 /// What is done to persistent objects, and to those with extension codes, may refer to them.
 #[test]
 fn persistent_objects_in_their_own_state() {

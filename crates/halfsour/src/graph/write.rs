@@ -33,7 +33,8 @@ impl Graph<'_> {
     /// and persistent ids that are no text, in protocols that came before their opcodes too: Python loads them.
     ///
     /// Not kept is what a pickle does late, as dill's pickles do: a call whose result is thrown away, unless it
-    /// sets an object's state, and that something comes into a list or a dict only after a call with it. Where a
+    /// sets an object's state; that something comes into a list or a dict only after a call with it; and that
+    /// an object gets its state or items later than right after it was made, as what holds it may see. Where a
     /// list is an argument, is referred to elsewhere too and holds what the call returns, it is filled after the
     /// call, as CPython does it. So is a dict of keyword arguments that holds its object, but for the entries
     /// before that one in protocol 0: what the call sees may change between protocol 0 and others.
@@ -48,9 +49,11 @@ impl Graph<'_> {
     ///
     /// # Errors
     /// What the protocol cannot say: names with non-ASCII characters below protocol 3, ints of more
-    /// than 4300 digits below protocol 2, sets of objects that are made with the set below protocol 4. What no
-    /// pickle can say: out-of-band buffers in another order than they came in. What would be far longer than what was read: containers that hold
-    /// themselves by way of tuples are written several times, and large ints and other protocols' names at
+    /// than 4300 digits below protocol 2, sets of objects that are made with the set below protocol 4, keyword
+    /// arguments that hold themselves where their dict is none of Python's own or holds what is not in the memo.
+    /// Out-of-band buffers in another order than they came in, which CPython itself writes only for an object
+    /// with buffers that is among its own arguments. What would be far longer than what was read: containers
+    /// that hold themselves by way of tuples are written several times, and large ints and other protocols' names at
     /// each reference, within the [expansion](crate::Limits::expansion).
     pub fn to_vec(&self, protocol: u8) -> Result<Vec<u8>, Error> {
         Pickler::new().protocol(protocol).to_vec(self)
@@ -157,6 +160,8 @@ struct Walk<'g, 'o, 'w> {
     anew: HashMap<NodeId, bool>,
     /// The digits of large ints that come again, for protocols without their bytes.
     digits: HashMap<NodeId, String>,
+    /// Keyword arguments, each with the places of the tasks that fill it, or filled it.
+    fills: HashMap<NodeId, Vec<usize>>,
     /// In which order what the memo had came into it, once that is asked for.
     order: OnceCell<HashMap<NodeId, usize>>,
     /// The number of the next out-of-band buffer.
@@ -186,6 +191,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             progress: 0,
             anew: HashMap::new(),
             digits: HashMap::new(),
+            fills: HashMap::new(),
             order: OnceCell::new(),
             buffers: 0,
             budget: Budget::new(limits, 0, 0),
@@ -212,6 +218,10 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         see(self.graph.root());
         for (_, node) in self.graph.iter() {
             each_child(node, &mut see);
+            if let Node::Object(Object { made: Made::New { kwargs: Some(kwargs), .. }, .. }) = node
+            {
+                self.fills.entry(kwargs).or_default();
+            }
         }
         self.budget = Budget::new(self.out.limits(), references, self.graph.text_size());
         self.find_taken_apart();
@@ -438,7 +448,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 self.memoize(id)?;
                 if !entries.is_empty() {
                     let batch = Batch::new(Kind::Dict, loose);
-                    self.then([Task::Batch(Source::Items(id), 0, batch)]);
+                    self.fill(id, Task::Batch(Source::Items(id), 0, batch));
                 }
             }
             Node::Set(_) if protocol < 4 => self.set_of_list(id, "set")?,
@@ -478,12 +488,15 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         // What is written next follows from what is in the memo, and from what is written anew. If neither
         // has changed since it was within itself before, this has no end.
         if open.times > 2 && before == self.progress {
-            return Err(Error::custom(format!(
-                "something that holds itself by way of what it is made from, which protocol {} cannot say",
-                self.out.protocol()
-            )));
+            return Err(
+                self.cannot_say("something that holds itself by way of what it is made from")
+            );
         }
         Ok(open.times)
+    }
+
+    fn cannot_say(&self, what: &str) -> Error {
+        Error::custom(format!("{what}, which protocol {} cannot say", self.out.protocol()))
     }
 
     /// Puts the topmost object into the memo, if it goes there.
@@ -732,9 +745,31 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         }
         self.memoize(id)?;
         if !self.effects_of(id).is_empty() {
-            self.then([Task::Effects(id, 0)]);
+            self.fill(id, Task::Effects(id, 0));
         }
         Ok(())
+    }
+
+    /// What fills a node, which may be keyword arguments. The task stays in its place until all is done.
+    fn fill(&mut self, id: NodeId, task: Task) {
+        if let Some(places) = self.fills.get_mut(&id) {
+            places.push(self.tasks.len());
+        }
+        self.tasks.push(task);
+    }
+
+    /// Where the task is that fills these keyword arguments, the last of them, if they are being filled.
+    fn filled_at(&mut self, id: NodeId) -> Option<usize> {
+        let places = self.fills.get_mut(&id)?;
+        while let Some(&place) = places.last() {
+            match self.tasks.get(place) {
+                Some(Task::Batch(Source::Items(of), ..) | Task::Effects(of, _)) if *of == id => {
+                    return Some(place);
+                }
+                _ => places.pop(),
+            };
+        }
+        None
     }
 
     fn object(&mut self, id: NodeId, made: Made<'g>) -> Done {
@@ -891,29 +926,31 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
     }
 
     /// Keyword arguments. If their dict is being filled, and was complete when it was read, another is made:
-    /// they are copied, so that nobody can tell the difference.
+    /// they are copied, so that nobody can tell the difference. What an instance of another class of dicts would
+    /// be made from again, nobody knows.
     fn keywords(&mut self, id: NodeId) -> Done {
-        if matches!(self.graph.get(id), Node::Dict(_)) && self.memo_index(id).is_some() {
-            self.budget.visit_all(self.tasks.len() / TASKS_LOOKED_AT)?;
-            let is_filled =
-                |task: &Task| matches!(task, Task::Batch(Source::Items(of), ..) if *of == id);
-            if let Some(begin) = self.tasks.iter().rposition(is_filled)
-                && self.was_complete(id, self.tasks.get(begin..))
-            {
+        if self.memo_index(id).is_some()
+            && let Some(begin) = self.filled_at(id)
+        {
+            self.budget.visit_all(self.tasks.len().saturating_sub(begin) / TASKS_LOOKED_AT)?;
+            if self.was_complete(id, self.tasks.get(begin..)) {
+                if !matches!(self.graph.get(id), Node::Dict(_)) {
+                    return Err(self.cannot_say(
+                        "keyword arguments in a dict of a class, which hold themselves",
+                    ));
+                }
                 let items = self.children(Source::Items(id));
                 self.budget.visit_all(items.len())?;
                 if (0..items.len()).filter_map(|n| items.get(n)).any(|item| self.is_made_anew(item))
                 {
-                    return Err(Error::custom(format!(
-                        "keyword arguments that hold what is not in the memo and hold themselves, \
-                         which protocol {} cannot say",
-                        self.out.protocol()
-                    )));
+                    return Err(self.cannot_say(
+                        "keyword arguments that hold what is not in the memo and hold themselves",
+                    ));
                 }
                 self.out.out.empty_dict();
                 self.memoize_other()?;
                 let batch = Batch::new(Kind::Dict, self.out.is_loose());
-                self.then([Task::Batch(Source::Items(id), 0, batch)]);
+                self.fill(id, Task::Batch(Source::Items(id), 0, batch));
                 return Ok(());
             }
         }
