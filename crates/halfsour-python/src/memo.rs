@@ -51,8 +51,8 @@ const ODD: u32 = u32::MAX;
 /// The index of an object that is being written and will have one when it is.
 pub(crate) const OPEN: i64 = ODD as i64 - 1;
 
-/// From so many slots on (1 MiB) a memo grows to double its size, not to four times: most of its cost
-/// is memory that is touched for the first time.
+/// From so many slots on (1 MiB) a memo grows to double its size, not to four times, and only when it is two
+/// thirds full: most of its cost is memory that is touched for the first time.
 const LARGE: usize = 1 << 16;
 
 /// How many slots are kept when a memo is cleared for the next dump (2 MiB).

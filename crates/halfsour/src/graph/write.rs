@@ -198,12 +198,13 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             key: out.take_key(),
             out,
         };
-        walk.find_shared();
+        walk.look_through();
         walk.find_memoized();
         walk
     }
 
-    fn find_shared(&mut self) {
+    /// Which nodes are shared, how many references there are, and which nodes are keyword arguments.
+    fn look_through(&mut self) {
         let mut seen = vec![false; self.graph.len()];
         let mut references = self.graph.len();
         let mut see = |id: NodeId| {
@@ -708,7 +709,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             let mut is_argument = true;
             for (index, task) in way.iter().enumerate() {
                 if let Some(id) = begun((index, task)) {
-                    if !is_argument || !self.was_complete(id, Some(way)) {
+                    if !is_argument || !self.was_complete(id, way) {
                         same = Some(id);
                     }
                     is_argument = false;
@@ -932,8 +933,9 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         if self.memo_index(id).is_some()
             && let Some(begin) = self.filled_at(id)
         {
-            self.budget.visit_all(self.tasks.len().saturating_sub(begin) / TASKS_LOOKED_AT)?;
-            if self.was_complete(id, self.tasks.get(begin..)) {
+            let way = self.tasks.get(begin..).unwrap_or_default();
+            self.budget.visit_all(way.len() / TASKS_LOOKED_AT)?;
+            if self.was_complete(id, way) {
                 if !matches!(self.graph.get(id), Node::Dict(_)) {
                     return Err(self.cannot_say(
                         "keyword arguments in a dict of a class, which hold themselves",
@@ -968,7 +970,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
 
     /// Whether what is being filled was complete before something on the way from it was there. CPython puts a
     /// list or a dict into the memo before what it holds, and finds it there, as empty as it is.
-    fn was_complete(&self, id: NodeId, way: Option<&[Task]>) -> bool {
+    fn was_complete(&self, id: NodeId, way: &[Task]) -> bool {
         let order = self.order.get_or_init(|| {
             let mut order = HashMap::new();
             for (place, id) in self.graph.memoized().enumerate() {
@@ -978,7 +980,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
             order
         });
         let Some(place) = order.get(&id) else { return true };
-        way.unwrap_or_default().iter().any(|task| match task {
+        way.iter().any(|task| match task {
             Task::Batch(Source::Items(on_way), ..) | Task::Effects(on_way, _) => {
                 order.get(on_way).is_some_and(|before| before < place)
             }

@@ -51,11 +51,11 @@ impl Stretch<'_, '_> {
         Ok(true)
     }
 
-    /// The same, from the BINGET of the class on.
+    /// The same, from the BINGET of the class on, while the memo is recalled.
     #[inline(always)]
     pub(super) fn instance_of(&mut self, at: usize) -> PyResult<bool> {
         let Some([index, b')', 0x81]) = self.bytes.get(at + 1..at + 4) else { return Ok(false) };
-        let found = self.heap.ahead.recall.object((*index).into()).filter(|_| self.heap.recalls);
+        let found = self.heap.ahead.recall.object((*index).into());
         let Some(class) = found.map(Object::own) else { return Ok(false) };
         let Some(of) = class.cast::<Type>().filter(|of| self.makes_plainly(of)) else {
             return Ok(false);
