@@ -288,6 +288,26 @@ fn what_is_made_twice_is_no_state_setter() {
     }
 }
 
+/// Nor does it if its arguments are found elsewhere too: they would have to be written twice.
+#[test]
+fn what_has_arguments_of_others_is_no_state_setter() {
+    let pickles: [&[u8]; 4] = [
+        // As the callable.
+        b"}\x85222\x92222q\x03\x862R0.",
+        // In the memo, which got something else later, earlier, or a read.
+        b"\x80\x04capp\nO\n)\x81q\0capp\nset\nh\0K\x01\x86q\x010q\x02h\x01R0.",
+        b"\x80\x04capp\nO\n)\x81q\0capp\nset\nq\x01h\0K\x01\x86q\0R0.",
+        b"\x80\x04capp\nO\n)\x81q\0capp\nset\nq\x01h\0K\x01\x86p0\n0g0\nR0.",
+    ];
+    for data in pickles {
+        let graph = load(data);
+        let Node::Object(object) = graph.get(graph.root()) else { panic!() };
+        assert!(object.effects.is_empty(), "{}", data.escape_ascii());
+        let again = graph.to_vec(5).unwrap();
+        assert_eq!(load(&again).to_vec(5).unwrap(), again);
+    }
+}
+
 /// Arguments may be copied when they are given, and have to be complete then: keyword arguments always are.
 #[test]
 fn what_is_copied_is_complete() {
@@ -610,6 +630,19 @@ fn what_is_far_longer_than_what_was_read() {
                 Err(_) => assert!(protocol < short_from, "{protocol}"),
             }
         }
+    }
+    // What is looked at by each that has it, and found to be unfit, or the same as before.
+    let accents = text(&"é".repeat(long / 2).into_bytes());
+    let no_line = [text(&[&vec![b'a'; long][..], b"\n"].concat()), b"q\0".to_vec()].concat();
+    let names = [accents, b"q\0".to_vec()].concat();
+    for (begin, item, protocol) in [
+        (&no_line, &b"h\0Q"[..], 0),
+        (&names, b"h\0h\0\x93", 3),
+        (&[b"\x80\x02", &names[..]].concat(), b"h\0h\0\x93", 4),
+    ] {
+        let data = [b"\x80\x04(", &begin[..], &item.repeat(10_000), b"l."].concat();
+        let error = load(&data).to_vec(protocol).unwrap_err();
+        assert!(error.to_string().contains("expansion"), "{error}");
     }
     // The arguments of a class that are written for its call.
     let args = [b"(".to_vec(), b"K\x01".repeat(100_000), b"tq\0".to_vec()].concat();

@@ -35,6 +35,7 @@ impl Builder<'_> {
     /// Puts a node into the memo, if that is as simple as in most memos, and within the limit.
     #[inline(always)]
     fn append(&mut self, index: Option<usize>, id: &NodeId) -> bool {
+        self.memo_used = self.arena.len();
         (self.memo.len() as u64) < self.limits.memo && self.memo.append(index, id)
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Builder<'a> {
     pub(super) arena: Arena<'a>,
     pub(super) keys: Keys,
     pub(super) memo: Memo<NodeId>,
+    /// How many nodes there were when the memo was used last, but for what is read from it [ahead](super::ahead).
+    pub(super) memo_used: usize,
     buffers: u32,
     protocol: u8,
     /// Lines of GLOBAL and INST, so that a module that is named twice is one node, as it would be
@@ -65,6 +67,7 @@ impl<'a> Builder<'a> {
             arena,
             keys,
             memo,
+            memo_used: 0,
             buffers: 0,
             protocol: 0,
             names: HashMap::new(),
@@ -132,6 +135,7 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
     type Value = NodeId;
 
     fn with_memo<R>(&mut self, f: impl FnOnce(&mut Memo<NodeId>) -> R) -> R {
+        self.memo_used = self.arena.len();
         f(&mut self.memo)
     }
 
@@ -365,11 +369,10 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
         // A state setter is a call whose result nobody wants, while the object waits for its state:
         // `setter(object, state)`, of a pair that was made for it right before. What goes into the memo, or
         // was made earlier, is something else: what was found among its own arguments, and is there twice.
-        let last = self.memo.len().checked_sub(1).and_then(|index| self.memo.get(index)).copied();
-        if let Some(RawMade::Call { args, .. }) = self.arena.made(value)
+        if let Some(RawMade::Call { callable, args }) = self.arena.made(value)
             && [args.index() + 2, value.index() + 1] == [self.arena.len(); 2]
-            && last != Some(args)
-            && last != Some(value)
+            && self.memo_used <= args.index()
+            && callable != args
             && let Slot::Tuple(run) = self.arena.slot(args)
             && let [id, _] = *self.arena.ids(run)
             && below == Some(&id)

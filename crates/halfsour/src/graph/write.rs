@@ -37,7 +37,8 @@ impl Graph<'_> {
     /// an object gets its state or items later than right after it was made, as what holds it may see. Where a
     /// list is an argument, is referred to elsewhere too and holds what the call returns, it is filled after the
     /// call, as CPython does it. So is a dict of keyword arguments that holds its object, but for the entries
-    /// before that one in protocol 0: what the call sees may change between protocol 0 and others.
+    /// before that one in protocol 0, and where a set around them is written twice below protocol 4: what the call
+    /// sees may change between protocols then.
     ///
     /// ```
     /// let data = b"\x80\x02]q\0(U\x04spamq\x01h\x01e.";
@@ -50,11 +51,13 @@ impl Graph<'_> {
     /// # Errors
     /// What the protocol cannot say: names with non-ASCII characters below protocol 3, ints of more
     /// than 4300 digits below protocol 2, sets of objects that are made with the set below protocol 4, keyword
-    /// arguments that hold themselves where their dict is none of Python's own or holds what is not in the memo.
+    /// arguments that hold themselves where their dict is none of Python's own or holds what is not in the memo,
+    /// and arguments of a class in a tuple of another class beside keyword arguments.
     /// Out-of-band buffers in another order than they came in, which CPython itself writes only for an object
     /// with buffers that is among its own arguments. What would be far longer than what was read: containers
     /// that hold themselves by way of tuples are written several times, and large ints and other protocols' names at
-    /// each reference, within the [expansion](crate::Limits::expansion).
+    /// each reference, within the [expansion](crate::Limits::expansion). What would take far longer than to read it:
+    /// thousands of objects in one another, each found in what it is made from.
     pub fn to_vec(&self, protocol: u8) -> Result<Vec<u8>, Error> {
         Pickler::new().protocol(protocol).to_vec(self)
     }
@@ -646,9 +649,7 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 if let Node::Object(Object { made: Made::Global { module, name }, .. }) =
                     self.graph.get(cls)
                 {
-                    let (module, name) = self.names(module, name);
-                    self.budget.copy(module)?;
-                    self.budget.copy(name)?;
+                    let (module, name) = self.names(module, name)?;
                     emit_names(&mut self.out.out, Opcode::Inst, module, name)?;
                 }
             }
@@ -782,12 +783,12 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 return self.made(id);
             }
             Made::Persistent(pid) => {
-                if let (0, Node::Str(text)) = (protocol, self.graph.get(pid))
-                    && is_persid(text.as_bytes())
-                {
+                if let (0, Node::Str(text)) = (protocol, self.graph.get(pid)) {
                     self.budget.copy(text.as_bytes())?;
-                    self.out.out.line(Opcode::Persid, text.as_bytes());
-                    return self.made(id);
+                    if is_persid(text.as_bytes()) {
+                        self.out.out.line(Opcode::Persid, text.as_bytes());
+                        return self.made(id);
+                    }
                 }
                 self.then([Task::Save(pid), Task::Make(id, Opcode::BinPersid)]);
             }
@@ -830,31 +831,43 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         Ok(())
     }
 
-    /// The names of a global, as the protocol that is written has them.
-    fn names(&self, module: NodeId, name: NodeId) -> (&'g [u8], &'g [u8]) {
+    /// Whether Python 3 has other names than the pickle, or the other way round.
+    fn renames(&self) -> bool {
+        (self.graph.protocol() < 3) != (self.out.protocol() < 3)
+    }
+
+    /// The names of a global, as the protocol that is written has them. They are copied, or looked at no faster.
+    fn names(&mut self, module: NodeId, name: NodeId) -> Result<(&'g [u8], &'g [u8]), Error> {
         let (module, name) = (self.text(module), self.text(name));
+        self.budget.copy(module)?;
+        self.budget.copy(name)?;
         let (Ok(new_module), Ok(new_name)) = (str::from_utf8(module), str::from_utf8(name)) else {
-            return (module, name);
+            return Ok((module, name));
         };
-        let (new_module, new_name) = match (self.graph.protocol() < 3, self.out.protocol() < 3) {
-            (true, false) => compat::to_python3(new_module, new_name),
-            (false, true) => compat::to_python2(new_module, new_name),
-            _ => return (module, name),
+        let (new_module, new_name) = match self.out.protocol() {
+            _ if !self.renames() => return Ok((module, name)),
+            0..3 => compat::to_python2(new_module, new_name),
+            _ => compat::to_python3(new_module, new_name),
         };
-        (new_module.as_bytes(), new_name.as_bytes())
+        Ok((new_module.as_bytes(), new_name.as_bytes()))
     }
 
     fn global(&mut self, id: NodeId, module: NodeId, name: NodeId) -> Done {
-        let (new_module, new_name) = self.names(module, name);
-        let is_same = new_module == self.text(module) && new_name == self.text(name);
-        if self.out.protocol() >= 4 && is_same {
-            self.then([Task::Save(module), Task::Save(name), Task::Make(id, Opcode::StackGlobal)]);
+        let is_binary = self.out.protocol() >= 4;
+        let as_they_are =
+            [Task::Save(module), Task::Save(name), Task::Make(id, Opcode::StackGlobal)];
+        // Many globals may have the same long names: they are not looked at where they stay what they are.
+        if is_binary && !self.renames() {
+            self.then(as_they_are);
             return Ok(());
         }
-        self.budget.copy(new_module)?;
-        self.budget.copy(new_name)?;
+        let (new_module, new_name) = self.names(module, name)?;
+        if is_binary && (new_module, new_name) == (self.text(module), self.text(name)) {
+            self.then(as_they_are);
+            return Ok(());
+        }
         let out = &mut *self.out;
-        if out.protocol() >= 4 {
+        if is_binary {
             for part in [new_module, new_name] {
                 out.interned(str::from_utf8(part).unwrap_or_default())?;
             }
@@ -1056,15 +1069,11 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         Ok(())
     }
 
-    /// `setter(object, state)`, its result dropped.
+    /// `setter(object, state)`, its result dropped. No one else refers to the call or to its arguments.
     fn set_state(&mut self, call: NodeId) {
-        let Node::Object(Object { made: Made::Call { callable, args }, .. }) = self.graph.get(call)
-        else {
-            return;
-        };
-        if let Node::Tuple(&[object, state]) = self.graph.get(args)
-            && !at(&self.shared, args)
-            && !at(&self.shared, call)
+        if let Node::Object(Object { made: Made::Call { callable, args }, .. }) =
+            self.graph.get(call)
+            && let Node::Tuple(&[object, state]) = self.graph.get(args)
         {
             self.then([
                 Task::Save(callable),
@@ -1074,8 +1083,6 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
                 Task::Op(Opcode::Reduce),
                 Task::Op(Opcode::Pop),
             ]);
-        } else {
-            self.then([Task::Save(call), Task::Op(Opcode::Pop)]);
         }
     }
 }
