@@ -1186,3 +1186,74 @@ def test_states_of_slots_from_a_file_in_python(cls):
 
         data = stock.dumps([Made(state) for state in chosen], 4)
         assert load(ours, data) == load(stock, data), chosen
+
+
+class Stored:
+    """An object that a pickler refers to by its number."""
+
+    def __init__(self, number):
+        self.number = number
+
+
+class Noisy:
+    """Tells when it is gone."""
+
+    gone = []
+
+    def __init__(self, number):
+        self.number = number
+
+    def __reduce__(self):
+        return Noisy, (self.number,)
+
+    def __del__(self):
+        Noisy.gone.append(self.number)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_the_memo_is_shown_when_python_runs_first(protocol):
+    """Whatever runs first, and what comes before and after it: from there on the memo is the Unpickler's own."""
+    class Storing(pickle._Pickler):
+        def persistent_id(self, obj):
+            return str(obj.number) if isinstance(obj, Stored) else None
+
+    def load(module, data, seen):
+        class Loading(module.Unpickler):
+            def persistent_load(self, number):
+                seen.append((number, shape(self.memo.copy())))
+                return Plain
+
+        unpickler = Loading(io.BytesIO(data))
+        loaded = unpickler.load()
+        return shape(loaded), shape(unpickler.memo.copy())
+
+    date = datetime.date(2026, 11, 29)
+    members = [Stored(1), datetime.timedelta(3), b"latin1 \xe4", Point(1, 2, 3, 4), plain(a=1), date, Noisy(1)]
+    records = [{"id": number, "of": Stored(number), "name": f"n{number}", "date": date} for number in range(4)]
+    for first in members:
+        for second in members:
+            file = io.BytesIO()
+            Storing(file, protocol).dump([[1000, "text"], first, first, "a", second, records, {"k": second}, first])
+            for data in (file.getvalue(), pickletools.optimize(file.getvalue())):
+                theirs, mine = [], []
+                assert load(ours, data, mine) == load(stock, data, theirs)
+                assert mine == theirs
+
+
+def test_values_of_a_key_that_comes_twice():
+    """They are dropped right away, or in the end: by then they are in no dict, and may run Python."""
+    noisy = b"c%b\nNoisy\n(I%d\ntR"
+    make = [noisy % (__name__.encode(), number) for number in range(3)]
+    data = b"(P1\n}(Vk\n" + make[0] + b"Vo\nI7\nVk\n" + make[1] + b"Vk\n" + make[2] + b"ut."
+
+    def load(module):
+        class Loading(module.Unpickler):
+            def persistent_load(self, number):
+                return number
+
+        Noisy.gone.clear()
+        loaded = Loading(io.BytesIO(data)).load()[1]
+        return list(loaded), [value for value in loaded.values() if value == 7], sorted(Noisy.gone)
+
+    for _ in range(3):
+        assert load(ours) == load(stock)

@@ -710,6 +710,18 @@ impl Dict {
         // SAFETY: a live dict, key and value.
         check(unsafe { c::PyDict_SetItem(self.as_ptr(), key.as_ptr(), value.as_ptr()) })
     }
+
+    /// The same, where key and value are given away.
+    #[inline]
+    pub(crate) fn give(&self, key: Obj, value: Obj) -> PyResult<()> {
+        #[cfg(not(Py_3_13))]
+        return self.set(&key, &value);
+        // SAFETY: a live dict, key and value, whose references are taken, also where it fails.
+        #[cfg(Py_3_13)]
+        return check(unsafe {
+            symbols::_PyDict_SetItem_Take2(self.as_ptr(), key.into_ptr(), value.into_ptr())
+        });
+    }
 }
 
 impl Set {

@@ -15,6 +15,14 @@ unsafe extern "C" {
     /// NULL without an exception.
     pub(super) fn _PyType_Lookup(ty: *mut PyTypeObject, name: *mut PyObject) -> *mut PyObject;
 
+    /// Objects/dictobject.c: `PyDict_SetItem` that takes the references to the key and the value.
+    #[cfg(Py_3_13)]
+    pub(super) fn _PyDict_SetItem_Take2(
+        dict: *mut PyObject,
+        key: *mut PyObject,
+        value: *mut PyObject,
+    ) -> c_int;
+
     /// Objects/bytesobject.c: takes the reference in `*bytes` and leaves one there, or NULL with an
     /// exception.
     pub(super) fn _PyBytes_Resize(bytes: *mut *mut PyObject, size: Py_ssize_t) -> c_int;

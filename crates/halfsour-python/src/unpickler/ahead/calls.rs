@@ -6,7 +6,7 @@ use crate::ffi::builtins::CodePoints;
 use crate::ffi::collector::Pause;
 use crate::ffi::{Bytes, Obj, Object, Own, PyResult, Str, Tuple, Type, error, make, types};
 
-impl Stretch<'_, '_> {
+impl<const RECALLS: bool> Stretch<'_, '_, RECALLS> {
     /// REDUCE, which ends at `at`, of such a function. False, and nothing is done, if it is another.
     #[inline(always)]
     pub(super) fn call_known(&mut self, at: usize) -> PyResult<bool> {
@@ -63,7 +63,8 @@ impl Stretch<'_, '_> {
         Ok(true)
     }
 
-    /// Whether the encoding is the interpreter's own. Programs can register others.
+    /// Whether the encoding is the interpreter's own. Programs can register others. The first time, the
+    /// memo of an Unpickler may be handed over here, and this says no.
     fn latin1_is_known(&mut self) -> PyResult<bool> {
         if self.heap.ahead.plans.encodes_as_ever() {
             return Ok(true);
@@ -76,7 +77,7 @@ impl Stretch<'_, '_> {
         if known {
             self.heap.ahead.plans.note_encoder();
         }
-        Ok(known)
+        Ok(known && self.heap.recalls == RECALLS)
     }
 
     /// A class of `datetime`, called with packed bytes.

@@ -31,7 +31,7 @@ pub(super) struct Fresh {
     place: usize,
 }
 
-impl Stretch<'_, '_> {
+impl<const RECALLS: bool> Stretch<'_, '_, RECALLS> {
     /// NEWOBJ of a plain class without arguments, and the beginning of its state if that is next.
     /// False, and nothing is done, if it is something else.
     #[inline(always)]
@@ -77,7 +77,7 @@ impl Stretch<'_, '_> {
     pub(super) fn instantiate(&mut self, class: &Type, at: usize) -> PyResult<()> {
         let instance = class.new_object(&*Tuple::from_items([])?, None)?;
         self.at = at;
-        if self.heap.recalls {
+        if RECALLS {
             let index = self.heap.ahead.recall.len();
             if let Some(at) = self.memo_opcode(at, index) {
                 self.at = at;

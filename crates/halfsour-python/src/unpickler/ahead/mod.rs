@@ -86,21 +86,12 @@ impl PyHeap<'_> {
                     return Ok(false);
                 }
             }
-            let (stack, marks) = machine.parts();
-            let mut stretch = Stretch {
-                heap: self,
-                bytes,
-                at: 0,
-                fence: marks.last().copied().unwrap_or(0),
-                stack,
-                marks,
-                pause: Some(Pause::begin()),
+            let next = if self.recalls {
+                self.stretch::<true, S>(machine, reader)?
+            } else {
+                self.stretch::<false, S>(machine, reader)?
             };
-            let next = stretch.run();
-            let used = stretch.at;
-            drop(stretch);
-            reader.consume(used);
-            match next? {
+            match next {
                 Next::End => {}
                 Next::Machine => {
                     self.settle(machine.parts().0)?;
@@ -116,10 +107,34 @@ impl PyHeap<'_> {
         }
     }
 
+    /// Executes opcodes at hand that are handled here.
+    #[inline(always)]
+    fn stretch<const RECALLS: bool, S: Payload>(
+        &mut self,
+        machine: &mut Machine<Obj>,
+        reader: &mut Reader<S>,
+    ) -> Result<Next, Fault> {
+        let (stack, marks) = machine.parts();
+        let mut stretch = Stretch::<RECALLS> {
+            heap: self,
+            bytes: reader.ahead(),
+            at: 0,
+            fence: marks.last().copied().unwrap_or(0),
+            stack,
+            marks,
+            pause: Some(Pause::begin()),
+        };
+        let next = stretch.run();
+        let used = stretch.at;
+        drop(stretch);
+        reader.consume(used);
+        next
+    }
+
     /// Leaves in these bytes.
     #[inline(always)]
-    fn leaves<'l>(&'l mut self, bytes: &'l [u8]) -> Leaves<'l> {
-        let recall = self.recalls.then_some(&mut self.ahead.recall);
+    fn leaves<'l, const RECALLS: bool>(&'l mut self, bytes: &'l [u8]) -> Leaves<'l> {
+        let recall = RECALLS.then_some(&mut self.ahead.recall);
         Leaves { bytes, recall, memo: &self.unpickler.memo, byte_ints: &self.state.byte_ints }
     }
 

@@ -150,7 +150,7 @@ impl Rows {
     }
 }
 
-impl Stretch<'_, '_> {
+impl<const RECALLS: bool> Stretch<'_, '_, RECALLS> {
     /// EMPTY_DICT, which ends at `at`, and the items of a record without containers. False, and
     /// nothing is done, if something else comes. If that shows later, what came before is put on the
     /// stack as usual.

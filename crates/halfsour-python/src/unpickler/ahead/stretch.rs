@@ -14,7 +14,8 @@ use halfsour::Heap;
 pub(super) enum Next {
     /// The machine's turn.
     Machine,
-    /// FRAME or STOP is next, or there is nothing more at hand, or not in this frame.
+    /// FRAME or STOP is next, or there is nothing more at hand, or not in this frame. Or the memo is the
+    /// Unpickler's own from here on.
     End,
     /// It is time to look for signals.
     Signals,
@@ -41,8 +42,9 @@ pub(super) static HANDLED: [bool; 256] = {
     handled
 };
 
-/// Opcodes in a row, none of which runs Python.
-pub(super) struct Stretch<'s, 'h> {
+/// Opcodes in a row, none of which runs Python. `RECALLS` says whether [`PyHeap::recalls`]: each kind has
+/// its own code, without questions about it.
+pub(super) struct Stretch<'s, 'h, const RECALLS: bool> {
     pub(super) heap: &'s mut PyHeap<'h>,
     pub(super) bytes: &'s [u8],
     /// What is done already.
@@ -55,7 +57,7 @@ pub(super) struct Stretch<'s, 'h> {
     pub(super) pause: Option<Pause>,
 }
 
-impl<'h> Stretch<'_, 'h> {
+impl<const RECALLS: bool> Stretch<'_, '_, RECALLS> {
     #[inline(always)]
     fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.bytes.get(at..)?.first_chunk().copied()
@@ -97,19 +99,19 @@ impl<'h> Stretch<'_, 'h> {
         let Some(top) = self.stack.last().filter(|_| self.stack.len() > self.fence) else {
             return false;
         };
-        self.heap.leaves(&[]).memoize(top, index)
+        self.heap.leaves::<RECALLS>(&[]).memoize(top, index)
     }
 
     /// Pushes a new object, and memoizes it if that comes next.
     #[inline(always)]
     pub(super) fn push_new(&mut self, value: Obj, end: usize) -> PyResult<()> {
-        self.at = self.heap.leaves(self.bytes).memoize_next(&value, end);
+        self.at = self.heap.leaves::<RECALLS>(self.bytes).memoize_next(&value, end);
         self.push(value)
     }
 
     #[inline(always)]
     pub(super) fn let_go(&mut self, object: Obj) {
-        if self.heap.recalls {
+        if RECALLS {
             self.heap.ahead.recall.let_go(object);
         }
     }
@@ -117,7 +119,8 @@ impl<'h> Stretch<'_, 'h> {
     /// Whether what is above the topmost mark are the items of a state that is not made.
     #[inline(always)]
     fn in_pending(&self) -> bool {
-        self.heap.ahead.pending.last().is_some_and(|pending| pending.marks == self.marks.len())
+        let last = self.heap.ahead.pending.last().filter(|_| RECALLS);
+        last.is_some_and(|pending| pending.marks == self.marks.len())
     }
 
     /// The topmost mark, if no state is being filled there.
@@ -191,13 +194,13 @@ impl<'h> Stretch<'_, 'h> {
         macro_rules! push_new {
             ($value:expr, $end:expr) => {{
                 let value = ok!($value);
-                at = self.heap.leaves(bytes).memoize_next(&value, $end);
+                at = self.heap.leaves::<RECALLS>(bytes).memoize_next(&value, $end);
                 ok!(self.push(value));
             }};
         }
         macro_rules! push_leaf {
             ($opcode:expr) => {{
-                let mut leaves = self.heap.leaves(bytes);
+                let mut leaves = self.heap.leaves::<RECALLS>(bytes);
                 let Some((leaf, end)) = ok!(leaves.with_opcode($opcode, at)) else {
                     let (index, end) = some!(leaves.reference(at));
                     let value = some!(ok!(self.recall_elided(index)));
@@ -221,7 +224,7 @@ impl<'h> Stretch<'_, 'h> {
                 // The most common ones apart: they need not be told from each other again.
                 b'h' => {
                     // They come in rows, in which a comparison is predicted better than where a table jumps to.
-                    while self.heap.recalls
+                    while RECALLS
                         && at < limit
                         && let Some([b'h', index, next, ..]) = bytes.get(at..)
                     {
@@ -241,6 +244,7 @@ impl<'h> Stretch<'_, 'h> {
                 }
                 0x8c => push_leaf!(0x8c),
                 b'K' => push_leaf!(b'K'),
+                b'M' if !RECALLS => push_leaf!(b'M'),
                 rare_leaf!() => push_leaf!(opcode),
                 b'q' => {
                     let [index] = argument!(1);
@@ -279,15 +283,15 @@ impl<'h> Stretch<'_, 'h> {
                         self.stack.last().is_some_and(|top| top.cast_exact::<List>().is_some());
                     // Where a list has one, it has more.
                     if is_list && matches!(bytes.get(at), Some(leaf!())) {
-                        let (end, result) = self.heap.leaves(bytes).push_all(self.stack, at, limit);
+                        let (end, result) =
+                            self.heap.leaves::<RECALLS>(bytes).push_all(self.stack, at, limit);
                         at = end;
                         ok!(result);
                     }
                 }
                 b']' => push_new!(List::from_items([]).map(Own::into_obj), at + 1),
                 b'}' => {
-                    if self.heap.recalls && (ok!(self.begin_state(at + 1)) || ok!(self.row(at + 1)))
-                    {
+                    if RECALLS && (ok!(self.begin_state(at + 1)) || ok!(self.row(at + 1))) {
                         at = self.at;
                         continue;
                     }
@@ -375,12 +379,24 @@ impl<'h> Stretch<'_, 'h> {
                     self.at = at;
                     must!(self.call(opcode)?);
                     at = self.at;
+                    if self.is_handed_over() {
+                        leave!(Next::End);
+                    }
                 }
-                b'R' | b'b' | b'Q' => {
-                    let is_done = match opcode {
-                        b'R' => ok!(self.call_known(at + 1)),
-                        b'b' => ok!(self.set_fields(at + 1)),
-                        _ => false,
+                b'Q' => {
+                    must!(self.stack.len() > self.fence);
+                    at += 1;
+                    self.at = at;
+                    self.persistent_load()?;
+                    if self.is_handed_over() {
+                        leave!(Next::End);
+                    }
+                }
+                b'R' | b'b' => {
+                    let is_done = if opcode == b'R' {
+                        ok!(self.call_known(at + 1))
+                    } else {
+                        ok!(self.set_fields(at + 1))
                     };
                     if is_done {
                         at = self.at;
@@ -389,6 +405,9 @@ impl<'h> Stretch<'_, 'h> {
                     self.at = at;
                     must!(self.call(opcode)?);
                     at = self.at;
+                    if self.is_handed_over() {
+                        leave!(Next::End);
+                    }
                 }
                 0x80 if matches!(bytes.get(at + 1), Some(2..=5)) => {
                     let [protocol] = argument!(1);
@@ -404,8 +423,7 @@ impl<'h> Stretch<'_, 'h> {
     /// Executes an opcode that may run Python. False, and nothing is done, if it is not well-formed.
     #[inline(never)]
     fn call(&mut self, opcode: u8) -> Result<bool, Fault> {
-        let operands = if opcode == b'Q' { 1 } else { 2 };
-        if self.stack.len() < self.fence + operands {
+        if self.stack.len() < self.fence + 2 {
             return Ok(false);
         }
         self.at += 1;
@@ -416,20 +434,41 @@ impl<'h> Stretch<'_, 'h> {
             if let Some(instance) = self.stack.last().cloned() {
                 self.heap.give_state(&instance, top)?;
             }
-        } else if opcode == b'Q' {
-            Heap::<Memory<'_>>::persistent_ready(self.heap)?;
-            let object = Heap::<Memory<'_>>::persistent_load(self.heap, top)?;
-            self.push_new(object, self.at)?;
         } else if let Some(called) = self.stack.pop() {
             let object = if opcode == b'R' {
                 Heap::<Memory<'_>>::reduce(self.heap, called, top)?
             } else {
                 Heap::<Memory<'_>>::newobj(self.heap, called, top)?
             };
-            self.push_new(object, self.at)?;
+            if self.is_handed_over() {
+                self.push(object)?;
+            } else {
+                self.push_new(object, self.at)?;
+            }
         }
         self.pause = Some(Pause::begin());
         Ok(true)
+    }
+
+    /// BINPERSID, whose id is on the stack.
+    #[inline(never)]
+    fn persistent_load(&mut self) -> Result<(), Fault> {
+        self.pause = None;
+        self.heap.settle(self.stack)?;
+        Heap::<Memory<'_>>::persistent_ready(self.heap)?;
+        if let Some(id) = self.stack.pop() {
+            // No pickler memoizes what comes back: the id comes again.
+            let object = Heap::<Memory<'_>>::persistent_load(self.heap, id)?;
+            self.push(object)?;
+        }
+        self.pause = Some(Pause::begin());
+        Ok(())
+    }
+
+    /// Whether the memo became the Unpickler's own while this ran.
+    #[inline(always)]
+    fn is_handed_over(&self) -> bool {
+        RECALLS && !self.heap.recalls
     }
 
     /// What is below a mark, for the items above it.
@@ -444,7 +483,7 @@ impl<'h> Stretch<'_, 'h> {
     #[inline(never)]
     fn recall_elided(&mut self, index: usize) -> PyResult<Option<Obj>> {
         let Ahead { recall, pending, .. } = &mut *self.heap.ahead;
-        if !self.heap.recalls || !matches!(recall.get(index), Some(Entry::Elided(..))) {
+        if !RECALLS || !matches!(recall.get(index), Some(Entry::Elided(..))) {
             return Ok(None);
         }
         // The dict of a state that is being filled.
@@ -462,17 +501,22 @@ impl<'h> Stretch<'_, 'h> {
         let Some(dict) = self.stack[start - 1].cast_exact::<Dict>() else { return Ok(false) };
         let dict = &*dict.own_view();
         let pairs = self.stack[start..].as_chunks::<2>().0;
-        if dict.len() != 0 || !pairs.iter().all(|[key, _]| key.is_plain_key()) {
+        if dict.len() != 0 {
             return Ok(false);
+        }
+        for [key, _] in pairs {
+            if !key.is_plain_key() {
+                return Ok(false);
+            }
         }
         let Ahead { plans, templates, rows, .. } = &mut *self.heap.ahead;
         let few = pairs.len() <= FEW;
-        let seen = if few && (!self.heap.recalls || rows.know(pairs)) {
+        let seen = if few && (!RECALLS || rows.know(pairs)) {
             Seen::Never
         } else {
             templates.find(plans.load(), pairs)
         };
-        let is_row = matches!(seen, Seen::Template(_, true)) && self.heap.recalls;
+        let is_row = matches!(seen, Seen::Template(_, true)) && RECALLS;
         if let (Seen::Template(template, _), false) = (&seen, few)
             && dict.adopt_keys(template)?
         {
@@ -486,19 +530,33 @@ impl<'h> Stretch<'_, 'h> {
             }
             return Ok(true);
         }
-        for [key, value] in pairs {
-            dict.set(key, value)?;
-        }
-        if dict.len() == pairs.len() {
-            if is_row {
-                rows.add(dict)?;
+        if !RECALLS {
+            let count = pairs.len();
+            let mut done = Ok(());
+            for [key, value] in moved(self.stack, start) {
+                if done.is_ok() {
+                    done = dict.give(key, value);
+                }
+            }
+            done?;
+            if dict.len() != count {
+                // A key came twice: a finaliser may have run.
+                plans.python_ran();
             } else if matches!(seen, Seen::Again) {
                 templates.add(dict)?;
             }
+            return Ok(true);
+        }
+        for [key, value] in pairs {
+            dict.set(key, value)?;
         }
         if dict.len() != pairs.len() {
             // A key came twice, and some values are in no dict any more.
             self.heap.ahead.recall.own();
+        } else if is_row {
+            rows.add(dict)?;
+        } else if matches!(seen, Seen::Again) {
+            templates.add(dict)?;
         }
         self.give_up(start);
         Ok(true)
@@ -515,11 +573,11 @@ impl<'h> Stretch<'_, 'h> {
     /// Lets everything from `start` on go.
     #[inline(always)]
     fn give_up(&mut self, start: usize) {
-        let recalls = self.heap.recalls;
+        if !RECALLS {
+            return self.stack.truncate(start);
+        }
         for object in self.stack.drain(start..) {
-            if recalls {
-                self.heap.ahead.recall.let_go(object);
-            }
+            self.heap.ahead.recall.let_go(object);
         }
     }
 
@@ -527,7 +585,7 @@ impl<'h> Stretch<'_, 'h> {
     /// else.
     #[inline(always)]
     fn namedtuple(&mut self, start: usize, fence: usize, at: usize) -> PyResult<bool> {
-        if !self.heap.recalls || start <= fence {
+        if !RECALLS || start <= fence {
             return Ok(false);
         }
         let index = self.heap.ahead.recall.len();
@@ -555,7 +613,7 @@ impl<'h> Stretch<'_, 'h> {
     /// An object of `datetime`, whose packed bytes end at `at`. False if it is something else.
     #[inline(always)]
     fn datetime(&mut self, packed: &[u8], at: usize) -> PyResult<bool> {
-        if !self.heap.recalls || self.stack.len() <= self.fence {
+        if !RECALLS || self.stack.len() <= self.fence {
             return Ok(false);
         }
         let end = if self.array(at) == Some([0x94, 0x85, 0x94, b'R']) {
