@@ -841,11 +841,13 @@ impl<'g, 'o, 'w> Walk<'g, 'o, 'w> {
         let (module, name) = (self.text(module), self.text(name));
         self.budget.copy(module)?;
         self.budget.copy(name)?;
+        if !self.renames() {
+            return Ok((module, name));
+        }
         let (Ok(new_module), Ok(new_name)) = (str::from_utf8(module), str::from_utf8(name)) else {
             return Ok((module, name));
         };
         let (new_module, new_name) = match self.out.protocol() {
-            _ if !self.renames() => return Ok((module, name)),
             0..3 => compat::to_python2(new_module, new_name),
             _ => compat::to_python3(new_module, new_name),
         };

@@ -77,7 +77,7 @@ impl<const RECALLS: bool> Stretch<'_, '_, RECALLS> {
         if known {
             self.heap.ahead.plans.note_encoder();
         }
-        Ok(known && self.heap.recalls == RECALLS)
+        Ok(known && !self.is_handed_over())
     }
 
     /// A class of `datetime`, called with packed bytes.

@@ -467,7 +467,7 @@ impl<const RECALLS: bool> Stretch<'_, '_, RECALLS> {
 
     /// Whether the memo became the Unpickler's own while this ran.
     #[inline(always)]
-    fn is_handed_over(&self) -> bool {
+    pub(super) fn is_handed_over(&self) -> bool {
         RECALLS && !self.heap.recalls
     }
 
@@ -504,6 +504,7 @@ impl<const RECALLS: bool> Stretch<'_, '_, RECALLS> {
         if dict.len() != 0 {
             return Ok(false);
         }
+        // No `all`: it would be a call, which is as long as the loop.
         for [key, _] in pairs {
             if !key.is_plain_key() {
                 return Ok(false);
