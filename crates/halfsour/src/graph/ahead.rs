@@ -5,7 +5,7 @@
 //! MEMOIZE are one step. Whatever is rare, incomplete or at fault is left to the machine, untouched.
 
 use super::NodeId;
-use super::arena::{RawMade, Slot};
+use super::arena::{LONG_TEXT, RawMade, Slot};
 use super::builder::Builder;
 use crate::error::{Error, ErrorKind, OutOfMemory};
 use crate::machine::Machine;
@@ -127,6 +127,7 @@ impl Builder<'_> {
                         (u32::from_le_bytes(*size) as usize, tail)
                     };
                     expect!(Some((text, tail)) = tail.split_at_checked(size));
+                    check!(text.len() < LONG_TEXT);
                     check!(text.is_ascii() || check_utf8(text, true).is_ok());
                     let blob = self.arena.blob(text)?;
                     let id = self.arena.add(Slot::Str(blob))?;

@@ -3,6 +3,8 @@
 //! Containers are [`Run`]s in shared pools. Text and bytes are [`Blob`]s: places in the pickle where
 //! it is in memory, else in a copy.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 use core::num::NonZeroU32;
@@ -72,8 +74,31 @@ pub(super) struct Blob {
 }
 
 const COPIED: u16 = 1 << 15;
-/// `low` is a number in the table of places that are longer than 32 bits can say.
+/// `low` is a number in the table of what a blob cannot say.
 const LONG: u16 = u16::MAX;
+
+/// What a blob cannot say. Many may refer to long text: none of them need find out again whether it is UTF-8.
+#[derive(Clone, Debug)]
+enum Long<'a> {
+    /// A place for which 32 bits are too few.
+    Place(Place),
+    /// Long text that is UTF-8.
+    Utf8(Cow<'a, str>),
+    /// Long text that is not.
+    Other(Place),
+}
+
+/// Where bytes are.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// In the copy, else in the pickle.
+    copied: bool,
+    start: usize,
+    len: usize,
+}
+
+/// From so many bytes on text is long.
+pub(super) const LONG_TEXT: usize = 1 << 10;
 
 /// A node as it is kept.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +152,9 @@ pub(super) struct Arena<'a> {
     /// The pickle, as far as it is in memory.
     pickle: &'a [u8],
     copied: Vec<u8>,
-    long: Vec<(bool, usize, usize)>,
+    long: Vec<Long<'a>>,
+    /// How many bytes of long text are copied.
+    long_copied: usize,
 }
 
 /// How many bytes are read at once into memory that was not there before: a size may be a lie.
@@ -147,6 +174,7 @@ impl<'a> Arena<'a> {
             pickle,
             copied: Vec::new(),
             long: Vec::new(),
+            long_copied: 0,
         }
     }
 
@@ -166,7 +194,7 @@ impl<'a> Arena<'a> {
 
     /// How many bytes text and bytes can be in: the pickle's and the copied ones.
     pub(super) fn text_size(&self) -> usize {
-        self.pickle.len() + self.copied.len()
+        self.pickle.len() + self.copied.len() + self.long_copied
     }
 
     #[inline(always)]
@@ -194,24 +222,66 @@ impl<'a> Arena<'a> {
     /// The place of bytes that are in the pickle, or are copied here.
     #[inline]
     pub(super) fn blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
-        let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
-        if place <= self.pickle.len() && bytes.len() <= self.pickle.len() - place {
-            return Ok(self.place(false, place, bytes.len()));
+        let place = self.keep(bytes)?;
+        Ok(self.place(place))
+    }
+
+    /// Where bytes are, which are copied if they are not in the pickle.
+    #[inline]
+    fn keep(&mut self, bytes: &[u8]) -> Result<Place, ErrorKind> {
+        let len = bytes.len();
+        if let Some(start) = self.in_pickle(bytes) {
+            return Ok(Place { copied: false, start, len });
         }
-        self.copied.try_reserve(bytes.len()).map_err(OutOfMemory::from)?;
+        self.copied.try_reserve(len).map_err(OutOfMemory::from)?;
         self.copied.extend_from_slice(bytes);
-        Ok(self.place(true, self.copied.len() - bytes.len(), bytes.len()))
+        Ok(Place { copied: true, start: self.copied.len() - len, len })
+    }
+
+    /// The same for text, which may have lone surrogates, or be no UTF-8 at all.
+    #[inline]
+    pub(super) fn text_blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
+        if bytes.len() < LONG_TEXT { self.blob(bytes) } else { self.long_text_blob(bytes) }
+    }
+
+    fn long_text_blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
+        let start = self.in_pickle(bytes);
+        let borrowed = start.map(|start| &self.pickle[start..start + bytes.len()]);
+        let long = match (borrowed.map(str::from_utf8), str::from_utf8(bytes)) {
+            (Some(Ok(text)), _) => Long::Utf8(Cow::Borrowed(text)),
+            (None, Ok(text)) => {
+                let mut copy = String::new();
+                copy.try_reserve_exact(text.len()).map_err(OutOfMemory::from)?;
+                copy.push_str(text);
+                self.long_copied += text.len();
+                Long::Utf8(Cow::Owned(copy))
+            }
+            _ => Long::Other(self.keep(bytes)?),
+        };
+        Ok(self.add_long(long))
+    }
+
+    /// Where in the pickle these bytes are.
+    #[inline]
+    fn in_pickle(&self, bytes: &[u8]) -> Option<usize> {
+        let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
+        let is_there = place <= self.pickle.len() && bytes.len() <= self.pickle.len() - place;
+        is_there.then_some(place)
+    }
+
+    fn add_long(&mut self, long: Long<'a>) -> Blob {
+        self.long.push(long);
+        Blob { high: LONG, low: self.long.len() as u32 - 1, len: 0 }
     }
 
     #[inline]
-    fn place(&mut self, copied: bool, place: usize, len: usize) -> Blob {
-        let top = if copied { COPIED } else { 0 };
-        match (u16::try_from(place >> 32), u32::try_from(len)) {
-            (Ok(high @ 0..0x7fff), Ok(len)) => Blob { high: high | top, low: place as u32, len },
-            _ => {
-                self.long.push((copied, place, len));
-                Blob { high: LONG, low: self.long.len() as u32 - 1, len: 0 }
+    fn place(&mut self, place: Place) -> Blob {
+        let top = if place.copied { COPIED } else { 0 };
+        match (u16::try_from(place.start >> 32), u32::try_from(place.len)) {
+            (Ok(high @ 0..0x7fff), Ok(len)) => {
+                Blob { high: high | top, low: place.start as u32, len }
             }
+            _ => self.add_long(Long::Place(place)),
         }
     }
 
@@ -230,26 +300,73 @@ impl<'a> Arena<'a> {
             self.copied.resize(end + step, 0);
             fill(&mut self.copied[end..])?;
             if left == step {
-                return Ok(self.place(true, start, len));
+                return Ok(self.place(Place { copied: true, start, len }));
             }
         }
     }
 
-    /// Where a blob is: whether in the copy, and the range there.
+    /// The bytes of a blob: those in the pickle, or else a copy.
     #[inline]
-    fn range(&self, blob: Blob) -> (bool, usize, usize) {
-        if blob.high == LONG {
-            return self.long[blob.low as usize];
-        }
-        let place = usize::from(blob.high & !COPIED) << 32 | blob.low as usize;
-        (blob.high & COPIED != 0, place, blob.len as usize)
+    fn find(&self, blob: Blob) -> Result<&'a [u8], &[u8]> {
+        let Place { copied, start, len } = match self.long(blob) {
+            None => Place {
+                copied: blob.high & COPIED != 0,
+                start: usize::from(blob.high & !COPIED) << 32 | blob.low as usize,
+                len: blob.len as usize,
+            },
+            Some(Long::Place(place) | Long::Other(place)) => *place,
+            Some(Long::Utf8(Cow::Borrowed(text))) => return Ok(text.as_bytes()),
+            Some(Long::Utf8(Cow::Owned(text))) => return Err(text.as_bytes()),
+        };
+        let end = start + len;
+        if copied { Err(&self.copied[start..end]) } else { Ok(&self.pickle[start..end]) }
     }
 
     #[inline]
     pub(super) fn bytes(&self, blob: Blob) -> &[u8] {
-        let (copied, place, len) = self.range(blob);
-        let whole = if copied { self.copied.as_slice() } else { self.pickle };
-        &whole[place..place + len]
+        match self.find(blob) {
+            Ok(bytes) | Err(bytes) => bytes,
+        }
+    }
+
+    #[inline]
+    fn long(&self, blob: Blob) -> Option<&Long<'a>> {
+        if blob.high == LONG { Some(&self.long[blob.low as usize]) } else { None }
+    }
+
+    #[inline]
+    fn text_at(&self, blob: Blob) -> Text<'_> {
+        match self.long(blob) {
+            Some(Long::Utf8(text)) => Text::utf8(text),
+            Some(Long::Other(_)) => Text::with_surrogates(self.bytes(blob)),
+            _ => Text::new(self.bytes(blob)),
+        }
+    }
+
+    /// A node's text, if it is UTF-8.
+    #[inline]
+    pub(super) fn utf8(&self, id: NodeId) -> Option<&str> {
+        match self.slot(id) {
+            Slot::Str(blob) | Slot::OldStr(blob) => match self.long(blob) {
+                Some(Long::Utf8(text)) => Some(text),
+                Some(Long::Other(_)) => None,
+                _ => str::from_utf8(self.bytes(blob)).ok(),
+            },
+            _ => None,
+        }
+    }
+
+    /// The same, if it is in the pickle.
+    #[inline]
+    pub(super) fn borrowed_utf8(&self, id: NodeId) -> Option<&'a str> {
+        match self.slot(id) {
+            Slot::Str(blob) | Slot::OldStr(blob) => match self.long(blob) {
+                Some(Long::Utf8(Cow::Borrowed(text))) => Some(text),
+                Some(Long::Utf8(Cow::Owned(_)) | Long::Other(_)) => None,
+                _ => str::from_utf8(self.find(blob).ok()?).ok(),
+            },
+            _ => None,
+        }
     }
 
     /// Text and whether it is in the pickle, if a node is that.
@@ -257,24 +374,17 @@ impl<'a> Arena<'a> {
     #[inline(always)]
     pub(super) fn text(&self, id: NodeId) -> Option<Result<&'a [u8], &[u8]>> {
         let Slot::Str(blob) = self.slot(id) else { return None };
-        let (copied, place, len) = self.range(blob);
-        Some(if copied {
-            Err(&self.copied[place..place + len])
-        } else {
-            Ok(&self.pickle[place..place + len])
-        })
+        Some(self.find(blob))
     }
 
     /// A node's text or bytes, if they are in the pickle.
     #[inline]
     pub(super) fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
-        let blob = match self.slot(id) {
-            Slot::Str(blob) | Slot::OldStr(blob) | Slot::BigInt(blob) => blob,
-            Slot::Bytes(blob) | Slot::ByteArray(blob) => blob,
-            _ => return None,
-        };
-        let (copied, place, len) = self.range(blob);
-        (!copied).then(|| &self.pickle[place..place + len])
+        match self.slot(id) {
+            Slot::Str(blob) | Slot::OldStr(blob) | Slot::BigInt(blob) => self.find(blob).ok(),
+            Slot::Bytes(blob) | Slot::ByteArray(blob) => self.find(blob).ok(),
+            _ => None,
+        }
     }
 
     #[inline]
@@ -346,7 +456,7 @@ impl<'a> Arena<'a> {
             Slot::Int(value) => Node::Int(value),
             Slot::BigInt(blob) => Node::BigInt(self.bytes(blob)),
             Slot::Float(value) => Node::Float(value),
-            Slot::Str(blob) => Node::Str(Text::new(self.bytes(blob))),
+            Slot::Str(blob) => Node::Str(self.text_at(blob)),
             Slot::OldStr(blob) => Node::OldStr(self.bytes(blob)),
             Slot::Bytes(blob) => Node::Bytes(self.bytes(blob)),
             Slot::ByteArray(blob) => Node::ByteArray(self.bytes(blob)),

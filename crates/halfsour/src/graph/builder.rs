@@ -242,23 +242,23 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
     }
 
     fn binstring(&mut self, bytes: &[u8]) -> Added {
-        let blob = self.arena.blob(bytes)?;
+        let blob = self.arena.text_blob(bytes)?;
         self.add(Slot::OldStr(blob))
     }
 
     fn unicode_line(&mut self, line: &[u8]) -> Added {
         let blob = if line.is_ascii() && !line.contains(&b'\\') {
-            self.arena.blob(line)?
+            self.arena.text_blob(line)?
         } else {
             let text = raw_unicode_escape(line).map_err(ErrorKind::BadText)?;
-            self.arena.blob(&text)?
+            self.arena.text_blob(&text)?
         };
         self.add(Slot::Str(blob))
     }
 
     fn unicode(&mut self, text: &[u8]) -> Added {
         check_utf8(text, true).map_err(ErrorKind::BadText)?;
-        let blob = self.arena.blob(text)?;
+        let blob = self.arena.text_blob(text)?;
         self.add(Slot::Str(blob))
     }
 
@@ -397,7 +397,7 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
             .into());
         }
         check_utf8(line, false).map_err(ErrorKind::BadText)?;
-        let blob = self.arena.blob(line)?;
+        let blob = self.arena.text_blob(line)?;
         let id = self.add(Slot::Str(blob))?;
         self.names.insert(line.into(), id);
         Ok(id)
@@ -423,7 +423,7 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
         if !line.is_ascii() {
             return Err(ErrorKind::PersidNotAscii.into());
         }
-        let blob = self.arena.blob(line)?;
+        let blob = self.arena.text_blob(line)?;
         self.add(Slot::Str(blob))
     }
 

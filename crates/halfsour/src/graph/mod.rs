@@ -21,7 +21,9 @@ mod write;
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::num::NonZeroU32;
 
 use crate::error::{Error, ErrorKind};
@@ -237,13 +239,35 @@ pub enum Effect {
 /// assert_eq!(format!("{text:?}"), "'spam'");
 /// # Ok::<(), halfsour::Error>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text<'g>(&'g [u8]);
+#[derive(Clone, Copy)]
+pub struct Text<'g>(Known<'g>);
+
+/// What is known of text.
+#[derive(Clone, Copy)]
+enum Known<'g> {
+    /// It may have lone surrogates.
+    Checked(&'g [u8]),
+    Utf8(&'g str),
+    WithSurrogates(&'g [u8]),
+}
 
 impl<'g> Text<'g> {
     /// Text that was checked.
+    #[inline]
     pub(crate) fn new(text: &'g [u8]) -> Text<'g> {
-        Text(text)
+        Text(Known::Checked(text))
+    }
+
+    /// Text that has no lone surrogates.
+    #[inline]
+    pub(crate) fn utf8(text: &'g str) -> Text<'g> {
+        Text(Known::Utf8(text))
+    }
+
+    /// Text that has some.
+    #[inline]
+    pub(crate) fn with_surrogates(text: &'g [u8]) -> Text<'g> {
+        Text(Known::WithSurrogates(text))
     }
 
     /// The text, unless it has lone surrogates.
@@ -261,7 +285,11 @@ impl<'g> Text<'g> {
     /// ```
     #[inline]
     pub fn to_str(self) -> Option<&'g str> {
-        str::from_utf8(self.0).ok()
+        match self.0 {
+            Known::Checked(text) => str::from_utf8(text).ok(),
+            Known::Utf8(text) => Some(text),
+            Known::WithSurrogates(_) => None,
+        }
     }
 
     /// The text, U+FFFD for each byte of what is lone.
@@ -275,7 +303,10 @@ impl<'g> Text<'g> {
     /// # Ok::<(), halfsour::Error>(())
     /// ```
     pub fn to_string_lossy(self) -> Cow<'g, str> {
-        String::from_utf8_lossy(self.0)
+        match self.0 {
+            Known::Checked(text) | Known::WithSurrogates(text) => String::from_utf8_lossy(text),
+            Known::Utf8(text) => Cow::Borrowed(text),
+        }
     }
 
     /// The bytes: Python's `utf-8` with `surrogatepass`.
@@ -288,27 +319,57 @@ impl<'g> Text<'g> {
     /// assert_eq!(text.as_bytes(), b"x\xed\xa0\x80");
     /// # Ok::<(), halfsour::Error>(())
     /// ```
+    #[inline]
     pub fn as_bytes(self) -> &'g [u8] {
-        self.0
+        match self.0 {
+            Known::Checked(text) | Known::WithSurrogates(text) => text,
+            Known::Utf8(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Text<'_>) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl Hash for Text<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl PartialOrd for Text<'_> {
+    fn partial_cmp(&self, other: &Text<'_>) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text<'_> {
+    fn cmp(&self, other: &Text<'_>) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        self.0 == other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text<'_> {
     fn eq(&self, other: &&str) -> bool {
-        self.0 == other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
 /// As Python's `repr` shows it.
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::text::repr_str(self.0))
+        f.write_str(&crate::text::repr_str(self.as_bytes()))
     }
 }
 
@@ -408,11 +469,13 @@ impl<'a> Graph<'a> {
     /// A node's text, if it is text that Rust can hold.
     #[inline]
     pub(crate) fn utf8(&self, id: NodeId) -> Option<&str> {
-        match self.get(id) {
-            Node::Str(text) => text.to_str(),
-            Node::OldStr(text) => str::from_utf8(text).ok(),
-            _ => None,
-        }
+        self.arena.utf8(id)
+    }
+
+    /// The same, if it is in the pickle as it is.
+    #[inline]
+    pub(crate) fn borrowed_utf8(&self, id: NodeId) -> Option<&'a str> {
+        self.arena.borrowed_utf8(id)
     }
 
     /// How many bytes text and bytes can be in.

@@ -80,8 +80,15 @@ impl<'a> Graph<'a> {
             Node::Object(object) => match object.made {
                 Made::Global { module, name } => {
                     let text = |id| match self.get(id) {
-                        Node::Str(text) => text.to_string_lossy(),
-                        Node::OldStr(text) => String::from_utf8_lossy(text),
+                        // What is no text is shown as far as it is looked at.
+                        Node::Str(text) => match text.to_str() {
+                            Some(text) => text.into(),
+                            None => String::from_utf8_lossy(begin(text.as_bytes())),
+                        },
+                        Node::OldStr(text) => match self.utf8(id) {
+                            Some(text) => text.into(),
+                            None => String::from_utf8_lossy(begin(text)),
+                        },
                         _ => "?".into(),
                     };
                     Shown(format_args!("{}.{}", text(module), text(name))).to_string()
@@ -122,15 +129,20 @@ impl<'a> Graph<'a> {
             }
             Node::Float(value) => format!("{value:?}"),
             Node::Str(text) => cut(text.as_bytes(), repr_str),
-            Node::OldStr(text) => match str::from_utf8(text) {
-                Ok(text) => cut(text.as_bytes(), repr_str),
-                Err(_) => cut(&from_latin1(text), repr_str),
+            Node::OldStr(text) => match self.utf8(id) {
+                Some(text) => cut(text.as_bytes(), repr_str),
+                None => cut(&from_latin1(begin(text)), repr_str),
             },
             Node::Bytes(bytes) => cut(bytes, repr_bytes),
             Node::Tuple(_) => "(...)".into(),
             _ => format!("<{}>", self.describe(id)),
         }
     }
+}
+
+/// Of what is long, more than is shown.
+fn begin(text: &[u8]) -> &[u8] {
+    text.get(..1 << 10).unwrap_or(text)
 }
 
 #[cfg(test)]

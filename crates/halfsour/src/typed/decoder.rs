@@ -95,8 +95,8 @@ impl<'g, 'a> Decoder<'g, 'a> {
     }
 
     /// Charges text that is looked at.
-    pub(super) fn look(&self, text: &str) -> Result<(), Error> {
-        self.budget.borrow_mut().look(text.as_bytes())
+    pub(super) fn look(&self, text: &[u8]) -> Result<(), Error> {
+        self.budget.borrow_mut().look(text)
     }
 
     /// Where the depth ends, a value that holds itself is told from one that is merely deep.

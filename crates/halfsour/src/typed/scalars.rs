@@ -246,14 +246,15 @@ impl<'g, 'a> Item<'g, 'a> {
             let found = format!("the str {} of Python 2", cut(text, repr_bytes));
             Err(self.mismatch(expected.into(), found))
         };
-        match (self.decoder.unpickler.old_str, str::from_utf8(text)) {
+        self.decoder.look(text)?; // what it has
+        match (self.decoder.unpickler.old_str, self.decoder.graph.utf8(self.id)) {
             (OldStr::Bytes, _) => wrong("a str"),
-            (OldStr::Latin1, Err(_)) => Ok(Cow::Owned(latin1(text))),
-            (OldStr::Latin1, Ok(utf8)) if !utf8.is_ascii() => Ok(Cow::Owned(latin1(text))),
-            (OldStr::Ascii, Ok(utf8)) if !utf8.is_ascii() => wrong("a str that is ASCII"),
-            (OldStr::Ascii, Err(_)) => wrong("a str that is ASCII"),
-            (_, Ok(utf8)) => Ok(Cow::Borrowed(utf8)),
-            (OldStr::Utf8, Err(_)) => wrong("a str that is UTF-8"),
+            (OldStr::Latin1, None) => Ok(Cow::Owned(latin1(text))),
+            (OldStr::Latin1, Some(utf8)) if !utf8.is_ascii() => Ok(Cow::Owned(latin1(text))),
+            (OldStr::Ascii, Some(utf8)) if !utf8.is_ascii() => wrong("a str that is ASCII"),
+            (OldStr::Ascii, None) => wrong("a str that is ASCII"),
+            (_, Some(utf8)) => Ok(Cow::Borrowed(utf8)),
+            (OldStr::Utf8, None) => wrong("a str that is UTF-8"),
         }
     }
 
@@ -277,9 +278,7 @@ impl<'g, 'a> Item<'g, 'a> {
             return self.plain_borrowed_str();
         }
         let text = self.text()?;
-        self.decoder.look(&text)?; // whether these are characters
-        let borrowed = self.decoder.graph.borrowed(self.id).and_then(|b| str::from_utf8(b).ok());
-        match borrowed {
+        match self.decoder.graph.borrowed_utf8(self.id) {
             Some(borrowed) if matches!(text, Cow::Borrowed(_)) => Ok(borrowed),
             _ => Err(self.not_borrowed("a str that is in the pickle as it is")),
         }
