@@ -775,12 +775,6 @@ fn state_is_a_list() {
     assert_eq!(error.to_string(), "expected attributes by name, found a tuple at root");
 }
 
-/// A wrong attribute is an error of the compiler that says what to write.
-#[test]
-fn wrong_attributes() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
-}
-
 #[derive(ToPickle)]
 #[pickle(module = "shop.models", name = "Line")]
 struct Written<'a> {
