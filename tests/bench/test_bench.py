@@ -233,6 +233,7 @@ def test_the_gate_fails_where_the_baseline_was_better() -> None:
     assert gate.worse({"slots": {"dumps": 0.1}}, before) == ["slots, dumps: not in the baseline"]
 
 
+@pytest.mark.kit
 @pytest.mark.slow
 @pytest.mark.skipif(gate.refusal() is not None, reason=str(gate.refusal()))
 def test_the_gate_counts_and_holds_against_a_baseline(tmp_path: pathlib.Path) -> None:

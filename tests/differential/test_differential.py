@@ -114,17 +114,20 @@ def test_the_module_loads_the_corpus(path, extensions):
 
 # The kit itself: it must be able to fail.
 
+@pytest.mark.kit
 def test_the_interpreters_own_pickle_does_not_differ_from_itself():
     run = seeded("--seed", "5000", "--count", "500", HALFSOUR_UNDER_TEST="pickle")
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.mark.kit
 @pytest.mark.parametrize("impostor", modules.IMPOSTORS)
 def test_an_impostor_is_found_out(impostor):
     run = seeded("--seed", "0", "--count", "100", "--shown", "1", HALFSOUR_UNDER_TEST=impostor)
     assert run.returncode == 1, run.stdout + run.stderr
 
 
+@pytest.mark.kit
 def test_every_kind_of_hook_is_reached():
     """A graph generator may quietly stop making things."""
     seen = collections.Counter()

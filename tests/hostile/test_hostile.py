@@ -66,6 +66,7 @@ def test_bomb(way, name, allowed, results):
 
 # The kit itself: it must be able to fail.
 
+@pytest.mark.kit
 @pytest.mark.parametrize(("source", "count"), [("mutations", 3000), ("grammar", 1000)])
 def test_the_interpreters_own_pickle_does_not_differ_from_itself(source, count):
     """Its memory is another matter on older versions, so what it hogs there is left aside."""
@@ -74,6 +75,7 @@ def test_the_interpreters_own_pickle_does_not_differ_from_itself(source, count):
     assert kinds <= {"('memory',"}, run.stdout + run.stderr
 
 
+@pytest.mark.kit
 @pytest.mark.parametrize(("impostor", "kind"), [
     ("python", "class"), ("forgets-sharing", "graph"), ("crash", "crash"), ("hang", "hang"), ("memory", "memory")])
 def test_an_impostor_is_found_out(impostor, kind):
@@ -83,6 +85,7 @@ def test_an_impostor_is_found_out(impostor, kind):
     assert f"('{kind}', " in run.stdout, run.stdout
 
 
+@pytest.mark.kit
 @pytest.mark.parametrize(("impostor", "kind"), [("python", "class"), ("forgets-sharing", "graph")])
 def test_an_impostor_is_found_out_by_the_grammar(impostor, kind):
     run = loaded("grammar", 400, HALFSOUR_UNDER_TEST=impostor)

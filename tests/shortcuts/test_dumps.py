@@ -1840,7 +1840,9 @@ def test_reductions_in_one_go(args):
     for state in [(), ({"a": 1},), ([args, "state"],), ({},), (None,), ("text",), ((None, {"slot": args}),), (5,)]:
         check(lambda: [Kept((), *state), Kept(args, *state), Kept(args, *state), args], [0, 1, 2, 3, 4, 5], ["dumps", "pickler"])
     check(lambda: [KeptState(args), KeptState([args]), KeptState({"args": args}), args])
-    check(lambda: [Kept(tuple([f"{number}", number, args])) for number in range(4000)], [1, 4], ["dumps", "dump", "pickler"])
+    # Several frames of them.
+    many = 200_000 // (50 + len(stock.dumps([Kept(args)], 4)))
+    check(lambda: [Kept(tuple([f"{number}", number, args])) for number in range(many)], [1, 4], ["dumps", "dump", "pickler"])
 
 
 @pytest.mark.parametrize("method", ["__reduce__", "__getstate__"])
