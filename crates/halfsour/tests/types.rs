@@ -804,3 +804,19 @@ fn hooks_are_asked() {
         assert_eq!(by_id.to_vec(&num_bigint::BigInt::from(4)).unwrap(), b"Prow 4\n.");
     }
 }
+
+/// The drive of a path is found once, not for each of its parts.
+#[test]
+fn paths_with_a_long_drive() {
+    let take = |server: usize| {
+        let drive = format!("//{}/share", "a".repeat(server));
+        let text = [b"X", &(drive.len() as u32).to_le_bytes()[..], drive.as_bytes()].concat();
+        let data = [b"cpathlib\nPureWindowsPath\n(", &*text, &b"U\x01x".repeat(20_000), b"tR."];
+        let start = std::time::Instant::now();
+        let path: Path = halfsour::from_slice(&data.concat()).unwrap();
+        assert!(path.path == drive + &r"\x".repeat(20_000));
+        start.elapsed()
+    };
+    let (short, long) = (take(1), take(200_000));
+    assert!(long < 20 * short, "{long:?}, {short:?}");
+}

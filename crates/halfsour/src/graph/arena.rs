@@ -74,18 +74,18 @@ pub(super) struct Blob {
 }
 
 const COPIED: u16 = 1 << 15;
-/// `low` is a number in the table of what a blob cannot say.
-const LONG: u16 = u16::MAX;
+/// `low` is a number in the table of what is kept apart, since a blob cannot say it.
+const APART: u16 = u16::MAX;
 
 /// What a blob cannot say. Many may refer to long text: none of them need find out again whether it is UTF-8.
 #[derive(Clone, Debug)]
-enum Long<'a> {
+enum Apart<'a> {
     /// A place for which 32 bits are too few.
-    Place(Place),
+    Far(Place),
     /// Long text that is UTF-8.
     Utf8(Cow<'a, str>),
     /// Long text that is not.
-    Other(Place),
+    NotUtf8(Place),
 }
 
 /// Where bytes are.
@@ -152,9 +152,7 @@ pub(super) struct Arena<'a> {
     /// The pickle, as far as it is in memory.
     pickle: &'a [u8],
     copied: Vec<u8>,
-    long: Vec<Long<'a>>,
-    /// How many bytes of long text are copied.
-    long_copied: usize,
+    apart: Vec<Apart<'a>>,
 }
 
 /// How many bytes are read at once into memory that was not there before: a size may be a lie.
@@ -173,8 +171,7 @@ impl<'a> Arena<'a> {
             objects: Vec::new(),
             pickle,
             copied: Vec::new(),
-            long: Vec::new(),
-            long_copied: 0,
+            apart: Vec::new(),
         }
     }
 
@@ -194,7 +191,11 @@ impl<'a> Arena<'a> {
 
     /// How many bytes text and bytes can be in: the pickle's and the copied ones.
     pub(super) fn text_size(&self) -> usize {
-        self.pickle.len() + self.copied.len() + self.long_copied
+        let apart = self.apart.iter().map(|apart| match apart {
+            Apart::Utf8(Cow::Owned(text)) => text.len(),
+            _ => 0,
+        });
+        self.pickle.len() + self.copied.len() + apart.sum::<usize>()
     }
 
     #[inline(always)]
@@ -223,14 +224,14 @@ impl<'a> Arena<'a> {
     #[inline]
     pub(super) fn blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
         let place = self.keep(bytes)?;
-        Ok(self.place(place))
+        self.place(place)
     }
 
     /// Where bytes are, which are copied if they are not in the pickle.
     #[inline]
     fn keep(&mut self, bytes: &[u8]) -> Result<Place, ErrorKind> {
         let len = bytes.len();
-        if let Some(start) = self.in_pickle(bytes) {
+        if let Some((start, _)) = self.in_pickle(bytes) {
             return Ok(Place { copied: false, start, len });
         }
         self.copied.try_reserve(len).map_err(OutOfMemory::from)?;
@@ -241,47 +242,53 @@ impl<'a> Arena<'a> {
     /// The same for text, which may have lone surrogates, or be no UTF-8 at all.
     #[inline]
     pub(super) fn text_blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
-        if bytes.len() < LONG_TEXT { self.blob(bytes) } else { self.long_text_blob(bytes) }
+        if bytes.len() < LONG_TEXT { self.blob(bytes) } else { Ok(self.long_text_blob(bytes)?.0) }
     }
 
-    fn long_text_blob(&mut self, bytes: &[u8]) -> Result<Blob, ErrorKind> {
-        let start = self.in_pickle(bytes);
-        let borrowed = start.map(|start| &self.pickle[start..start + bytes.len()]);
-        let long = match (borrowed.map(str::from_utf8), str::from_utf8(bytes)) {
-            (Some(Ok(text)), _) => Long::Utf8(Cow::Borrowed(text)),
-            (None, Ok(text)) => {
-                let mut copy = String::new();
-                copy.try_reserve_exact(text.len()).map_err(OutOfMemory::from)?;
-                copy.push_str(text);
-                self.long_copied += text.len();
-                Long::Utf8(Cow::Owned(copy))
-            }
-            _ => Long::Other(self.keep(bytes)?),
+    /// The same for long text; says whether it is UTF-8.
+    pub(super) fn long_text_blob(&mut self, bytes: &[u8]) -> Result<(Blob, bool), ErrorKind> {
+        let text = match self.in_pickle(bytes) {
+            Some((_, bytes)) => str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            None => match str::from_utf8(bytes) {
+                Ok(text) => {
+                    let mut copy = String::new();
+                    copy.try_reserve_exact(text.len()).map_err(OutOfMemory::from)?;
+                    copy.push_str(text);
+                    Some(Cow::Owned(copy))
+                }
+                Err(_) => None,
+            },
         };
-        Ok(self.add_long(long))
+        let is_utf8 = text.is_some();
+        let apart = match text {
+            Some(text) => Apart::Utf8(text),
+            None => Apart::NotUtf8(self.keep(bytes)?),
+        };
+        Ok((self.keep_apart(apart)?, is_utf8))
     }
 
-    /// Where in the pickle these bytes are.
+    /// Where these bytes are in the pickle, and those there.
     #[inline]
-    fn in_pickle(&self, bytes: &[u8]) -> Option<usize> {
-        let place = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
-        let is_there = place <= self.pickle.len() && bytes.len() <= self.pickle.len() - place;
-        is_there.then_some(place)
+    fn in_pickle(&self, bytes: &[u8]) -> Option<(usize, &'a [u8])> {
+        let start = bytes.as_ptr().addr().wrapping_sub(self.pickle.as_ptr().addr());
+        let is_there = start <= self.pickle.len() && bytes.len() <= self.pickle.len() - start;
+        is_there.then(|| (start, &self.pickle[start..start + bytes.len()]))
     }
 
-    fn add_long(&mut self, long: Long<'a>) -> Blob {
-        self.long.push(long);
-        Blob { high: LONG, low: self.long.len() as u32 - 1, len: 0 }
+    fn keep_apart(&mut self, apart: Apart<'a>) -> Result<Blob, ErrorKind> {
+        self.apart.try_reserve(1).map_err(OutOfMemory::from)?;
+        self.apart.push(apart);
+        Ok(Blob { high: APART, low: self.apart.len() as u32 - 1, len: 0 })
     }
 
     #[inline]
-    fn place(&mut self, place: Place) -> Blob {
+    fn place(&mut self, place: Place) -> Result<Blob, ErrorKind> {
         let top = if place.copied { COPIED } else { 0 };
         match (u16::try_from(place.start >> 32), u32::try_from(place.len)) {
             (Ok(high @ 0..0x7fff), Ok(len)) => {
-                Blob { high: high | top, low: place.start as u32, len }
+                Ok(Blob { high: high | top, low: place.start as u32, len })
             }
-            _ => self.add_long(Long::Place(place)),
+            _ => self.keep_apart(Apart::Far(place)),
         }
     }
 
@@ -300,7 +307,7 @@ impl<'a> Arena<'a> {
             self.copied.resize(end + step, 0);
             fill(&mut self.copied[end..])?;
             if left == step {
-                return Ok(self.place(Place { copied: true, start, len }));
+                return Ok(self.place(Place { copied: true, start, len })?);
             }
         }
     }
@@ -308,15 +315,15 @@ impl<'a> Arena<'a> {
     /// The bytes of a blob: those in the pickle, or else a copy.
     #[inline]
     fn find(&self, blob: Blob) -> Result<&'a [u8], &[u8]> {
-        let Place { copied, start, len } = match self.long(blob) {
+        let Place { copied, start, len } = match self.apart(blob) {
             None => Place {
                 copied: blob.high & COPIED != 0,
                 start: usize::from(blob.high & !COPIED) << 32 | blob.low as usize,
                 len: blob.len as usize,
             },
-            Some(Long::Place(place) | Long::Other(place)) => *place,
-            Some(Long::Utf8(Cow::Borrowed(text))) => return Ok(text.as_bytes()),
-            Some(Long::Utf8(Cow::Owned(text))) => return Err(text.as_bytes()),
+            Some(Apart::Far(place) | Apart::NotUtf8(place)) => *place,
+            Some(Apart::Utf8(Cow::Borrowed(text))) => return Ok(text.as_bytes()),
+            Some(Apart::Utf8(Cow::Owned(text))) => return Err(text.as_bytes()),
         };
         let end = start + len;
         if copied { Err(&self.copied[start..end]) } else { Ok(&self.pickle[start..end]) }
@@ -330,15 +337,15 @@ impl<'a> Arena<'a> {
     }
 
     #[inline]
-    fn long(&self, blob: Blob) -> Option<&Long<'a>> {
-        if blob.high == LONG { Some(&self.long[blob.low as usize]) } else { None }
+    fn apart(&self, blob: Blob) -> Option<&Apart<'a>> {
+        if blob.high == APART { Some(&self.apart[blob.low as usize]) } else { None }
     }
 
     #[inline]
     fn text_at(&self, blob: Blob) -> Text<'_> {
-        match self.long(blob) {
-            Some(Long::Utf8(text)) => Text::utf8(text),
-            Some(Long::Other(_)) => Text::with_surrogates(self.bytes(blob)),
+        match self.apart(blob) {
+            Some(Apart::Utf8(text)) => Text::utf8(text),
+            Some(Apart::NotUtf8(_)) => Text::with_surrogates(self.bytes(blob)),
             _ => Text::new(self.bytes(blob)),
         }
     }
@@ -347,9 +354,9 @@ impl<'a> Arena<'a> {
     #[inline]
     pub(super) fn utf8(&self, id: NodeId) -> Option<&str> {
         match self.slot(id) {
-            Slot::Str(blob) | Slot::OldStr(blob) => match self.long(blob) {
-                Some(Long::Utf8(text)) => Some(text),
-                Some(Long::Other(_)) => None,
+            Slot::Str(blob) | Slot::OldStr(blob) => match self.apart(blob) {
+                Some(Apart::Utf8(text)) => Some(text),
+                Some(Apart::NotUtf8(_)) => None,
                 _ => str::from_utf8(self.bytes(blob)).ok(),
             },
             _ => None,
@@ -360,9 +367,9 @@ impl<'a> Arena<'a> {
     #[inline]
     pub(super) fn borrowed_utf8(&self, id: NodeId) -> Option<&'a str> {
         match self.slot(id) {
-            Slot::Str(blob) | Slot::OldStr(blob) => match self.long(blob) {
-                Some(Long::Utf8(Cow::Borrowed(text))) => Some(text),
-                Some(Long::Utf8(Cow::Owned(_)) | Long::Other(_)) => None,
+            Slot::Str(blob) | Slot::OldStr(blob) => match self.apart(blob) {
+                Some(Apart::Utf8(Cow::Borrowed(text))) => Some(text),
+                Some(Apart::Utf8(Cow::Owned(_)) | Apart::NotUtf8(_)) => None,
                 _ => str::from_utf8(self.find(blob).ok()?).ok(),
             },
             _ => None,
@@ -381,8 +388,11 @@ impl<'a> Arena<'a> {
     #[inline]
     pub(super) fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {
         match self.slot(id) {
-            Slot::Str(blob) | Slot::OldStr(blob) | Slot::BigInt(blob) => self.find(blob).ok(),
-            Slot::Bytes(blob) | Slot::ByteArray(blob) => self.find(blob).ok(),
+            Slot::Str(blob)
+            | Slot::OldStr(blob)
+            | Slot::BigInt(blob)
+            | Slot::Bytes(blob)
+            | Slot::ByteArray(blob) => self.find(blob).ok(),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use alloc::vec::Drain;
 
 use hashbrown::HashMap;
 
-use super::arena::{Arena, Blob, RawMade, Slot};
+use super::arena::{Arena, Blob, LONG_TEXT, RawMade, Slot};
 use super::keys::Keys;
 use super::places::Places;
 use super::{Effect, Graph, NodeId};
@@ -234,9 +234,9 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
     fn string_line(&mut self, inner: &[u8]) -> Added {
         let blob = if inner.contains(&b'\\') {
             let bytes = escape_decode(inner).map_err(ErrorKind::BadLiteral)?;
-            self.arena.blob(&bytes)?
+            self.arena.text_blob(&bytes)?
         } else {
-            self.arena.blob(inner)?
+            self.arena.text_blob(inner)?
         };
         self.add(Slot::OldStr(blob))
     }
@@ -257,8 +257,16 @@ impl<S: Source<Error = Error>> Heap<S> for Builder<'_> {
     }
 
     fn unicode(&mut self, text: &[u8]) -> Added {
-        check_utf8(text, true).map_err(ErrorKind::BadText)?;
-        let blob = self.arena.text_blob(text)?;
+        let blob = if text.len() < LONG_TEXT {
+            check_utf8(text, true).map_err(ErrorKind::BadText)?;
+            self.arena.blob(text)?
+        } else {
+            let (blob, is_utf8) = self.arena.long_text_blob(text)?;
+            if !is_utf8 {
+                check_utf8(text, true).map_err(ErrorKind::BadText)?;
+            }
+            blob
+        };
         self.add(Slot::Str(blob))
     }
 

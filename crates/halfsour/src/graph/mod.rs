@@ -246,16 +246,16 @@ pub struct Text<'g>(Known<'g>);
 #[derive(Clone, Copy)]
 enum Known<'g> {
     /// It may have lone surrogates.
-    Checked(&'g [u8]),
+    Unsure(&'g [u8]),
     Utf8(&'g str),
     WithSurrogates(&'g [u8]),
 }
 
 impl<'g> Text<'g> {
-    /// Text that was checked.
+    /// Text that may have lone surrogates.
     #[inline]
     pub(crate) fn new(text: &'g [u8]) -> Text<'g> {
-        Text(Known::Checked(text))
+        Text(Known::Unsure(text))
     }
 
     /// Text that has no lone surrogates.
@@ -286,7 +286,7 @@ impl<'g> Text<'g> {
     #[inline]
     pub fn to_str(self) -> Option<&'g str> {
         match self.0 {
-            Known::Checked(text) => str::from_utf8(text).ok(),
+            Known::Unsure(text) => str::from_utf8(text).ok(),
             Known::Utf8(text) => Some(text),
             Known::WithSurrogates(_) => None,
         }
@@ -304,7 +304,7 @@ impl<'g> Text<'g> {
     /// ```
     pub fn to_string_lossy(self) -> Cow<'g, str> {
         match self.0 {
-            Known::Checked(text) | Known::WithSurrogates(text) => String::from_utf8_lossy(text),
+            Known::Unsure(text) | Known::WithSurrogates(text) => String::from_utf8_lossy(text),
             Known::Utf8(text) => Cow::Borrowed(text),
         }
     }
@@ -322,7 +322,7 @@ impl<'g> Text<'g> {
     #[inline]
     pub fn as_bytes(self) -> &'g [u8] {
         match self.0 {
-            Known::Checked(text) | Known::WithSurrogates(text) => text,
+            Known::Unsure(text) | Known::WithSurrogates(text) => text,
             Known::Utf8(text) => text.as_bytes(),
         }
     }

@@ -79,16 +79,10 @@ impl<'a> Graph<'a> {
         match self.get(id) {
             Node::Object(object) => match object.made {
                 Made::Global { module, name } => {
-                    let text = |id| match self.get(id) {
-                        // What is no text is shown as far as it is looked at.
-                        Node::Str(text) => match text.to_str() {
-                            Some(text) => text.into(),
-                            None => String::from_utf8_lossy(begin(text.as_bytes())),
-                        },
-                        Node::OldStr(text) => match self.utf8(id) {
-                            Some(text) => text.into(),
-                            None => String::from_utf8_lossy(begin(text)),
-                        },
+                    let text = |id| match (self.utf8(id), self.get(id)) {
+                        (Some(text), _) => text.into(),
+                        (None, Node::Str(text)) => String::from_utf8_lossy(begin(text.as_bytes())),
+                        (None, Node::OldStr(text)) => String::from_utf8_lossy(begin(text)),
                         _ => "?".into(),
                     };
                     Shown(format_args!("{}.{}", text(module), text(name))).to_string()
@@ -140,7 +134,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Of what is long, more than is shown.
+/// The beginning of text, which is more than is ever shown.
 fn begin(text: &[u8]) -> &[u8] {
     text.get(..1 << 10).unwrap_or(text)
 }

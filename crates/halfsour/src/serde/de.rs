@@ -343,15 +343,11 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     #[inline]
     fn text<V: Visitor<'de>>(&mut self, text: &'g [u8], visitor: V) -> Result<V::Value, Error> {
         self.budget.copy(text)?;
-        match self.graph.borrowed(self.id) {
-            Some(text) => match str::from_utf8(text) {
-                Ok(text) => visitor.visit_borrowed_str(text),
-                Err(_) => Err(self.mismatch(&visitor)),
-            },
-            None => match str::from_utf8(text) {
-                Ok(text) => visitor.visit_str(text),
-                Err(_) => Err(self.mismatch(&visitor)),
-            },
+        let graph: &'g Graph<'de> = self.graph;
+        match (graph.borrowed_utf8(self.id), graph.utf8(self.id)) {
+            (Some(text), _) => visitor.visit_borrowed_str(text),
+            (None, Some(text)) => visitor.visit_str(text),
+            (None, None) => Err(self.mismatch(&visitor)),
         }
     }
 
@@ -441,7 +437,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
             Node::Float(value) => visitor.visit_f64(value),
             Node::Str(text) if text.to_str().is_some() => self.text(text.as_bytes(), visitor),
             Node::Str(text) => self.bytes(text.as_bytes(), visitor),
-            Node::OldStr(text) if str::from_utf8(text).is_ok() => self.text(text, visitor),
+            Node::OldStr(text) if self.graph.utf8(self.id).is_some() => self.text(text, visitor),
             Node::OldStr(bytes) | Node::Bytes(bytes) | Node::ByteArray(bytes) => {
                 self.bytes(bytes, visitor)
             }
@@ -510,9 +506,7 @@ impl<'g, 'de> de::Deserializer<'de> for &mut Deserializer<'g, 'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if let Some(Ok(text)) = self.graph.text(self.id)
-            && let Ok(text) = str::from_utf8(text)
-        {
+        if let Some(text) = self.graph.borrowed_utf8(self.id) {
             self.budget.copy(text.as_bytes())?;
             return visitor.visit_borrowed_str(text);
         }

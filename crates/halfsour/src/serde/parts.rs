@@ -182,7 +182,7 @@ pub(super) fn member<'g>(sight: Sight<'g, '_>, id: NodeId) -> Option<Member<'g>>
     let Node::Object(object) = sight.graph.get(id) else { return None };
     match sight.construction(object) {
         Some(Construction { origin: Origin::Call, cls, args: &[value], .. }) => {
-            let class = sight.global(cls)?;
+            let class = sight.global(cls).filter(|class| !class.is_long())?;
             let last = class.name.rsplit('.').next().unwrap_or_default();
             let package = class.module.split('.').next().unwrap_or_default();
             // A capital tells classes from functions.
@@ -191,7 +191,8 @@ pub(super) fn member<'g>(sight: Sight<'g, '_>, id: NodeId) -> Option<Member<'g>>
         }
         Some(_) => None,
         None => {
-            let (_, last) = match sight.global(id)?.name {
+            let global = sight.global(id).filter(|global| !global.is_long())?;
+            let (_, last) = match global.name {
                 Cow::Borrowed(name) => name.rsplit_once('.')?,
                 // What is in a class, by getattr.
                 Cow::Owned(_) => ("", sight.attribute(object)?.1),

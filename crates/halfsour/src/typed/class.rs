@@ -595,7 +595,7 @@ impl Registry {
             let read = self.classes.get(&(module, name)).copied();
             read.or_else(|| self.aliases.get(format!("{module}.{name}").as_str()).copied())
         };
-        let read = item.class().and_then(|class| {
+        let read = item.class().filter(|class| !class.is_long()).and_then(|class| {
             // Some versions of Python write a member of an enum as what is in its class.
             let outer = || class.name.rsplit_once('.').map(|(outer, _)| outer);
             find(class.module, &class.name).or_else(|| find(class.module, outer()?))

@@ -9,7 +9,7 @@ use std::fmt;
 use super::FromPickle;
 use super::class::{Class, Registry};
 use super::decoder::Decoder;
-use super::made::{Construction, Sight};
+use super::made::{Construction, LONGEST_NAME, Sight};
 use super::views::{Entries, Items, State};
 use crate::error::{Error, ErrorKind, Shown};
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
@@ -88,6 +88,12 @@ impl ClassName<'_> {
     fn is_dotted(&self, dotted: &str) -> bool {
         let rest = dotted.strip_prefix(self.module).and_then(|rest| rest.strip_prefix('.'));
         rest == Some(&*self.name)
+    }
+
+    /// Whether it is too long to be a name of a class.
+    #[inline]
+    pub(crate) fn is_long(&self) -> bool {
+        self.module.len() + self.name.len() > LONGEST_NAME
     }
 
     /// Whether it is a name of a class.
@@ -339,11 +345,8 @@ impl<'g, 'a> Item<'g, 'a> {
 
     #[inline]
     fn is_class<T: Class>(self, cls: NodeId) -> bool {
-        let aliases = &self.decoder.unpickler.names.aliases;
-        let meant = |raw: &ClassName<'_>| {
-            raw.is(T::MODULE, T::NAME)
-                && (aliases.is_empty() || !aliases.contains_key(&raw.to_string()))
-        };
+        let names = &self.decoder.unpickler.names;
+        let meant = |raw: &ClassName<'_>| raw.is(T::MODULE, T::NAME) && names.alias(raw).is_none();
         // Most names are what they were.
         self.sight().raw_global(cls).is_some_and(|raw| meant(&raw))
             || self.sight().global(cls).is_some_and(|class| class.is_of::<T>())

@@ -11,6 +11,9 @@ use super::item::ClassName;
 use crate::compat::to_python3;
 use crate::graph::{Effect, Graph, Made, Node, NodeId, Object};
 
+/// No class has a name that is longer, in bytes: such a name may be read and shown, but is not looked for.
+pub(crate) const LONGEST_NAME: usize = 1 << 12;
+
 /// What the settings say of names.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -18,6 +21,15 @@ pub(crate) struct Names {
     pub(super) aliases: HashMap<String, (String, String)>,
     /// Module and name by extension code.
     pub(super) extensions: HashMap<i32, (String, String)>,
+}
+
+impl Names {
+    /// What a class is called instead.
+    #[inline]
+    pub(super) fn alias(&self, class: &ClassName<'_>) -> Option<&(String, String)> {
+        let is_any = !self.aliases.is_empty() && !class.is_long();
+        if is_any { self.aliases.get(&class.to_string()) } else { None }
+    }
 }
 
 /// A graph, and what is known of the names in it.
@@ -87,15 +99,19 @@ impl<'g> Sight<'g, '_> {
     /// The name of a class in a class.
     #[cold]
     fn nested_global(&self, mut id: NodeId) -> Option<ClassName<'g>> {
-        let mut inner = Vec::new();
+        let (mut inner, mut length) = (Vec::new(), 0);
         // What is nested deeper is no class.
         while inner.len() < 32 {
             let Node::Object(object) = self.graph.get(id) else { return None };
             let Some((outer, name)) = self.attribute(object) else { break };
             inner.push(name);
+            length += name.len();
             id = outer;
         }
         let outer = self.plain_global(id)?;
+        if length + outer.name.len() > LONGEST_NAME {
+            return None;
+        }
         inner.push(&*outer.name);
         inner.reverse();
         Some(ClassName { module: outer.module, name: inner.join(".").into() })
@@ -111,10 +127,7 @@ impl<'g> Sight<'g, '_> {
             }
             name => ClassName { module: to_python3(module, "").0, name },
         };
-        if self.names.aliases.is_empty() {
-            return Some(class);
-        }
-        match self.names.aliases.get(&class.to_string()) {
+        match self.names.alias(&class) {
             Some((module, name)) => Some(ClassName { module, name: name.into() }),
             None => Some(class),
         }
@@ -267,6 +280,10 @@ impl<'g> Sight<'g, '_> {
             text.to_str().filter(|_| matches!(codec, "latin1" | "latin-1" | "iso-8859-1"))?;
         if text.is_ascii() {
             return Some(Cow::Borrowed(text.as_bytes()));
+        }
+        // First a quick look: long text may be no Latin-1 at its end.
+        if text.bytes().any(|byte| byte > 0xc3) {
+            return None;
         }
         let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
         bytes.ok().map(Cow::Owned)

@@ -246,7 +246,7 @@ impl<'g, 'a> Item<'g, 'a> {
             let found = format!("the str {} of Python 2", cut(text, repr_bytes));
             Err(self.mismatch(expected.into(), found))
         };
-        self.decoder.look(text)?; // what it has
+        self.decoder.look(text)?; // whether it is ASCII is found anew each time
         match (self.decoder.unpickler.old_str, self.decoder.graph.utf8(self.id)) {
             (OldStr::Bytes, _) => wrong("a str"),
             (OldStr::Latin1, None) => Ok(Cow::Owned(latin1(text))),
@@ -278,9 +278,20 @@ impl<'g, 'a> Item<'g, 'a> {
             return self.plain_borrowed_str();
         }
         let text = self.text()?;
+        self.decoder.look(text.as_bytes())?; // what is borrowed is looked at: it is for something
         match self.decoder.graph.borrowed_utf8(self.id) {
             Some(borrowed) if matches!(text, Cow::Borrowed(_)) => Ok(borrowed),
             _ => Err(self.not_borrowed("a str that is in the pickle as it is")),
+        }
+    }
+
+    /// To be called for keys, which are hashed or compared also where they are not copied.
+    #[inline]
+    pub(super) fn is_key(self) -> Result<(), Error> {
+        match self.node() {
+            Node::Str(text) => self.decoder.copy(text.as_bytes()),
+            Node::Bytes(bytes) => self.decoder.copy(bytes),
+            _ => Ok(()),
         }
     }
 

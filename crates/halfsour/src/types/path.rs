@@ -72,8 +72,8 @@ impl PathKind {
         matches!(self, PathKind::PureWindows | PathKind::Windows)
     }
 
-    /// A path and what is within it.
-    fn join(self, path: &mut String, inner: &str) {
+    /// A path, of which so many bytes are its drive, and what is within it.
+    fn join(self, path: &mut String, drive: &mut usize, inner: &str) {
         if !self.is_windows() {
             if inner.starts_with('/') {
                 path.clear();
@@ -84,18 +84,20 @@ impl PathKind {
             path.push_str(inner);
             return;
         }
-        let (drive, rest) = split_drive(inner);
-        if !drive.is_empty() && !drive.eq_ignore_ascii_case(split_drive(path).0) {
+        let (other, rest) = split_drive(inner);
+        if !other.is_empty() && !other.eq_ignore_ascii_case(&path[..*drive]) {
             path.clear();
         }
         if rest.starts_with(['\\', '/']) {
-            path.truncate(split_drive(path).0.len());
+            path.truncate(*drive);
         }
         if path.is_empty() {
+            *drive = other.len();
             return path.push_str(inner);
         }
         // `C:` and `x` are `C:x`, a path on that drive from wherever one is there.
-        if !split_drive(path).1.is_empty() && !path.ends_with(['\\', '/']) && !rest.is_empty() {
+        let on_drive = path.len() == *drive && path.ends_with(':');
+        if !on_drive && !path.ends_with(['\\', '/']) && !rest.is_empty() {
             path.push('\\');
         }
         path.push_str(rest);
@@ -124,9 +126,9 @@ impl FromPickle<'_> for Path {
             PathKind::ALL.into_iter().find(|kind| is_pathlib && kind.name() == class.name)
         });
         let kind = kind.ok_or_else(|| item.expected("a path"))?;
-        let mut path = String::new();
+        let (mut path, mut drive) = (String::new(), 0);
         for part in item.args()? {
-            kind.join(&mut path, &part.str()?);
+            kind.join(&mut path, &mut drive, &part.str()?);
         }
         if path.is_empty() {
             path.push('.');
