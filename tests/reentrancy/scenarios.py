@@ -6,15 +6,19 @@ it; that nothing crashes and nothing leaks is watched by whoever runs it (one.py
 says before which version, and there the tested module runs alone.
 """
 
+import codecs
 import collections
 import contextlib
 import copyreg
 import gc
 import io
+import os
 import pickle
+import subprocess
 import sys
 import threading
 import types
+import warnings
 import weakref
 
 import modules
@@ -1782,3 +1786,207 @@ def arguments_of_newobj_change_while_they_are_pickled(pair):
         reduced = copyreg.__newobj__, Args((Plain, Hooked(args.clear))), {"a": args}
         return module.dumps([Hooked(lambda: reduced), args])
     pair.same(run)
+
+
+# Keys that are no strings, among the names of a class or a module
+
+class NoName:
+    """Hashes as a name does, so that looking the name up compares it with this, which runs an action."""
+
+    def __init__(self, name, action=lambda: None):
+        self.name, self.action = name, action
+
+    def __hash__(self):
+        return hash(self.name)
+
+    def __eq__(self, other):
+        self.action()
+        return False
+
+
+GIVEN: list = []
+
+
+def given():
+    """A list that only GIVEN and the pickle's memo refer to."""
+    GIVEN.append([])
+    return GIVEN[-1]
+
+
+def taken_away():
+    for each in GIVEN:
+        each.clear()
+    gc.collect()
+
+
+# The list, in the memo, with another list in it that only that and the memo refer to.
+HAS_BORROWED = b"c" + __name__.encode() + b"\ngiven\n)R\x94]\x94K\x01aa"
+
+HOOKS = ("__reduce_ex__", "__reduce__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__",
+         "__class__", "__dict__", "__new__", "__module__", "__qualname__", "__slots__", "__slotnames__", "a")
+
+
+@contextlib.contextmanager
+def keyed(name, action, meta=False):
+    """A class with such a key, or of a metaclass with one, where pickles find it."""
+    key = {NoName(name, action): 1}
+    with warnings.catch_warnings(action="ignore"):
+        made = (type("Meta", (type,), key) if meta else type)("Keyed", (Plain,), {} if meta else key)
+    made.__module__ = __name__
+    globals()["Keyed"] = made
+    try:
+        yield made
+    finally:
+        del globals()["Keyed"]
+
+
+@scenario
+def classes_with_keys_that_are_no_names(pair):
+    for name in HOOKS:
+        for meta in (False, True):
+            with keyed(name, lambda: None, meta) as cls:
+                for protocol in range(6):
+                    def both(module, protocol=protocol, cls=cls):
+                        items = [Hooked(lambda: None), *[cls(a=number) for number in range(4)], cls]
+                        data = module.dumps(items, protocol)
+                        return data, [vars(item) for item in module.loads(data)[1:-1]]
+                    pair.same(both)
+
+
+@scenario
+def keys_of_a_class_empty_what_is_pickled(pair):
+    for name in HOOKS:
+        for meta in (False, True):
+            def run(module, name=name, meta=meta):
+                items = []
+                action = once(lambda: (items.clear(), gc.collect()))
+                armed = []
+                with keyed(name, lambda: armed and action(), meta) as cls:
+                    items += [Hooked(lambda: None), [1, (2,)], *[cls(a=[number]) for number in range(4)], {"a": [cls]}]
+                    armed.append(1)
+                    module.dumps(items)
+            pair.survives(run)
+
+
+@scenario
+def keys_of_a_class_pickle_too(pair):
+    for name in HOOKS:
+        def run(module, name=name):
+            def action():
+                module.loads(module.dumps([Plain(a=1), "text", {"a": Slots}]))
+
+            with keyed(name, action) as cls:
+                data = module.dumps([Hooked(lambda: None), *[cls(a=number) for number in range(4)]])
+                return [vars(item) for item in module.loads(data)[1:]]
+        pair.same(run)
+
+
+@scenario
+def keys_of_a_class_empty_what_is_loaded(pair):
+    for name in HOOKS:
+        def run(module, name=name):
+            GIVEN.clear()
+            start = b"\x80\x04c" + __name__.encode() + b"\nKeyed\n\x94" + HAS_BORROWED + b"h\x00)"
+            with keyed(name, taken_away):
+                for made in (b"\x81", b"\x81}\x8c\x01a]sb", b"\x81N}\x8c\x01a]s\x86b", b"R"):
+                    repr(module.loads(start + made + b"h\x02\x87."))
+            GIVEN.clear()
+        pair.survives(run)
+
+
+@scenario
+def modules_with_keys_that_are_no_names(pair):
+    for name in ("Held", "__spec__", "__name__"):
+        def run(module, action, name=name):
+            held = types.ModuleType("held_module")
+            held.Held = type("Held", (), {"__module__": "held_module"})
+            sys.modules["held_module"] = held
+            data = module.dumps(held.Held, 4)
+            held.__dict__[NoName(name, action)] = 1
+            items = [Hooked(lambda: None), held.Held(), [held.Held]]
+            try:
+                found = [outcome(lambda module: module.dumps(items), module) for _ in range(2)]
+                return [*found, outcome(lambda module: module.loads(data).__name__, module)]
+            finally:
+                del sys.modules["held_module"]
+
+        def planted():
+            raise Planted
+
+        def collected():
+            gc.collect()
+
+        pair.same(lambda module, run=run: run(module, collected))
+        pair.same(lambda module, run=run: run(module, planted))
+
+
+# What else runs Python where it is not expected
+
+@scenario
+def error_handlers_of_codecs_in_python(pair):
+    for handler in ("surrogatepass", "strict"):
+        def run(module, handler=handler):
+            def handle(error):
+                taken_away()
+                return original(error)
+
+            GIVEN.clear()
+            original = codecs.lookup_error(handler)
+            codecs.register_error(handler, handle)
+            texts = ["x", "ab\udc80", {"\udc80": "\udc80"}]
+            try:
+                loaded = module.loads(b"\x80\x04" + HAS_BORROWED + b"\x8c\x05ab\xed\xb2\x80h\x01\x87.")
+                return loaded[1:], [module.dumps(texts, protocol) for protocol in range(6)]
+            finally:
+                codecs.register_error(handler, original)
+                GIVEN.clear()
+        pair.same(run)
+
+
+@scenario
+def keys_that_python_warns_of(pair):
+    """`python -b` warns where bytes are compared with text."""
+    script = """
+import gc, io, sys, warnings
+module = __import__(sys.argv[1], fromlist=["*"])
+given = []
+def show(*args, **kwargs):
+    given.clear()
+    gc.collect()
+warnings.showwarning = show
+warnings.simplefilter("always")
+def give():
+    return given
+for rest in (b"}(C\\x01aK\\x01\\x8c\\x01aK\\x02uh\\x01\\x87.", b"\\x8f(C\\x01a\\x8c\\x01a\\x90h\\x01\\x87.",
+             b"(C\\x01a\\x8c\\x01a\\x91h\\x01\\x87."):
+    print(module.loads(b"\\x80\\x04c__main__\\ngive\\n)R\\x94]\\x94K\\x01aa" + rest))
+"""
+    def run(module):
+        done = subprocess.run([sys.executable, "-b", "-c", script, module.__name__], capture_output=True, text=True,
+                              env=dict(os.environ, PYTHONHASHSEED="0"))
+        return done.returncode, done.stdout
+    assert pair.same(run)[1][0] == 0
+
+
+@scenario
+def a_lender_that_is_kept(pair):
+    """The memory that a file reads into is its own afterwards, whatever it keeps."""
+    kept = []
+
+    class Reader(io.BytesIO):
+        def readinto(self, buffer):
+            kept.append(buffer.obj)
+            return super().readinto(buffer)
+
+        def peek(self, size):
+            return b""
+
+    def run(module):
+        kept.clear()
+        loaded = module.load(Reader(pickle.dumps((b"x" * 100_000, b"t"), 5)))[0]
+        for lender in kept:
+            with contextlib.suppress(TypeError, ValueError, SystemError, BufferError):
+                memoryview(lender)[:] = b"y" * len(memoryview(lender))
+        return loaded == b"x" * 100_000
+    assert pair.survives(run) == ("value", True)
+    kept.clear()

@@ -1257,3 +1257,13 @@ def test_values_of_a_key_that_comes_twice():
 
     for _ in range(3):
         assert load(ours) == load(stock)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="imports are lazy from 3.15 on")
+def test_lazy_imports_are_resolved(tmp_path):
+    (tmp_path / "shapes_inner.py").write_text("class Circle: pass\nCircle.__module__ = 'shapes'\n")
+    (tmp_path / "shapes.py").write_text("lazy from shapes_inner import Circle\n")
+    script = "import sys; sys.path.insert(0, sys.argv[1])\nfrom halfsour import loads\n"
+    for data in (b"cshapes\nCircle\n.", b"\x80\x02cshapes\nCircle\n)\x81.", b"(ishapes\nCircle\n.", b"cshapes\nCircle\n)R."):
+        run = subprocess.run([sys.executable, "-c", f"{script}print(type(loads({data!r})))", str(tmp_path)], capture_output=True, text=True)
+        assert run.stdout in ("<class 'type'>\n", "<class 'shapes.Circle'>\n"), run.stderr

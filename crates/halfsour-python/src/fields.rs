@@ -75,11 +75,11 @@ impl Fields {
         };
         let hook = class.lookup(name)?;
         let module = state.loaded_module(&state.names.dataclasses)?;
-        let module = module.module_dict()?;
+        let module = module.module_dict()?.of_names()?;
         let [known, lister, field, regular] =
             [known, "fields", "Field", "_FIELD"].map(|name| get(module, name));
         let (lister, field) = (lister?, field?);
-        let field = field.cast::<Type>()?;
+        let field = field.cast::<Type>().filter(|field| field.has_plain_names())?;
         let source = source(field.lookup(&state.names.init)?)?;
         let is_known = known?.is(hook)
             && facts.dict.is_none()
@@ -139,11 +139,11 @@ impl Fields {
     pub(crate) fn are_known(&self, state: &State) -> bool {
         let names = &state.names;
         let Some(module) = state.loaded_module(&names.dataclasses) else { return false };
-        let Some(module) = module.module_dict() else { return false };
-        let has = |name, expected: &Object| {
-            quietly(module.get(name)).flatten().is_some_and(|found| found.is(expected))
+        let Some(module) = module.module_dict().and_then(Dict::of_names) else { return false };
+        let has = |name: &Obj, expected: &Object| {
+            module.get_quietly(name).is_some_and(|found| found.is(expected))
         };
-        let listed = quietly(module.get(&names.dataclass_fields_name)).flatten();
+        let listed = module.get_quietly(&names.dataclass_fields_name);
         let has_code = |(function, code): &(Obj, Obj)| {
             function.function_code().is_some_and(|found| found.is(code))
         };
@@ -153,8 +153,7 @@ impl Fields {
             Through::SetState => &[&builtins.zip, &builtins.object],
         };
         let is_found = |builtin: &&Builtin| {
-            quietly(module.get(&builtin.name)).is_some_and(|hidden| hidden.is_none())
-                && builtins.has(builtin)
+            module.get_quietly(&builtin.name).is_none() && builtins.has(builtin)
         };
         used.iter().all(is_found)
             && has(&names.fields, &self.lister.0)
@@ -175,5 +174,5 @@ fn source(function: &Object) -> Option<Own<Str>> {
 }
 
 fn get(module: &Dict, name: &str) -> Option<Obj> {
-    quietly(Str::new(name).and_then(|name| module.get(&name))).flatten()
+    module.get_quietly(&*quietly(Str::new(name))?)
 }

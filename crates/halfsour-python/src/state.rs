@@ -553,8 +553,29 @@ impl State {
     /// The module that importing this name gives, where it is loaded; None also where the
     /// interpreter's modules are no plain dict. Runs no Python.
     pub(crate) fn loaded_module(&self, name: &Object) -> Option<Obj> {
-        name.cast_exact::<Str>()?;
-        loaded_modules()?.get(name).ok()?
+        loaded_modules()?.get_quietly(name)
+    }
+
+    /// The same, for one that is loaded to its end: while a module is being imported, importing it
+    /// waits. None also where that is not to be seen.
+    pub(crate) fn imported_module(&self, name: &Object) -> Option<Obj> {
+        let module = self.loaded_module(name)?;
+        let attributes = module.module_dict()?.of_names()?;
+        if let Some(spec) = attributes.get_quietly(&self.names.spec).filter(|spec| !spec.is_none())
+        {
+            let (class, initializing) = (spec.type_of(), &self.names.initializing);
+            if !class.has_plain_names()
+                || !class.has_generic_getattr()
+                || class.lookup(initializing).is_some()
+            {
+                return None;
+            }
+            let flag = spec.attribute_quietly(initializing);
+            if flag.is_some_and(|flag| !flag.is(Object::bool(false))) {
+                return None;
+            }
+        }
+        Some(module)
     }
 }
 

@@ -201,8 +201,12 @@ pub(crate) fn lend(
     }
     drop(view);
     // SAFETY: made just now from `loan_type`.
-    let kept = unsafe { class::body::<Loan>(loan.as_ptr()) }.views.get() > 0;
-    let bytes = if kept { Bytes::new(bytes.as_slice())? } else { bytes };
+    let loan = unsafe { class::body::<Loan>(loan.as_ptr()) };
+    if loan.views.get() > 0 {
+        return Ok((result, Bytes::new(bytes.as_slice())?));
+    }
+    // Who kept the loan itself gets no view of what is loaded.
+    drop(loan.bytes.take());
     Ok((result, bytes))
 }
 

@@ -164,7 +164,7 @@ impl Str {
 
     /// Decodes UTF-8.
     pub(crate) fn from_utf8(bytes: &[u8], errors: &CStr) -> PyResult<Own<Str>> {
-        // SAFETY: pointer and length of one slice; the built-in error handlers run no Python.
+        // SAFETY: pointer and length of one slice. An error handler may be Python.
         unsafe {
             Own::from_owned(c::PyUnicode_DecodeUTF8(ptr(bytes), len(bytes)?, errors.as_ptr()))
         }
@@ -229,7 +229,7 @@ impl Str {
     }
 
     /// The string's UTF-8, kept by the string itself. None (and no exception) where it holds a lone
-    /// surrogate.
+    /// surrogate: that asks for an error handler, which may be Python.
     #[inline]
     pub(crate) fn utf8(&self) -> Option<&[u8]> {
         let mut size = 0;
@@ -268,7 +268,7 @@ impl Str {
 
     /// Whether all characters are ASCII.
     pub(crate) fn is_ascii(&self) -> bool {
-        self.utf8().is_some_and(<[u8]>::is_ascii)
+        matches!(self.code_points(), CodePoints::One(points) if points.is_ascii())
     }
 
     /// The stored code points.
@@ -289,9 +289,9 @@ impl Str {
         }
     }
 
-    /// `self == text`
+    /// `self == text`, which is ASCII
     pub(crate) fn equals(&self, text: &str) -> bool {
-        self.utf8() == Some(text.as_bytes())
+        matches!(self.code_points(), CodePoints::One(points) if points == text.as_bytes())
     }
 
     /// `self.split('.')`
@@ -830,17 +830,6 @@ impl Type {
         // SAFETY: reads a field of a live type.
         let own = unsafe { c::PyType_GetFlags(self.as_ptr().cast()) };
         own & flags != 0
-    }
-
-    /// What a heap type's own dict has under a string; no base is asked.
-    pub(crate) fn own_attribute(&self, name: &Object) -> Option<Obj> {
-        if !self.is_heap_type() {
-            return None;
-        }
-        // SAFETY: a heap type has its dict here; strings are looked up without running Python.
-        let dict =
-            unsafe { Object::from_ptr_opt((*self.as_ptr().cast::<c::PyTypeObject>()).tp_dict) };
-        dict?.cast::<Dict>()?.get(name).ok()?
     }
 
     /// Whether the type can make instances at all (`tp_new`).

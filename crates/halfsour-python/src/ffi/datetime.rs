@@ -1,6 +1,7 @@
 //! The types of `datetime`, as far as their instances are written without asking them.
 
 use super::builtins::{Dict, Type};
+use super::error::quietly;
 use super::object::{Obj, Object};
 use pyo3_ffi as c;
 
@@ -84,12 +85,12 @@ impl Kind {
 
 /// The C API of `datetime`, if the module is loaded.
 fn api() -> Option<*const c::PyDateTime_CAPI> {
-    let modules = super::module::sys_modules().ok()?;
+    let modules = quietly(super::module::sys_modules())?;
     let api = ["_datetime", "datetime"].iter().find_map(|name| {
-        let name = super::Str::new(name).ok()?;
-        let module = modules.cast_exact::<Dict>()?.get(&name).ok()??;
-        let attribute = super::Str::new("datetime_CAPI").ok()?;
-        module.module_dict()?.get(&attribute).ok()?
+        let module =
+            modules.cast_exact::<Dict>()?.get_quietly(&*quietly(super::Str::new(name))?)?;
+        let attribute = quietly(super::Str::new("datetime_CAPI"))?;
+        module.module_dict()?.get_quietly(&attribute)
     })?;
     // SAFETY: the function checks that the object is a capsule of that name, which holds a pointer
     // at this struct, alive as long as the interpreter.

@@ -1,7 +1,7 @@
 //! Objects as loads need them by the million, through the public API.
 
 use super::builtins::Str;
-use super::error::PyResult;
+use super::error::{PyResult, quietly};
 use super::object::{Obj, Object, Own, check};
 use super::{Set, layout};
 use pyo3_ffi as c;
@@ -11,22 +11,21 @@ const SHORT: usize = 256;
 
 #[allow(clippy::new_ret_no_self, reason = "views are made by making objects")]
 impl Str {
-    /// Decodes UTF-8 in which surrogates are let through. Short strings are decoded here.
+    /// Decodes UTF-8 without running Python. None for bytes that are not that: those with surrogates
+    /// take an error handler, which may be Python. Short strings are decoded here.
     #[inline]
-    pub(crate) fn from_pickled(bytes: &[u8]) -> PyResult<Obj> {
+    pub(crate) fn from_pickled(bytes: &[u8]) -> PyResult<Option<Obj>> {
         // The interpreter has all strings of less than two characters already.
-        if bytes.len() > 1 {
-            if is_ascii(bytes) {
-                return layout::ascii(bytes);
-            }
-            if bytes.len() <= SHORT
-                && let Ok(text) = std::str::from_utf8(bytes)
-                && let count @ 2.. = text.chars().count()
-            {
-                return Str::of_chars(text, count);
-            }
+        if bytes.len() > 1 && is_ascii(bytes) {
+            return layout::ascii(bytes).map(Some);
         }
-        Str::from_utf8(bytes, c"surrogatepass").map(Own::into_obj)
+        let Ok(text) = std::str::from_utf8(bytes) else { return Ok(None) };
+        if bytes.len() <= SHORT
+            && let count @ 2.. = text.chars().count()
+        {
+            return Str::of_chars(text, count).map(Some);
+        }
+        Str::from_utf8(bytes, c"strict").map(|text| Some(text.into_obj()))
     }
 
     fn of_chars(text: &str, count: usize) -> PyResult<Obj> {
@@ -99,7 +98,17 @@ impl Set {
 }
 
 impl Object {
-    /// Whether hashing this and comparing it with others of these types runs no Python.
+    /// Whether it stands for what is yet to be imported: getting it from its module does that (3.15).
+    pub(crate) fn is_lazy_import(&self) -> bool {
+        #[cfg(Py_3_15)]
+        // SAFETY: compares with the address of a static type.
+        return unsafe { c::Py_TYPE(self.as_ptr()) == &raw mut super::symbols::PyLazyImport_Type };
+        #[cfg(not(Py_3_15))]
+        false
+    }
+
+    /// Whether hashing this and comparing it with others of these types runs no Python. Bytes are not
+    /// among them: `python -b` warns where they are compared with text.
     #[inline(always)]
     pub(crate) fn is_plain_key(&self) -> bool {
         // SAFETY: only addresses of static types are compared.
@@ -108,7 +117,6 @@ impl Object {
             class == &raw mut c::PyUnicode_Type
                 || class == &raw mut c::PyLong_Type
                 || class == &raw mut c::PyFloat_Type
-                || class == &raw mut c::PyBytes_Type
                 || class == &raw mut c::PyBool_Type
                 || self.is_none()
         }
@@ -129,13 +137,6 @@ impl super::Int {
     }
 }
 
-/// A module that is loaded, as `import` finds it. Runs no Python.
-pub(crate) fn loaded_module(name: &Str) -> Option<Obj> {
-    // SAFETY: a borrowed reference to a dict-like object, or NULL.
-    let modules = unsafe { Object::from_ptr_opt(c::PyImport_GetModuleDict()) }?;
-    modules.cast_exact::<super::Dict>()?.get(name).ok()?
-}
-
 /// The function in a static method.
 pub(crate) fn static_function(method: &Object) -> Option<Obj> {
     // SAFETY: compares with the address of a static type.
@@ -144,8 +145,8 @@ pub(crate) fn static_function(method: &Object) -> Option<Obj> {
     if !is_static {
         return None;
     }
-    let function = method.attr(&*Str::interned(c"__func__").ok()?);
-    function.ok().filter(|function| function.is_function())
+    let function = quietly(Str::interned(c"__func__").and_then(|name| method.attr(&name)));
+    function.filter(|function| function.is_function())
 }
 
 /// The globals of a function that is written in Python.

@@ -67,6 +67,10 @@ unsafe extern "C" {
     /// Objects/setobject.c: `set.update` for one iterable.
     pub(super) fn _PySet_Update(set: *mut PyObject, iterable: *mut PyObject) -> c_int;
 
+    // Objects/lazyimportobject.c: what a module has under a name until the import is needed.
+    #[cfg(Py_3_15)]
+    pub(super) static mut PyLazyImport_Type: PyTypeObject;
+
     // Objects/classobject.c: bound methods of Python functions.
     pub(super) static mut PyMethod_Type: PyTypeObject;
     #[cfg(not(Py_3_13))]

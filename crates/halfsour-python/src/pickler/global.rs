@@ -136,7 +136,8 @@ impl Global {
 }
 
 /// Module and name of a class or a function that is where it says, if finding it takes no Python. A
-/// class's own class is a plain one, so that asking for its attributes runs nothing.
+/// class [has a plain metaclass](super::plan::has_plain_metaclass), so that asking for its attributes
+/// runs nothing.
 pub(super) fn find_quietly(state: &State, object: &Object) -> Option<(Obj, Obj)> {
     let names = &state.names;
     let attribute = |name| quietly(object.attr(name));
@@ -146,22 +147,9 @@ pub(super) fn find_quietly(state: &State, object: &Object) -> Option<(Obj, Obj)>
     if text.contains(&b'.') || text.starts_with(b"__") {
         return None;
     }
-    let module = state.loaded_module(&module_name)?;
-    let attributes = module.module_dict()?;
-    let is_there = attributes.get(&name).ok()??.is(object);
-    // While a module is being imported, importing it waits.
-    let is_loading = match attributes.get(&names.spec).ok()? {
-        Some(spec) if !spec.is_none() => {
-            let class = spec.type_of();
-            if !class.has_generic_getattr() || class.lookup(&names.initializing).is_some() {
-                return None;
-            }
-            let flag = spec.attribute_quietly(&names.initializing);
-            flag.is_some_and(|flag| !flag.is(Object::bool(false)))
-        }
-        _ => false,
-    };
-    (is_there && !is_loading).then_some((module_name, name))
+    let module = state.imported_module(&module_name)?;
+    let is_there = module.module_dict()?.get_quietly(&name)?.is(object);
+    is_there.then_some((module_name, name))
 }
 
 /// A name of less than 256 ASCII characters, as most are.

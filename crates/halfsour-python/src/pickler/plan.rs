@@ -351,13 +351,15 @@ fn metaclass_version(class: &Type) -> u32 {
 }
 
 /// Whether a class is asked for its attributes as plain classes are, and knows no other
-/// `__reduce__`, `__name__`, `__qualname__` or `__module__` than they.
+/// `__reduce__`, `__name__`, `__qualname__` or `__module__` than they. Both have nothing but names, so
+/// that looking one up runs no Python.
 pub(super) fn has_plain_metaclass(state: &State, class: &Type) -> bool {
     let metaclass = class.type_of();
     let Some(plain) = types::type_().cast::<Type>() else { return false };
     let names = &state.names;
-    metaclass.as_obj().is(plain)
-        || (metaclass.has_getattr_of(plain)
+    let is_plain = metaclass.as_obj().is(plain)
+        || (metaclass.has_plain_names()
+            && metaclass.has_getattr_of(plain)
             && [&names.reduce, &names.name, &names.qualname].iter().all(|name| {
                 match (metaclass.lookup(name), plain.lookup(name)) {
                     (Some(own), Some(base)) => own.is(base),
@@ -368,7 +370,8 @@ pub(super) fn has_plain_metaclass(state: &State, class: &Type) -> bool {
             && metaclass.lookup(&names.module).is_some_and(|own| {
                 own.cast_exact::<Str>().is_some()
                     || plain.lookup(&names.module).is_some_and(|base| own.is(base))
-            }))
+            }));
+    is_plain && class.has_plain_names()
 }
 
 /// Whether a dispatch table has a type, by identity: asking for it might run Python.
@@ -590,6 +593,7 @@ impl Shape {
     fn slots(state: &State, class: &Type) -> Option<Own<Tuple>> {
         let listed = class.own_attribute(&state.names.slotnames)?;
         let list = listed.cast_exact::<crate::ffi::List>()?;
-        Tuple::from_items(list.items().iter().map(|name| name.own()).collect::<Vec<_>>()).ok()
+        let names: Vec<Obj> = list.items().iter().map(|name| name.own()).collect();
+        quietly(Tuple::from_items(names))
     }
 }

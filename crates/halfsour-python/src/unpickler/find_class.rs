@@ -2,7 +2,7 @@
 
 use super::Unpickler;
 use crate::ffi::error::{Exc, Part, Raised, audit, chain, raise_parts, take};
-use crate::ffi::{Obj, Object, PyResult, Str, Tuple, make};
+use crate::ffi::{Obj, Object, PyResult, Str, Tuple};
 use crate::state::State;
 
 /// What the base class's `find_class` does.
@@ -50,22 +50,8 @@ fn find_quickly(state: &State, module_name: &Object, name: &Object) -> Option<Ob
     if !state.imports_as_usual() {
         return None;
     }
-    let module = make::loaded_module(module_name.cast_exact::<Str>()?)?;
-    let attributes = module.module_dict()?;
-    let found = attributes.get(name).ok()??;
-    // While a module is being imported, importing it waits.
-    if let Some(spec) = attributes.get(&state.names.spec).ok()?.filter(|spec| !spec.is_none()) {
-        let class = spec.type_of();
-        let initializing = &state.names.initializing;
-        if !class.has_generic_getattr() || class.lookup(initializing).is_some() {
-            return None;
-        }
-        let flag = spec.attribute_quietly(initializing);
-        if flag.is_some_and(|flag| !flag.is(Object::bool(false))) {
-            return None;
-        }
-    }
-    Some(found)
+    let found = state.imported_module(module_name)?.module_dict()?.get_quietly(name)?;
+    (!found.is_lazy_import()).then_some(found)
 }
 
 /// What Python 3 calls the thing that Python 2 had under this name; None if it is the same.

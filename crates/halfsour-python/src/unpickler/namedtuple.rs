@@ -60,7 +60,7 @@ impl New {
     pub(super) fn is_untouched(&self, state: &State) -> bool {
         let code = self.function.function_code();
         let globals = make::function_globals(&self.function);
-        let tuple_new = globals.and_then(|globals| globals.get(&state.names.tuple_new).ok()?);
+        let tuple_new = globals.and_then(|globals| globals.get_quietly(&state.names.tuple_new));
         code.is_some_and(|code| code.is(&self.code))
             && tuple_new.is_some_and(|tuple_new| tuple_new.is(&state.tuple_new))
     }
@@ -101,7 +101,7 @@ fn compile(fields: usize) -> PyResult<Obj> {
 }
 
 fn number(code: &Object, name: &str) -> Option<i64> {
-    code.attr(&*Str::new(name).ok()?).ok()?.cast::<Int>()?.as_i64()
+    error::quietly(Str::new(name).and_then(|name| code.attr(&name)))?.cast::<Int>()?.as_i64()
 }
 
 /// Whether two code objects do the same. Leaves no exception behind.

@@ -7,6 +7,7 @@
 
 use super::namedtuple::New;
 use crate::ffi::datetime::Maker;
+use crate::ffi::error::quietly;
 use crate::ffi::layout::{Attributes, DictPlace, Entries, TypeFacts, is_same_text};
 use crate::ffi::{Obj, Object, Str, Tuple, Type, types};
 use crate::fields::{Fields, Through};
@@ -134,7 +135,7 @@ impl Plans {
     #[inline(never)]
     fn make(&mut self, state: &State, class: &Type, place: usize) -> usize {
         if self.sample.is_none() {
-            self.sample = sample().ok();
+            self.sample = quietly(sample());
         }
         let sample = self.sample.as_deref().and_then(Object::cast::<Type>);
         let plan = Plan::of(state, class, sample);
@@ -263,6 +264,9 @@ impl Plan {
             attributes: Names::default(),
             slot_names: Names::default(),
         };
+        if !class.has_plain_names() {
+            return plan;
+        }
         // Looked up in any case: that gives a class its version.
         let setstate = class.lookup(&names.setstate);
         let plain = class.is_heap_type() && class.has_generic_getattr();

@@ -18,7 +18,8 @@ impl List {
         let Ok(allocated) = usize::try_from(unsafe { (*list).allocated }) else {
             return Ok(false);
         };
-        let items = stack.get(start..).unwrap_or_default();
+        let start = start.min(stack.len());
+        let items = &stack[start..];
         let count = items.len();
         // SAFETY: a live list. Its items are in memory of PyMem_Malloc, with room for `allocated` of
         // them; what is moved in is in range, and owned by the list from then on.
@@ -54,7 +55,8 @@ impl Tuple {
     /// A tuple of what is on a stack from `start` on.
     #[inline]
     pub(crate) fn of_stack(stack: &mut Vec<Obj>, start: usize) -> PyResult<Obj> {
-        let items = stack.get(start..).unwrap_or_default();
+        let start = start.min(stack.len());
+        let items = &stack[start..];
         // SAFETY: the tuple is new, with room for so many items. They are the tuple's from then on,
         // and on the stack no more. An empty tuple is the one that all share.
         unsafe {
@@ -341,7 +343,8 @@ impl Type {
     /// [`Type::allocates_tuples`].
     #[inline]
     pub(crate) fn new_tuple(&self, stack: &mut Vec<Obj>, start: usize) -> PyResult<Obj> {
-        let items = stack.get(start..).unwrap_or_default();
+        let start = start.min(stack.len());
+        let items = &stack[start..];
         // SAFETY: the allocator gives room for so many items, all NULL; nobody sees the tuple before
         // they are set. They are the tuple's from then on, and on the stack no more.
         unsafe {

@@ -1,6 +1,7 @@
 //! The entries of dicts.
 
-use crate::ffi::object::Object;
+use crate::ffi::error::quietly;
+use crate::ffi::object::{Obj, Object};
 use crate::ffi::{Dict, Str};
 use pyo3_ffi as c;
 use std::cell::Cell;
@@ -198,6 +199,29 @@ impl Dict {
         let found = (0..entries.slots()).find(|&slot| is_it(slot));
         slot.set(found.unwrap_or_default());
         found.is_some()
+    }
+
+    /// This dict, if all its keys are strings: looking one up runs no Python then.
+    #[inline(always)]
+    pub(crate) fn of_names(&self) -> Option<&Dict> {
+        (!matches!(self.entries(), Entries::Hashed(_))).then_some(self)
+    }
+
+    /// What it has under a string. None also where that is not to be seen without running Python.
+    pub(crate) fn get_quietly(&self, name: &Object) -> Option<Obj> {
+        name.cast_exact::<Str>()?;
+        quietly(self.of_names()?.get(name)).flatten()
+    }
+
+    /// What it has under this very key. `slot` is where it was last.
+    #[inline]
+    pub(crate) fn find_at(&self, slot: &Cell<usize>, key: &Object) -> Option<&Object> {
+        let entries = self.entries();
+        let is_it = |slot: &usize| entries.get(*slot).is_some_and(|(found, _)| found.is(key));
+        if !is_it(&slot.get()) {
+            slot.set((0..entries.slots()).find(is_it)?);
+        }
+        entries.get(slot.get()).map(|(_, value)| value)
     }
 
     /// Whether there may be a key that is equal to this one, a string or a tuple of strings. Runs no

@@ -2,8 +2,8 @@
 
 use super::dict::{Entries, Keys, Values};
 use crate::ffi::builtins::Type;
-use crate::ffi::object::Object;
-use crate::ffi::{Dict, symbols};
+use crate::ffi::object::{Obj, Object};
+use crate::ffi::{Dict, Tuple, symbols};
 use pyo3_ffi as c;
 
 /// `Py_TPFLAGS_MANAGED_DICT`: the interpreter keeps the dict before the object.
@@ -12,6 +12,9 @@ const MANAGED_DICT: usize = 1 << 4;
 /// `Py_TPFLAGS_INLINE_VALUES`: the values are behind the object, until the dict has its own.
 #[cfg(Py_3_13)]
 pub(super) const INLINE_VALUES: usize = 1 << 2;
+
+/// `Py_TPFLAGS_HEAPTYPE`: a class that was made by a program, with a dict in the open.
+const HEAP_TYPE: usize = 1 << 9;
 
 /// `Py_TPFLAGS_METHOD_DESCRIPTOR`
 const METHOD_DESCRIPTOR: usize = 1 << 17;
@@ -286,12 +289,48 @@ impl Type {
     }
 
     /// What the type or its bases have under a name, as it stands there. Gives the type a version
-    /// tag, if it can have one.
+    /// tag, if it can have one. Runs no Python where all that they have is under
+    /// [names](Type::has_plain_names).
     pub(crate) fn lookup(&self, name: &Object) -> Option<&Object> {
+        // Python that runs may take the type from its last instance.
+        let _held = self.own();
         // SAFETY: a live type and a live string; the result is borrowed from the class that has it.
         // It sets no exception.
         unsafe {
             Object::from_ptr_opt(symbols::_PyType_Lookup(self.as_ptr().cast(), name.as_ptr()))
         }
+    }
+
+    /// Whether all that the type and its bases have is under strings. Other keys may have a name's
+    /// hash, and be compared with it by a method of theirs.
+    pub(crate) fn has_plain_names(&self) -> bool {
+        if self.tp_flags() & HEAP_TYPE == 0 {
+            return true;
+        }
+        // SAFETY: reads a field of a live type. The order in which it looks names up is a tuple, into
+        // which the interpreter lets nothing but types.
+        unsafe {
+            let order = Object::from_ptr_opt((*self.as_ptr().cast::<c::PyTypeObject>()).tp_mro);
+            order.and_then(Object::cast_exact::<Tuple>).is_some_and(|order| {
+                order.items().iter().all(|base| {
+                    let base = base.as_ptr().cast::<c::PyTypeObject>();
+                    (*base).tp_flags as usize & HEAP_TYPE == 0
+                        || Object::from_ptr_opt((*base).tp_dict).is_some_and(|dict| {
+                            dict.cast_exact::<Dict>().is_some_and(|dict| dict.of_names().is_some())
+                        })
+                })
+            })
+        }
+    }
+
+    /// What a heap type's own dict has under a string; no base is asked, and no Python runs.
+    pub(crate) fn own_attribute(&self, name: &Object) -> Option<Obj> {
+        if self.tp_flags() & HEAP_TYPE == 0 {
+            return None;
+        }
+        // SAFETY: a heap type has its dict here.
+        let dict =
+            unsafe { Object::from_ptr_opt((*self.as_ptr().cast::<c::PyTypeObject>()).tp_dict) };
+        dict?.cast_exact::<Dict>()?.get_quietly(name)
     }
 }

@@ -8,7 +8,8 @@
 //! the API.
 //!
 //! The functions of this folder are safe by the rules of [`super`], and only if the check has
-//! passed: callers ask first. None of them runs Python.
+//! passed: callers ask first. None of them runs Python, but [`Type::lookup`](super::Type::lookup)
+//! may.
 
 mod build;
 mod dict;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ffi::datetime::Parts;
+use crate::ffi::error::quietly;
 use crate::ffi::layout::{Attributes, DictPlace};
 use crate::ffi::types;
 use crate::pickler::global;
@@ -226,7 +227,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
         };
         let hides_nothing = self.plans.entry(place).hide_nothing(entries);
         let value = object.attribute_quietly(&self.state.names.value).filter(|_| hides_nothing);
-        let args = value.and_then(|value| Tuple::from_items([value.own()]).ok());
+        let args = value.and_then(|value| quietly(Tuple::from_items([value.own()])));
         let args = args.map(|args| self.keep.hold(args.into_obj()));
         let Some(args) = args.and_then(|args| args.cast_exact::<Tuple>()) else { return stop };
         if !class.is_named_otherwise(NEWOBJ_END) || !self.class(class, place) {

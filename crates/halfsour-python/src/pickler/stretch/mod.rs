@@ -672,7 +672,7 @@ pub(super) fn plain_view(object: &Object) -> Option<&View> {
     error::quietly(View::of_pickle_buffer(object)).filter(|view| view.is_plain())
 }
 
-/// Encodes as UTF-8; false at a lone surrogate, which takes a codec.
+/// Encodes as UTF-8; false at a lone surrogate, which takes a codec, and without memory.
 fn encode(points: CodePoints<'_>, out: &mut Vec<u8>) -> bool {
     match points {
         CodePoints::One(points) => encode_as::<_, 2>(points, out),
@@ -685,7 +685,11 @@ fn encode(points: CodePoints<'_>, out: &mut Vec<u8>) -> bool {
 #[inline(always)]
 fn encode_as<P: Copy + Into<u32>, const MOST: usize>(points: &[P], out: &mut Vec<u8>) -> bool {
     // Four bytes are written for each, of which the next overwrites what is too much.
-    out.resize(points.len() * MOST + 4, 0);
+    let most = points.len() * MOST + 4;
+    if out.try_reserve(most.saturating_sub(out.len())).is_err() {
+        return false;
+    }
+    out.resize(most, 0);
     let mut used = 0;
     for &point in points {
         let point = point.into();

@@ -133,8 +133,9 @@ impl Walker<'_> {
         let (mut ticks, mut signals) = (u32::MAX, Signals::default());
         let table = self.plain_dispatch_table();
         let keep = Keep::default();
+        // A collection would run Python before all is owned that was borrowed.
+        let pause = Pause::begin();
         let again = {
-            let _pause = Pause::begin();
             let mut memo = self.pickler.memo.borrow_mut();
             let mut plans = self.state.plans.borrow_mut();
             let mut stretch = Stretch::new(
@@ -166,6 +167,7 @@ impl Walker<'_> {
             return Err(raise(&Exc::SystemError, "an object changed while nobody could change it"));
         };
         self.take_over(&frames)?;
+        drop(pause);
         if let Some(file) = self.write.clone() {
             let end = unshared::write_ended(&mut self.out, &file)?;
             self.out.remove_ended(end);
@@ -177,12 +179,11 @@ impl Walker<'_> {
     fn stretch<'q>(&mut self, begin: Begin<'q>, keeping: Keeping) -> PyResult<Stretched> {
         let table = self.plain_dispatch_table();
         let keep = Keep::default();
-        let (stopped, frames) = {
-            let _pause = Pause::begin();
-            self.with_stretch(&keep, table.as_deref(), keeping, |stretch| {
-                (stretch.run(begin), std::mem::take(&mut stretch.frames))
-            })
-        };
+        // A collection would run Python before all is owned that was borrowed.
+        let pause = Pause::begin();
+        let (stopped, frames) = self.with_stretch(&keep, table.as_deref(), keeping, |stretch| {
+            (stretch.run(begin), std::mem::take(&mut stretch.frames))
+        });
         let stretched = match stopped {
             Ok(()) => Stretched::Done,
             Err(Stop::ByType(at)) => {
@@ -194,6 +195,7 @@ impl Walker<'_> {
             Err(Stop::Changed | Stop::Recursive | Stop::Raised) => Stretched::Failed,
         };
         self.take_over(&frames)?;
+        drop(pause);
         self.stretch_frames = stretch::recycle(frames);
         match stopped {
             Err(Stop::Signals(_)) => error::check_signals()?,

@@ -121,14 +121,14 @@ impl Leaves<'_> {
             0x8c => {
                 let [length] = argument!(1);
                 let text = slice!(at + 2, usize::from(length));
-                self.text(text, at + 2 + text.len())?
+                return self.text(text, at + 2 + text.len());
             }
             b'X' => {
                 let length = u32::from_le_bytes(argument!(4)) as usize;
                 if length >= LARGE {
                     return Ok(None);
                 }
-                self.text(slice!(at + 5, length), at + 5 + length)?
+                return self.text(slice!(at + 5, length), at + 5 + length);
             }
             b'h' => {
                 let [index] = argument!(1);
@@ -184,10 +184,10 @@ impl Leaves<'_> {
     }
 
     #[inline(always)]
-    fn text(&mut self, text: &[u8], end: usize) -> PyResult<(Obj, usize)> {
-        let text = Str::from_pickled(text)?;
+    fn text(&mut self, text: &[u8], end: usize) -> PyResult<Option<(Obj, usize)>> {
+        let Some(text) = Str::from_pickled(text)? else { return Ok(None) };
         let end = self.memoize_next(&text, end);
-        Ok((text, end))
+        Ok(Some((text, end)))
     }
 
     /// Stores a new object in the memo, if that is what the opcode at `at` does; returns where the next

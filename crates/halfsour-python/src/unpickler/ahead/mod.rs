@@ -154,6 +154,8 @@ impl PyHeap<'_> {
     /// was borrowed.
     #[inline]
     pub(super) fn settle(&mut self, stack: &mut [Obj]) -> PyResult<()> {
+        // A collection would run Python in between.
+        let pause = Pause::begin();
         self.ahead.plans.python_ran();
         self.ahead.fresh = None;
         if !self.ahead.pending.is_empty() {
@@ -165,6 +167,7 @@ impl PyHeap<'_> {
             self.settle_memo()?;
         }
         self.show_memo();
+        drop(pause);
         self.ahead.recall.drop_kept();
         Ok(())
     }
