@@ -2256,3 +2256,150 @@ def test_kinds_of_reduce_ex(method):
         check(lambda: [local(), local()])
         if not isinstance(vars(local)["__reduce_ex__"], property):
             check(hidden)
+
+
+# Slots that are no plain ones
+
+class SlotAgain(Slots):
+    """A common mistake: `x` has two slots, of which one is hidden."""
+
+    __slots__ = ("x",)
+
+
+class SlotOfTwoNames(Slots):
+    __slots__ = ()
+    other = Slots.x
+
+
+class ManySlots:
+    __slots__ = tuple(f"slot{number}" for number in range(1001))
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class FieldsOfOneSlot:
+    a: object
+    b: object
+
+
+FieldsOfOneSlot.b = FieldsOfOneSlot.a
+
+
+def with_slots(cls, **slots):
+    made = cls.__new__(cls)
+    for name, value in slots.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize("make", [
+    lambda: with_slots(SlotAgain, x=[1], y=2), lambda: with_slots(SlotOfTwoNames, x=[1]), lambda: with_slots(FieldsOfOneSlot, a=[1]),
+    lambda: with_slots(ManySlots, **dict.fromkeys(ManySlots.__slots__)),
+], ids=["again", "two names", "fields", "many"])
+def test_slots_that_are_no_plain_ones(make):
+    check(make)
+    check(lambda: [make(), make()])
+
+
+def test_a_chain_by_a_slot_that_is_there_again():
+    """Each value once: twice in each would be a million times at the end."""
+    def chain():
+        last = None
+        for _ in range(20):
+            last = with_slots(SlotAgain, x=last)
+        return last
+    check(chain)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="before 3.15 tuples have no slots")
+def test_tuples_with_slots():
+    for base in (Pair, tuple):
+        local = type("Local", (base,), {"__slots__": ("extra", "more"), "__module__": __name__})
+        globals()["Local"] = local
+
+        def make():
+            made = local(1, [2]) if base is Pair else local([1, [2]])
+            made.more = [3]
+            return made
+        check(lambda: [make(), make()], [2, 3, 4, 5])
+        for module in (stock, ours):
+            loaded = ours.loads(module.dumps(make()))
+            assert (loaded[:], loaded.more, hasattr(loaded, "extra")) == ((1, [2]), [3], False)
+
+
+# What a hook changes without a trace in sizes and references
+
+@pytest.mark.parametrize("size", [0, 1, 2, 500, 997, 998, 999, 1000, 1998, 2000])
+@pytest.mark.parametrize("place", [0, 0.5, 1])
+def test_dicts_that_change_at_the_same_size(size, place):
+    class Changes:
+        def __init__(self, inside):
+            self.inside = inside
+
+        def __reduce__(self):
+            self.inside["new"] = self.inside.pop("hook")
+            self.inside.update({("more", number): self.inside.pop(number) for number in range(5) if number in self.inside})
+            return list, ()
+
+    def make():
+        changing = {}
+        for number in range(size + 1):
+            if number == int(size * place):
+                changing["hook"] = Changes(changing)
+            if number < size:
+                changing[number] = text(number)
+        return changing
+    check(make, [0, 1, 2, 4], ["dumps", "dump", "pickler"])
+
+
+@pytest.mark.parametrize("hook", ["__reduce__", "__getstate__"])
+@pytest.mark.parametrize("kind", [set, frozenset, bytearray])
+def test_what_hooks_find_by_weak_references(kind, hook):
+    cache = weakref.WeakValueDictionary()
+
+    def found(self):
+        held = cache.get("held")
+        if held is None and kind is not bytearray:
+            held = cache["held"] = kind(["a", "b"])
+        return (list, ([held],)) if hook == "__reduce__" else {"held": held, "more": [held]}
+
+    local = type("Local", (), {hook: found, "__module__": __name__})
+    globals()["Local"] = local
+
+    def make():
+        cache.clear()
+        return [local() for _ in range(3)]
+    check(make)
+
+
+def test_the_import_of_the_code_that_is_running():
+    for protocol in PROTOCOLS:
+        found = []
+        for module in (stock, ours):
+            log = []
+
+            def importing(name, *args, log=log, **kwargs):
+                log.append(name)
+                return __import__(name, *args, **kwargs)
+
+            for replaced in ({"__import__": importing}, {"__import__": None}):
+                known = {"module": module, "data": [Plain(a=1), len], "protocol": protocol,
+                         "__builtins__": dict(vars(builtins), **replaced)}
+                found.append(outcome(lambda known=known: exec("data = module.dumps(data, protocol)", known)))
+                found.append([known["data"] if isinstance(known["data"], bytes) else None, log])
+        assert found[:4] == found[4:]
+
+
+def test_bin_that_persistent_id_sets():
+    for protocol in (1, 2):
+        found = []
+        for module in (stock, ours):
+            class Pickler(module.Pickler):
+                def persistent_id(self, obj):
+                    if obj == "x":
+                        self.bin = not self.bin
+                    return "id" if obj == "y" else None
+
+            file = io.BytesIO()
+            Pickler(file, protocol).dump(["x", "z", ["x", "y"], {"x": None}, None, 1, 2.5])
+            found.append(file.getvalue())
+        assert found[0] == found[1]

@@ -62,8 +62,8 @@ impl Described {
     }
 }
 
-/// More than that would be written in several batches.
-const MOST: usize = 1000;
+/// So many slots would be written in several batches.
+pub(crate) const MOST_SLOTS: usize = 1000;
 
 impl Fields {
     /// None where the state is another, or finding out takes Python.
@@ -117,8 +117,9 @@ impl Fields {
             lister: with_code(&lister)?,
             described,
         };
-        let are_few = fields.offsets.len() < MOST && fields.described.version != 0;
-        (are_few && fields.are_known(state)).then_some(fields)
+        let are_few = fields.offsets.len() < MOST_SLOTS && fields.described.version != 0;
+        let are_distinct = are_distinct(fields.offsets.iter().copied());
+        (are_few && are_distinct && fields.are_known(state)).then_some(fields)
     }
 
     /// Whether the class has these fields still: the dict of them may have changed, and they too.
@@ -164,6 +165,14 @@ impl Fields {
             && has_code(&self.lister)
             && has_code(&self.hook)
     }
+}
+
+/// Whether no slot is there under two names, as where a subclass has one again: what is in it would be
+/// written twice.
+pub(crate) fn are_distinct(offsets: impl Iterator<Item = usize>) -> bool {
+    let mut offsets: Vec<usize> = offsets.collect();
+    offsets.sort_unstable();
+    offsets.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// The file that a function was written in.

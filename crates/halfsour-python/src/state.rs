@@ -155,6 +155,8 @@ impl Builtin {
 /// The module `builtins`, and what it came with.
 pub(crate) struct Builtins {
     module: Obj,
+    /// where the globals of the code that runs had it last
+    frame_slot: Cell<usize>,
     pub(crate) getattr: Builtin,
     hasattr: Builtin,
     pub(crate) import: Builtin,
@@ -175,6 +177,7 @@ impl Builtins {
             object: Builtin::of(&module, c"object")?,
             type_: Builtin::of(&module, c"type")?,
             zip: Builtin::of(&module, c"zip")?,
+            frame_slot: Cell::default(),
             module,
         })
     }
@@ -397,7 +400,8 @@ impl State {
 
     /// Whether the code that is running imports as usual. Runs no Python.
     pub(crate) fn imports_as_usual(&self) -> bool {
-        crate::ffi::make::frame_uses(&self.builtins.module, &self.names.builtins)
+        let Builtins { module, frame_slot, .. } = &self.builtins;
+        crate::ffi::make::frame_uses(module, &self.names.builtins, frame_slot)
             && self.builtins.has(&self.builtins.import)
     }
 }

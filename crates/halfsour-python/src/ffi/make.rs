@@ -5,6 +5,7 @@ use super::error::{PyResult, quietly};
 use super::object::{Obj, Object, Own, check};
 use super::{Set, layout};
 use pyo3_ffi as c;
+use std::cell::Cell;
 
 /// Strings up to so many bytes are decoded here.
 const SHORT: usize = 256;
@@ -174,14 +175,15 @@ pub(crate) fn encoder(encoding: &std::ffi::CStr) -> PyResult<Obj> {
     unsafe { Own::from_owned(c::PyCodec_Encoder(encoding.as_ptr())) }
 }
 
-/// Whether the code that is running looks for built-in names in this module.
-pub(crate) fn frame_uses(builtins: &Object, name: &Object) -> bool {
+/// Whether the code that is running looks for built-in names in this module: its globals have it, or its
+/// dict, under a name. `slot` is where that was last.
+pub(crate) fn frame_uses(builtins: &Object, name: &Object, slot: &Cell<usize>) -> bool {
     // SAFETY: a borrowed dict, or NULL where nothing is running.
     let globals = unsafe { Object::from_ptr_opt(c::PyEval_GetGlobals()) };
     let Some(globals) = globals.and_then(|globals| globals.cast_exact::<super::Dict>()) else {
         return false;
     };
-    globals.get(name).ok().flatten().is_some_and(|found| {
+    globals.find_at(slot, name).is_some_and(|found| {
         found.is(builtins) || builtins.module_dict().is_some_and(|dict| found.is(dict))
     })
 }

@@ -9,7 +9,7 @@ use super::rows::Rows;
 use crate::ffi::error::quietly;
 use crate::ffi::layout::{Attributes, DictPlace, Entries, Named, PLAIN_SIZE, TypeFacts};
 use crate::ffi::{Dict, Obj, Object, Own, Str, Tuple, Type, datetime, types};
-use crate::fields::{Fields, Through};
+use crate::fields::{Fields, MOST_SLOTS, Through, are_distinct};
 use crate::state::State;
 use halfsour::Fetch;
 
@@ -552,8 +552,10 @@ impl Plan {
             .iter()
             .map(|name| facts.slot_offset(class, name).map(|offset| (name.own(), offset)));
         match offsets.collect::<Option<Box<[_]>>>() {
-            Some(slots) => Plan::Instance(Shape { dict: facts.dict, slots }),
-            None => Plan::Generic,
+            Some(slots) if slots.len() < MOST_SLOTS && are_distinct(slots.iter().map(|s| s.1)) => {
+                Plan::Instance(Shape { dict: facts.dict, slots })
+            }
+            _ => Plan::Generic,
         }
     }
 
@@ -564,7 +566,12 @@ impl Plan {
             && state.is_namedtuple_getnewargs(getnewargs)
             && class.is_plain_tuple(&names.iter)
         {
-            return Plan::NamedTuple;
+            // From 3.15 on tuples may have slots.
+            return match Shape::slots(state, class) {
+                None => Plan::Unlisted,
+                Some(slots) if slots.len() == 0 => Plan::NamedTuple,
+                Some(_) => Plan::Generic,
+            };
         }
         let facts = TypeFacts::of(class);
         if !getnewargs.is_function() || facts.dict_is_elsewhere || class.is_list_or_dict() {

@@ -175,7 +175,8 @@ impl TypeFacts {
                 return None;
             }
             let member = (*descriptor).d_member;
-            if (*member).type_code != c::Py_T_OBJECT_EX {
+            // From 3.15 on there are slots behind the items of a tuple, which are found in another way.
+            if (*member).type_code != c::Py_T_OBJECT_EX || (*member).flags & !c::Py_READONLY != 0 {
                 return None;
             }
             usize::try_from((*member).offset).ok()
@@ -194,6 +195,15 @@ impl Object {
         };
         let mut pairs = (0..entries.slots()).filter_map(|slot| entries.get(slot));
         pairs.find(|(key, _)| key.is(name)).map(|(_, value)| value)
+    }
+
+    /// Whether somebody may find the object by a weak reference.
+    pub(crate) fn has_weakrefs(&self) -> bool {
+        // SAFETY: the type of a live object says where in it the first weak reference is, or NULL.
+        unsafe {
+            let offset = (*c::Py_TYPE(self.as_ptr())).tp_weaklistoffset;
+            offset > 0 && !(*self.as_ptr().byte_offset(offset).cast::<*mut c::PyObject>()).is_null()
+        }
     }
 
     /// Whether an instance holds attributes itself, besides slots. Its dict must be in a place that is

@@ -315,8 +315,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
     #[inline(always)]
     fn open_small_dict<P: Pairs<'q>>(&mut self, mut frame: DictFrame<'q>, pairs: P) -> Put<'q> {
         let size = frame.size;
-        frame.marked = size > 1;
-        frame.batch = (0, size);
+        frame.begin_batch(size > 1);
         if frame.marked {
             self.out.op(Opcode::Mark);
         }
@@ -409,17 +408,17 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
                     (frame.slot, frame.done) = (slot, done);
                     return self.wait_in_dict(place, &frame, Put::Stop(Stop::Changed));
                 }
-                if if trims { done == frame.size } else { !is_full } {
+                if if trims { done >= frame.size } else { !is_full } {
                     break;
                 }
             }
-            let left = frame.size - done;
-            frame.marked = left != 1 || !(trims || done == 0);
+            // Behind a full batch there is another one before 3.15, if only to be empty.
+            let left = frame.size.saturating_sub(done);
+            frame.done = done;
+            frame.begin_batch(left != 1 || !(trims || done == 0));
             if frame.marked {
                 self.out.op(Opcode::Mark);
             }
-            // Behind a full batch there is another one before 3.15, if only to be empty.
-            frame.batch = (done, done + left.clamp(1, BATCH_SIZE));
         }
         self.frames.truncate(place);
         self.finish(frame.then);
@@ -455,7 +454,8 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
 
     pub(super) fn begin_set(&mut self, object: &'q Object, frozen: bool) -> Put<'q> {
         let Some(set) = object.cast_exact::<AnySet>() else { return Put::Stop(Stop::At(object)) };
-        if self.out.protocol() < 4 {
+        // A hook may find a set that it has made by a weak reference.
+        if self.out.protocol() < 4 || self.keeping == Keeping::Fresh && object.has_weakrefs() {
             return Put::Stop(Stop::At(object));
         }
         if self.signals_are_due() {
@@ -645,7 +645,7 @@ impl<'q> DictFrame<'q> {
         slot: usize,
         size: usize,
         done: usize,
-        batch: (usize, usize),
+        batch_start: usize,
         marked: bool,
     ) -> DictFrame<'q> {
         DictFrame {
@@ -654,11 +654,24 @@ impl<'q> DictFrame<'q> {
             slot,
             size,
             done,
-            batch,
+            batch: DictFrame::batch(batch_start, marked),
             marked,
             value_is_next: false,
             then: Then::Nothing,
         }
+    }
+
+    /// Begins a batch, with MARK or for one item. It goes to the end of the dict, whatever its size was:
+    /// a hook may have put other items into it, and taken as many out.
+    #[inline(always)]
+    fn begin_batch(&mut self, marked: bool) {
+        self.marked = marked;
+        self.batch = DictFrame::batch(self.done, marked);
+    }
+
+    #[inline(always)]
+    fn batch(start: usize, marked: bool) -> (usize, usize) {
+        (start, start + if marked { BATCH_SIZE } else { 1 })
     }
 
     /// The key and the value that were begun last.

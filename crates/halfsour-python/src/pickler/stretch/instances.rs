@@ -459,7 +459,7 @@ impl<'q, S: Sink> Stretch<'_, 'q, S> {
             && plan::has_plain_metaclass(state, class)
             && self.table.is_some_and(|table| !plan::has(table, class.type_of()))
             && !is_type_of_singleton(class)
-            && state.builtins.has(&state.builtins.import);
+            && state.imports_as_usual();
         let Some((module, name)) = found.then(|| global::find_quietly(state, class)).flatten()
         else {
             return false;

@@ -18,7 +18,7 @@ impl Walker<'_> {
     pub(super) fn save_global_quietly(&mut self, obj: &Obj) -> PyResult<bool> {
         let (state, protocol) = (self.state, self.out.protocol());
         let is_for_us = state.layouts_known
-            && state.builtins.has(&state.builtins.import)
+            && state.imports_as_usual()
             && (protocol < 2 || state.extension_registry.len() == 0)
             && (protocol < 4 || self.may_stretch())
             && match obj.cast::<Type>() {

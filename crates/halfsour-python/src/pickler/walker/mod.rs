@@ -209,14 +209,15 @@ impl<'a> Walker<'a> {
         if self.ticks == 0 || self.out.is_full() || self.out.is_out_of_memory() {
             self.look_around()?;
         }
-        self.look_at_bin();
         if let Some(this) = self.this
             && !is_persistent_id
             && let Some(pid) = self.ask_for_persistent_id(this, &obj)?
             && !pid.is_none()
         {
+            self.look_at_bin();
             return self.save_persistent_id(pid);
         }
+        self.look_at_bin();
         if self.save_leaf(&obj)? {
             return Ok(());
         }

@@ -371,13 +371,12 @@ impl Walker<'_> {
             Frame::Dict(frame) => {
                 let batched = frame.at == ItemsAt::Item { batched: true };
                 let start = frame.done - usize::from(frame.batch);
-                let size = usize::from(BATCH_SIZE).min(frame.size - start);
                 stretch::Frame::Dict(stretch::DictFrame::resumed(
                     &frame.dict,
                     frame.position.unsigned_abs(),
                     frame.size,
                     frame.done + 1,
-                    (start, start + size),
+                    start,
                     batched,
                 ))
             }
