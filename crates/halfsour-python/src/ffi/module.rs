@@ -43,18 +43,21 @@ fn status(result: Option<()>) -> c_int {
 /// Lives in the module's zero-initialised memory: `None` until the module is executed.
 type Slot = Option<Box<State>>;
 
+/// The slot in a module's memory, which holds a `Slot`: zero bytes are `None` of an optional box. While
+/// calls have the state, which they may have within each other, nobody writes there.
+///
 /// # Safety
 /// `module` is a module made from `DEFINITION`.
-unsafe fn slot<'a>(module: *mut c::PyObject) -> Option<&'a mut Slot> {
-    // SAFETY: the memory holds a `Slot`: zero bytes are `None` of an optional box.
-    unsafe { c::PyModule_GetState(module).cast::<Slot>().as_mut() }
+unsafe fn slot(module: *mut c::PyObject) -> *mut Slot {
+    // SAFETY: a live module.
+    unsafe { c::PyModule_GetState(module).cast() }
 }
 
 /// # Safety
 /// `module` is a module made from `DEFINITION`, which lives for `'a`.
 unsafe fn state_of_module<'a>(module: *mut c::PyObject) -> PyResult<&'a State> {
     // SAFETY: as the caller promises; the state is replaced only when the module dies.
-    unsafe { slot(module) }
+    unsafe { slot(module).as_ref() }
         .and_then(|slot| slot.as_deref())
         .ok_or_else(|| error::raise(&Exc::RuntimeError, "the pickle module is being torn down"))
 }
@@ -804,7 +807,7 @@ unsafe extern "C" fn exec(module: *mut c::PyObject) -> c_int {
             })?;
         }
         // SAFETY: the module is made from `DEFINITION`.
-        if let Some(slot) = unsafe { slot(module) } {
+        if let Some(slot) = unsafe { slot(module).as_mut() } {
             *slot = Some(state);
         }
         Ok(())
@@ -817,7 +820,7 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: the module is made from `DEFINITION`; the callback is the collector's.
-    let state = unsafe { slot(module) }.and_then(|slot| slot.as_deref());
+    let state = unsafe { slot(module).as_ref() }.and_then(|slot| slot.as_deref());
     let Some(state) = state else { return 0 };
     for object in state.references() {
         // SAFETY: see above.
@@ -832,7 +835,7 @@ unsafe extern "C" fn traverse(
 unsafe extern "C" fn clear(module: *mut c::PyObject) -> c_int {
     // SAFETY: the module is made from `DEFINITION`. The state is taken out before it is dropped,
     // since dropping it may run Python.
-    drop(unsafe { slot(module) }.and_then(Option::take));
+    drop(unsafe { slot(module).as_mut() }.and_then(Option::take));
     0
 }
 
