@@ -1947,8 +1947,8 @@ def error_handlers_of_codecs_in_python(pair):
 def keys_that_python_warns_of(pair):
     """`python -b` warns where bytes are compared with text."""
     script = """
-import gc, io, sys, warnings
-module = __import__(sys.argv[1], fromlist=["*"])
+import gc, importlib, sys, warnings
+module = importlib.import_module(sys.argv[1])
 given = []
 def show(*args, **kwargs):
     given.clear()

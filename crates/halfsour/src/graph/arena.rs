@@ -376,14 +376,6 @@ impl<'a> Arena<'a> {
         }
     }
 
-    /// Text and whether it is in the pickle, if a node is that.
-    #[cfg(feature = "serde")]
-    #[inline(always)]
-    pub(super) fn text(&self, id: NodeId) -> Option<Result<&'a [u8], &[u8]>> {
-        let Slot::Str(blob) = self.slot(id) else { return None };
-        Some(self.find(blob))
-    }
-
     /// A node's text or bytes, if they are in the pickle.
     #[inline]
     pub(super) fn borrowed(&self, id: NodeId) -> Option<&'a [u8]> {

@@ -574,10 +574,10 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// A text: in the pickle, or else in a copy.
+    /// Whether a node is text.
     #[inline(always)]
-    pub(crate) fn text(&self, id: NodeId) -> Option<Result<&'a [u8], &[u8]>> {
-        self.arena.text(id)
+    pub(crate) fn is_text(&self, id: NodeId) -> bool {
+        matches!(self.arena.slot(id), Slot::Str(_))
     }
 
     /// What is in a tuple, a list or a set.

@@ -185,7 +185,7 @@ impl<'de> MapAccess<'de> for Map<'_, '_, 'de> {
         let id = key;
         // A key that is no text is not the name of any field.
         let result = if self.keys != Keys::Items
-            && graph.text(key).is_none()
+            && !graph.is_text(key)
             && !matches!(graph.get(key), Node::OldStr(_) | Node::Object(_))
         {
             seed.deserialize(graph.repr(key).into_deserializer())

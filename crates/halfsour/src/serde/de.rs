@@ -344,10 +344,12 @@ impl<'g, 'de> Deserializer<'g, 'de> {
     fn text<V: Visitor<'de>>(&mut self, text: &'g [u8], visitor: V) -> Result<V::Value, Error> {
         self.budget.copy(text)?;
         let graph: &'g Graph<'de> = self.graph;
-        match (graph.borrowed_utf8(self.id), graph.utf8(self.id)) {
-            (Some(text), _) => visitor.visit_borrowed_str(text),
-            (None, Some(text)) => visitor.visit_str(text),
-            (None, None) => Err(self.mismatch(&visitor)),
+        if let Some(text) = graph.borrowed_utf8(self.id) {
+            return visitor.visit_borrowed_str(text);
+        }
+        match graph.utf8(self.id) {
+            Some(text) => visitor.visit_str(text),
+            None => Err(self.mismatch(&visitor)),
         }
     }
 

@@ -266,7 +266,7 @@ fn entries<'a, K: FromPickle<'a>, V: FromPickle<'a>>(
     mut insert: impl FnMut(K, V),
 ) -> Result<(), Error> {
     for (key, value) in mapping {
-        key.is_key()?;
+        key.charge_key()?;
         insert(K::from_pickle(key).in_key(key)?, V::from_pickle(value).in_value(key, value)?);
     }
     Ok(())
@@ -304,7 +304,7 @@ impl<'a, T: FromPickle<'a> + Eq + Hash, S: BuildHasher + Default> FromPickle<'a>
         let items = item.set_items()?;
         let mut set = HashSet::with_capacity_and_hasher(room::<T>(items.len()), S::default());
         for inner in items {
-            inner.is_key()?;
+            inner.charge_key()?;
             set.insert(T::from_pickle(inner).in_key(inner)?);
         }
         Ok(set)
@@ -313,7 +313,7 @@ impl<'a, T: FromPickle<'a> + Eq + Hash, S: BuildHasher + Default> FromPickle<'a>
 
 impl<'a, T: FromPickle<'a> + Ord> FromPickle<'a> for BTreeSet<T> {
     fn from_pickle(item: Item<'_, 'a>) -> Result<BTreeSet<T>, Error> {
-        let read = |inner: Item<'_, 'a>| inner.is_key().and_then(|()| T::from_pickle(inner));
+        let read = |inner: Item<'_, 'a>| inner.charge_key().and_then(|()| T::from_pickle(inner));
         item.set_items()?.map(|inner| read(inner).in_key(inner)).collect()
     }
 }

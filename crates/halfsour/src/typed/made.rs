@@ -281,12 +281,9 @@ impl<'g> Sight<'g, '_> {
         if text.is_ascii() {
             return Some(Cow::Borrowed(text.as_bytes()));
         }
-        // First a quick look: long text may be no Latin-1 at its end.
-        if text.bytes().any(|byte| byte > 0xc3) {
-            return None;
-        }
-        let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
-        bytes.ok().map(Cow::Owned)
+        // The characters beyond Latin-1 begin with greater bytes: a quick look, at what may be long.
+        let is_latin1 = text.bytes().all(|byte| byte <= 0xc3);
+        is_latin1.then(|| Cow::Owned(text.chars().map(|char| char as u8).collect()))
     }
 }
 

@@ -278,7 +278,7 @@ impl<'g, 'a> Item<'g, 'a> {
             return self.plain_borrowed_str();
         }
         let text = self.text()?;
-        self.decoder.look(text.as_bytes())?; // what is borrowed is looked at: it is for something
+        self.decoder.look(text.as_bytes())?; // who borrows it looks at it
         match self.decoder.graph.borrowed_utf8(self.id) {
             Some(borrowed) if matches!(text, Cow::Borrowed(_)) => Ok(borrowed),
             _ => Err(self.not_borrowed("a str that is in the pickle as it is")),
@@ -287,7 +287,7 @@ impl<'g, 'a> Item<'g, 'a> {
 
     /// To be called for keys, which are hashed or compared also where they are not copied.
     #[inline]
-    pub(super) fn is_key(self) -> Result<(), Error> {
+    pub(super) fn charge_key(self) -> Result<(), Error> {
         match self.node() {
             Node::Str(text) => self.decoder.copy(text.as_bytes()),
             Node::Bytes(bytes) => self.decoder.copy(bytes),
